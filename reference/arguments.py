@@ -1,0 +1,86 @@
+"""What the functions accept, and the errors that name what was wrong.
+
+Every function takes float32 or float64 arrays, all of one dtype, and gives that dtype back.  An array of integers is
+refused, although torch would take some: a pixel of type uint8 wraps around at 256, so 200 + 100 is 44 there.
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.integer[Any]]
+IntOrPair = int | Sequence[int]
+
+# Infinities and NaN are values like any other here, as in torch: IEEE 754 arithmetic without warnings.
+ieee754 = np.errstate(all="ignore")
+
+
+def check_floats(**arrays: object) -> None:
+    """Raise TypeError unless all arrays (None: absent) are NumPy's, float32 or float64, and of one dtype."""
+    first: tuple[str, np.dtype[Any]] | None = None
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray | np.generic):
+            raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
+        if array.dtype not in (np.float32, np.float64):
+            hint = "; reference.datasets.normalize turns pixels into floats" if array.dtype.kind in "iu" else ""
+            raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{hint}")
+        if first is None:
+            first = name, array.dtype
+        elif array.dtype != first[1]:
+            raise TypeError(f"{name} must have the dtype of {first[0]}, {first[1]}, got {array.dtype}")
+
+
+def check_rank(name: str, array: Array, ranks: tuple[int, ...], layout: str) -> None:
+    """Raise ValueError unless ``array`` has one of ``ranks`` dimensions; ``layout`` names them for the reader."""
+    if array.ndim not in ranks:
+        raise ValueError(f"{name} must be {layout}, got shape {array.shape}")
+
+
+def check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], reason: str) -> None:
+    """Raise ValueError unless ``array.shape`` is ``shape``; ``reason`` says where that shape comes from."""
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} ({reason}), got {array.shape}")
+
+
+def integer(name: str, value: object) -> int:
+    """``value`` as an int.  TypeError for floats and, as in torch, for True and False."""
+    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    return operator.index(value)
+
+
+def boolean(name: str, value: object) -> bool:
+    """``value``, which must be True or False: TypeError for 1 and 0, as in torch."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def pair(name: str, value: object, minimum: int) -> tuple[int, int]:
+    """``value`` as (height, width).  An int, or a sequence of one int, stands for both; each at least ``minimum``."""
+    if isinstance(value, tuple | list):
+        if len(value) not in (1, 2):
+            raise ValueError(f"{name} must be an integer or a pair of integers, got {value!r}")
+        height, width = integer(name, value[0]), integer(name, value[-1])
+    else:
+        height = width = integer(name, value)
+    if min(height, width) < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return height, width
+
+
+def dimension(name: str, value: object, ndim: int) -> int:
+    """``value`` as a dimension of an array of ``ndim`` dimensions, counted from the end where negative.
+
+    An array without dimensions (a number) counts as having one, as in torch.
+    """
+    index, ndim = integer(name, value), max(ndim, 1)
+    if not -ndim <= index < ndim:
+        raise ValueError(f"{name} must be between {-ndim} and {ndim - 1} for {ndim} dimensions, got {index}")
+    return index % ndim

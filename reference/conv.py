@@ -1,0 +1,234 @@
+"""Convolution.  Twin: ``torch.nn.Conv2d``.
+
+Formula, for image n, output channel o and output pixel (i, j):
+
+    y[n, o, i, j] = b[o] + sum_{c, m, k} K[o, c, m, k] x[n, c, i s + m d - p, j s + k d - p]
+
+with stride s, dilation d and padding p; a pixel outside the image is 0.  Every output is the sum of the element-wise
+products of the kernel and the part of the image under it.  The kernel is not flipped: mathematicians call this
+cross-correlation, the field and torch call it convolution.  With ``groups`` G, input and output channels are cut into G
+equal parts, and part g of the output sees part g of the input alone.
+
+How it is computed.  For one group, write what the kernel sees at each output pixel as a column, and the kernels as
+rows:
+
+    columns[(c, m, k), (i, j, n)] = x[n, c, i s + m d - p, j s + k d - p]
+
+Then all outputs are one matrix product, K @ columns, and both gradients are matrix products too.  A row of ones under
+the columns carries the bias along.  The columns repeat each pixel up to kH*kW times; so they are made a few output rows
+at a time, in a buffer that stays in the cache.
+
+Memory.  Arrays are (N, C, H, W) to the caller.  In memory the batch runs last, (C, H, W, N): then copies into the
+columns and additions out of them move long contiguous runs, and the product already has the layout that the next layer
+wants.
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 9.1 and 9.5; Dumoulin & Visin, A guide to
+convolution arithmetic for deep learning (2016); the columns are Chellapilla, Puri & Simard, High performance
+convolutional neural networks for document processing (2006).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from reference import windows
+from reference.arguments import Array, IntOrPair, check_floats, check_rank, check_shape, ieee754, integer, pair
+from reference.windows import Windows
+
+
+@ieee754
+def conv2d(
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> Array:
+    """``input`` (N, C, H, W) under the kernels ``weight`` (O, C/groups, kH, kW), plus ``bias`` (O,): (N, O, oH, oW).
+
+    Also unbatched, (C, H, W) -> (O, oH, oW).  ``stride``, ``padding`` and ``dilation`` are in pixels, one number or a
+    pair (height, width); padding 'valid' is none, 'same' keeps the size (stride 1 only).
+    Raises TypeError for wrong or mixed dtypes and arguments that are no integers, ValueError for shapes and sizes that
+    do not fit.
+    """
+    check_floats(input=input, weight=weight, bias=bias)
+    rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
+    if bias is not None:
+        check_shape("bias", bias, weight.shape[:1], "output channels")
+    batch = input if input.ndim == 4 else input[np.newaxis]
+    output = _forward(batch, weight, bias, rows, columns, groups)
+    return output if input.ndim == 4 else np.asarray(output[0])
+
+
+@ieee754
+def conv2d_backward(
+    grad_output: Array,
+    input: Array,
+    weight: Array,
+    *,
+    stride: IntOrPair = 1,
+    padding: IntOrPair | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+    output_mask: tuple[bool, bool, bool] = (True, True, True),
+) -> tuple[Array | None, Array | None, Array | None]:
+    """dL/dx (as ``input``), dL/dK (as ``weight``) and dL/db (O,) from dL/dy ``grad_output`` (N, O, oH, oW).
+
+    ``output_mask`` says which of the three are wanted; the others are None and cost nothing.
+
+    The forward formula is a sum of products K x.  A product moves by x when its K moves by one, and by K when its x
+    does; so dL/dK collects g x, and dL/dx collects g K, over every product in which the weight or the pixel takes part.
+
+    A weight takes part once in each output pixel of its channel, a bias likewise with the constant 1 as its x:
+
+        dL/dK[o, c, m, k] = sum_{n, i, j} g[n, o, i, j] x[n, c, i s + m d - p, j s + k d - p]      columns @ g^T
+        dL/db[o]          = sum_{n, i, j} g[n, o, i, j]                                          the row of ones @ g^T
+
+    A pixel takes part through tap (m, k) in the one output (i, j) with i s + m d - p = its row and j s + k d - p = its
+    column, if there is one.  K^T @ g are the gradients of the columns; a pixel's gradient is the sum over the columns
+    that hold a copy of it, which is what ``windows.unslide`` adds up.  Padding is no pixel: its gradient is cut off.
+
+    Raises as ``conv2d`` does.
+    """
+    check_floats(grad_output=grad_output, input=input, weight=weight)
+    rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
+    outputs = (*input.shape[:-3], weight.shape[0], rows.outputs, columns.outputs)
+    check_shape("grad_output", grad_output, outputs, "the output of this convolution")
+    if len(output_mask) != 3:
+        raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
+    if input.ndim == 3:
+        grad_input, grad_weight, grad_bias = _backward(
+            grad_output[np.newaxis], input[np.newaxis], weight, rows, columns, groups, output_mask
+        )
+        return None if grad_input is None else grad_input[0], grad_weight, grad_bias
+    return _backward(grad_output, input, weight, rows, columns, groups, output_mask)
+
+
+def _forward(input: Array, weight: Array, bias: Array | None, rows: Windows, columns: Windows, groups: int) -> Array:
+    frame = _batch_last(windows.padded(_batch_last(input), rows, columns))
+    output = np.empty((len(weight), rows.outputs, columns.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
+    kernels = weight.reshape(len(weight), -1)  # (O, C/G * kH * kW)
+    if bias is not None:
+        kernels = np.concatenate([kernels, bias[:, np.newaxis]], axis=1)
+    for channels, filters in _groups(input.shape[1], len(weight), groups):
+        for block, matrix in _column_blocks(frame[:, channels], rows, columns, ones=bias is not None):
+            target = output[filters, block]  # (O/G, rows, oW, N)
+            np.matmul(kernels[filters], matrix, out=target.reshape(len(target), -1))
+    return output.transpose(3, 0, 1, 2)
+
+
+def _backward(
+    grad_output: Array,
+    input: Array,
+    weight: Array,
+    rows: Windows,
+    columns: Windows,
+    groups: int,
+    output_mask: tuple[bool, bool, bool],
+) -> tuple[Array | None, Array | None, Array | None]:
+    want_input, want_weight, want_bias = output_mask
+    grads = _batch_last(grad_output).transpose(1, 2, 3, 0)  # (O, oH, oW, N)
+    grad_input = grad_weight = grad_bias = None
+    if want_input:
+        grad_input = _grad_input(grads, input, weight, rows, columns, groups)
+    if want_weight:
+        # (C/G * kH * kW + 1, O); the last row is the bias.
+        collected = np.zeros((weight[0].size + 1, len(weight)), weight.dtype)
+        frame = windows.padded(_batch_last(input), rows, columns)
+        for channels, filters in _groups(input.shape[1], len(weight), groups):
+            for block, matrix in _column_blocks(frame[:, channels], rows, columns, ones=True):
+                target = grads[filters, block]  # (O/G, rows, oW, N)
+                collected[:, filters] += matrix @ target.reshape(len(target), -1).T
+        grad_weight = np.ascontiguousarray(collected[:-1].T).reshape(weight.shape)
+        grad_bias = collected[-1]
+    elif want_bias:
+        grad_bias = grads.reshape(len(grads), -1) @ np.ones(grads[0].size, grads.dtype)
+    return grad_input, grad_weight, grad_bias if want_bias else None
+
+
+def _grad_input(grads: Array, input: Array, weight: Array, rows: Windows, columns: Windows, groups: int) -> Array:
+    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N)."""
+    count, channels_in, _, _ = input.shape
+    height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
+    frame = np.zeros((channels_in, height, width, count), weight.dtype).transpose(3, 0, 1, 2)
+    kernels = weight.reshape(len(weight), -1)  # (O, C/G * kH * kW)
+    row_bytes = kernels[0].size * columns.outputs * count * weight.itemsize
+    for channels, filters in _groups(channels_in, len(weight), groups):
+        for block, part in windows.row_blocks(rows, row_bytes):
+            target = grads[filters, block]  # (O/G, rows, oW, N)
+            seen = kernels[filters].T @ target.reshape(len(target), -1)  # the gradients of the columns
+            seen = seen.reshape(*weight.shape[1:], *target.shape[1:])  # (C/G, kH, kW, rows, oW, N)
+            below = frame[:, channels, block.start * rows.stride :]
+            windows.unslide(seen.transpose(5, 0, 1, 2, 3, 4), below, part, columns)
+    return frame[..., rows.inside, columns.inside]
+
+
+def _batch_last(image: Array) -> Array:
+    """The same (N, C, H, W), in memory (C, H, W, N)."""
+    return np.ascontiguousarray(image.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+
+
+def _groups(channels: int, filters: int, groups: int) -> Iterator[tuple[slice, slice]]:
+    """The input channels and the output channels of each group."""
+    c, o = channels // groups, filters // groups
+    for g in range(groups):
+        yield slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)
+
+
+def _column_blocks(frame: Array, rows: Windows, columns: Windows, ones: bool) -> Iterator[tuple[slice, Array]]:
+    """The columns of the padded ``frame`` (N, C, H, W), block by block: the output rows, and their columns.
+
+    The columns have shape (C * kH * kW, rows * oW * N), with a row of ones below if ``ones``.  They are valid until the
+    next block is asked for, since the blocks share one buffer.
+    """
+    seen = windows.slide(frame, rows, columns).transpose(1, 2, 3, 4, 5, 0)  # (C, kH, kW, oH, oW, N), a view
+    taps = seen[..., 0, 0, 0].size if len(frame) else frame.shape[1] * rows.kernel * columns.kernel
+    length = columns.outputs * len(frame)  # of one output row
+    matrix = np.empty((0, 0), frame.dtype)
+    for block, part in windows.row_blocks(rows, (taps + ones) * length * frame.itemsize):
+        if matrix.shape != (taps + ones, part.outputs * length):
+            matrix = np.empty((taps + ones, part.outputs * length), frame.dtype)
+            matrix[taps:] = 1
+        matrix[:taps].reshape(*seen.shape[:3], part.outputs, *seen.shape[4:])[...] = seen[:, :, :, block]
+        yield block, matrix
+
+
+def _check_fit(
+    input: Array, weight: Array, stride: object, padding: object, dilation: object, groups: object
+) -> tuple[Windows, Windows]:
+    """The windows over rows and columns; TypeError or ValueError names what does not fit."""
+    check_rank("input", input, (3, 4), "(C, H, W) or (N, C, H, W)")
+    check_rank("weight", weight, (4,), "(O, C/groups, kH, kW)")
+    if 0 in weight.shape:
+        raise ValueError(f"weight must have no empty dimension, got shape {weight.shape}")
+    if 0 in input.shape[-3:]:
+        raise ValueError(f"input must have at least 1 channel, row and column, got shape {input.shape}")
+    parts = integer("groups", groups)
+    if parts < 1 or len(weight) % parts:
+        raise ValueError(f"groups must divide the {len(weight)} output channels of weight, got {parts}")
+    if input.shape[-3] != weight.shape[1] * parts:
+        raise ValueError(
+            f"input must have {weight.shape[1]} * {parts} channels (weight {weight.shape}, groups {parts}), "
+            f"got shape {input.shape}"
+        )
+    strides, dilations = pair("stride", stride, 1), pair("dilation", dilation, 1)
+    if padding == "same":
+        if strides != (1, 1):
+            raise ValueError(f"stride must be 1 where padding is 'same', got {stride!r}")
+        paddings = [windows.same_padding(k, d) for k, d in zip(weight.shape[2:], dilations, strict=True)]
+    elif isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
+    else:
+        paddings = [(p, p) for p in pair("padding", 0 if padding == "valid" else padding, 0)]
+    rows, columns = (
+        windows.conv_windows(size, kernel, s, p, d)
+        for size, kernel, s, p, d in zip(input.shape[-2:], weight.shape[2:], strides, paddings, dilations, strict=True)
+    )
+    if rows.outputs < 1 or columns.outputs < 1:
+        raise ValueError(
+            f"weight must fit into the padded input: its kernel spans {rows.span} x {columns.span} pixels, that has "
+            f"{sum((rows.before, rows.size, rows.after))} x {sum((columns.before, columns.size, columns.after))}"
+        )
+    return rows, columns

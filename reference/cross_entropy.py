@@ -1,0 +1,183 @@
+"""Cross-entropy.  Twin: ``torch.nn.CrossEntropyLoss``.
+
+Formula.  For scores (logits) x of C classes, the predicted probabilities are y_hat = softmax(x), and the loss of one
+sample with true distribution y is
+
+    L = - sum_c w_c y_c log y_hat_c
+
+with class weights w (1 unless given).  For a class index t, y is 1 at t and 0 elsewhere, and L = -w_t log y_hat_t: the
+less probable the truth was held, the larger the loss.  Label smoothing e mixes y with the uniform distribution:
+(1 - e) y + e/C.
+
+Over a batch the losses are kept ('none'), added ('sum') or averaged ('mean').  The mean is a weighted one for class
+indices, where every sample counts with the weight of its class, sum_n w_{t_n}, and samples of class ``ignore_index`` do
+not count at all; for probabilities the sum is divided by the number of samples.
+
+Softmax and logarithm are one formula here (``log_softmax``), not two: that is what keeps a confident prediction exact.
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 3.13, 5.5 and 6.2.2.3; label smoothing: Szegedy
+et al., Rethinking the Inception architecture for computer vision (2016), section 7.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer
+from reference.softmax import log_softmax, log_softmax_backward
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+@ieee754
+def cross_entropy(
+    input: Array,
+    target: Array | IntArray,
+    weight: Array | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """The loss of scores ``input`` (N, C), (C,) or (N, C, d1, ...) against ``target``.
+
+    ``target`` holds class indices (int64; or uint8) of shape (N,), () or (N, d1, ...), or probabilities shaped like
+    ``input``.  ``weight`` (C,) weighs the classes.  The result has the shape of the indices for reduction 'none', else
+    (). Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit, indices out of range, and
+    unknown reductions.  The mean over no samples is NaN.
+    """
+    terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
+    log_p = log_softmax(input, terms.axis)
+    if terms.probabilities:
+        losses = -(log_p * terms.target * terms.weights).sum(terms.axis)
+    else:
+        weighed = -log_p * terms.weights
+        # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
+        losses = np.where(terms.target, weighed, 0).sum(terms.axis)
+        if terms.smoothing > 0:
+            smoothed = (1 - terms.smoothing) * losses + terms.share * weighed.sum(terms.axis)
+            losses = np.where(terms.counted, smoothed, 0)
+    if reduction == "none":
+        return np.asarray(losses)
+    total = losses.sum()
+    return np.asarray(total if reduction == "sum" else total / terms.divisor, input.dtype)
+
+
+@ieee754
+def cross_entropy_backward(
+    grad_output: Array,
+    input: Array,
+    target: Array | IntArray,
+    weight: Array | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> tuple[Array, Array | None]:
+    """dL/dx (as ``input``) and dL/dy (as ``target``; None for class indices) from ``grad_output``, shaped as the loss.
+
+    The loss is linear in the log-probabilities, with the true distribution as coefficients:
+
+        dL/dlog_p_c = - w_c y_c          dL/dy_c = - w_c log_p_c
+
+    and ``log_softmax_backward`` takes the first one on to the scores.  Without weights, sum_c y_c = 1 makes that the
+    difference between what was predicted and what was true, the simplest gradient of all:
+
+        dL/dx_c = y_hat_c - y_c
+
+    Raises as ``cross_entropy`` does, and ValueError for a ``grad_output`` of another shape.
+    """
+    check_floats(grad_output=grad_output, input=input)
+    terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
+    check_shape("grad_output", grad_output, terms.counted.shape if reduction == "none" else (), "the loss")
+    log_p = log_softmax(input, terms.axis)
+    scale = np.asarray(grad_output / terms.divisor if reduction == "mean" else grad_output, input.dtype)
+    if reduction == "none":
+        scale = np.expand_dims(scale, terms.axis)  # (N, 1, d1, ...)
+    weighed = -terms.weights * scale
+    if terms.probabilities:
+        grad_target = weighed * log_p * (1 - terms.smoothing)
+        return log_softmax_backward(weighed * terms.target, log_p, terms.axis), grad_target
+    grad_log_p = np.where(terms.target, weighed * (1 - terms.smoothing), 0)
+    if terms.smoothing > 0:
+        grad_log_p += np.where(np.expand_dims(terms.counted, terms.axis), weighed * terms.share, 0)
+    return log_softmax_backward(grad_log_p, log_p, terms.axis), None
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """The arguments of a loss, checked and brought to one form."""
+
+    axis: int  # of the classes
+    weights: Array  # (C, 1, ...): broadcasts with input
+    smoothing: float  # e
+    share: np.floating[Any]  # e / C, what smoothing gives to every class
+    probabilities: bool  # whether target holds probabilities rather than class indices
+    target: npt.NDArray[Any]  # as input: those, smoothed; or true at the class of each sample that counts
+    counted: npt.NDArray[np.bool]  # as the losses: which samples count
+    divisor: np.floating[Any]  # of the mean
+
+
+def _terms(
+    input: Array, target: Any, weight: Array | None, ignore_index: object, reduction: object, label_smoothing: object
+) -> _Terms:
+    check_floats(input=input, weight=weight)
+    if input.ndim == 0:
+        raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    if not isinstance(label_smoothing, int | float | np.number):
+        raise TypeError(f"label_smoothing must be a number, got {label_smoothing!r}")
+    if label_smoothing > 1:
+        raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
+    smoothing = max(0.0, float(label_smoothing))  # negative is none, as in torch
+    ignored = integer("ignore_index", ignore_index)
+    axis = min(input.ndim - 1, 1)
+    classes = input.shape[axis]
+    if weight is not None:
+        check_shape("weight", weight, (classes,), "one weight per class")
+    weights = (np.ones(classes, input.dtype) if weight is None else weight).reshape(-1, *[1] * (input.ndim - 1 - axis))
+    share = np.divide(smoothing, classes).astype(input.dtype)
+    if not isinstance(target, np.ndarray | np.generic):
+        raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
+    if target.shape == input.shape:
+        check_floats(input=input, target=target)
+        if ignored >= 0:
+            raise ValueError(f"ignore_index must be negative where target holds probabilities, got {ignored}")
+        distribution = np.asarray(target)
+        if smoothing > 0:
+            distribution = distribution * (1 - smoothing) + share
+        counted = np.ones(input.shape[:axis] + input.shape[axis + 1 :], np.bool)
+        divisor = np.divide(input.size, classes).astype(input.dtype)
+        return _Terms(axis, weights, smoothing, share, True, distribution, counted, divisor)
+    # torch reads uint8 class indices, or a single one of shape (1,), in its plainest loss only.
+    bytes_too = input.ndim < 3 and not (smoothing > 0 and weight is not None and reduction == "mean")
+    if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
+        allowed = "int64 or uint8" if bytes_too else "int64"
+        raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+    if input.ndim == 1 and target.shape == (1,) and smoothing == 0:
+        target = target.reshape(())
+    one_hot, counted = _one_hot(input, target, axis, ignored)
+    divisor = np.where(one_hot, weights, 0).sum(dtype=input.dtype)
+    return _Terms(axis, weights, smoothing, share, False, one_hot, counted, divisor)
+
+
+def _one_hot(
+    input: Array, target: IntArray, axis: int, ignored: int
+) -> tuple[npt.NDArray[np.bool], npt.NDArray[np.bool]]:
+    """Where the class of each sample stands in ``input``, and which samples count."""
+    samples = input.shape[:axis] + input.shape[axis + 1 :]
+    check_shape("target", target, samples, "one class index per sample, or probabilities shaped like input")
+    if input.ndim > 2 and input.shape[axis] == 0 and target.size:
+        raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
+    labels = np.asarray(target, np.int64)
+    counted = labels != ignored
+    classes = input.shape[axis]
+    wrong = labels[counted & ((labels < 0) | (labels >= classes))]
+    if wrong.size:
+        raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
+    every = np.arange(classes).reshape(-1, *[1] * (input.ndim - 1 - axis))
+    one_hot = (np.expand_dims(labels, axis) == every) & np.expand_dims(counted, axis)
+    return one_hot, counted

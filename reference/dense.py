@@ -1,0 +1,73 @@
+"""Dense (fully connected) layer.  Twin: ``torch.nn.Linear``.
+
+Formula, for each row x of the input:
+
+    y[o] = b[o] + sum_i W[o, i] x[i]          y = x W^T + b
+
+Every output sees every input, each through a weight of its own.
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 6.1 and 6.5.
+"""
+
+import math
+
+import numpy as np
+
+from reference.arguments import Array, check_floats, check_rank, check_shape, ieee754
+
+
+@ieee754
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
+    """``input`` (..., I) times ``weight`` (O, I) transposed, plus ``bias`` (O,): (..., O).
+
+    ``weight`` may also be one row (I,), and ``bias`` then a single number: (...,).  As in torch, one number is accepted
+    as the bias of all outputs, too.
+    Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit.
+    """
+    check_floats(input=input, weight=weight, bias=bias)
+    _check_fit(input, weight)
+    output = np.asarray(np.matmul(input, weight.T))
+    if bias is None:
+        return output
+    if bias.shape not in ((*weight.shape[:-1],), (1,) * (weight.ndim - 1), ()):
+        raise ValueError(f"bias must have shape {weight.shape[:-1]} (out features), got {bias.shape}")
+    if weight.ndim == 1 and input.ndim == 2:
+        raise ValueError("bias must be None for a 1-D weight and a 2-D input: torch has no such product")
+    output += bias
+    return output
+
+
+@ieee754
+def linear_backward(grad_output: Array, input: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """dL/dx (as ``input``), dL/dW (as ``weight``) and dL/db (O,) from dL/dy ``grad_output`` (..., O).
+
+    y[o] moves by W[o, i] when x[i] moves by one, by x[i] when W[o, i] does, and by one when b[o] does.  The chain rule
+    adds up over every y that is touched: x[i] touches all outputs of its row, W[o, i] and b[o] touch output o of all
+    rows:
+
+        dL/dx[n, i] = sum_o g[n, o] W[o, i]        g W
+        dL/dW[o, i] = sum_n g[n, o] x[n, i]        g^T x
+        dL/db[o]    = sum_n g[n, o]
+
+    Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit.
+    """
+    check_floats(grad_output=grad_output, input=input, weight=weight)
+    _check_fit(input, weight)
+    check_shape("grad_output", grad_output, input.shape[:-1] + weight.shape[:-1], "one row of outputs per row of input")
+    matrix = np.atleast_2d(weight)  # (O, I), where O = 1 for a single row
+    count = math.prod(input.shape[:-1])
+    grads = grad_output.reshape(count, matrix.shape[0])  # (N, O)
+    rows = input.reshape(count, matrix.shape[1])  # (N, I)
+    grad_input = (grads @ matrix).reshape(input.shape)
+    grad_weight = (grads.T @ rows).reshape(weight.shape)
+    # A sum over the batch as a product with ones: BLAS does it several times faster than np.sum.
+    grad_bias = (np.ones(count, grads.dtype) @ grads).reshape(weight.shape[:-1])
+    return grad_input, grad_weight, grad_bias
+
+
+def _check_fit(input: Array, weight: Array) -> None:
+    if input.ndim == 0:
+        raise ValueError("input must have at least 1 dimension (..., in features), got shape ()")
+    check_rank("weight", weight, (1, 2), "(out features, in features)")
+    if input.shape[-1] != weight.shape[-1]:
+        raise ValueError(f"input must have {weight.shape[-1]} features, as weight {weight.shape}, got {input.shape}")

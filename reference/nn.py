@@ -1,0 +1,529 @@
+"""The formulas as layers, with the names, arguments, weight layouts and state_dict keys of ``torch.nn``.
+
+A layer holds its parameters, and after ``forward`` exactly what its gradient needs.  ``backward(grad_output)`` then
+adds dL/dparameter to each ``parameter.grad`` and gives dL/dinput back.  A training step reads as in torch:
+
+    optimizer.zero_grad()                                           # gradients add up until they are forgotten
+    loss = criterion(network(images), labels)
+    network.backward(criterion.backward(), needs_input_grad=False)  # nobody asks for the gradient of the images
+    optimizer.step()
+"""
+
+import itertools
+import math
+import operator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any, overload
+
+import numpy as np
+
+from reference import windows
+from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, integer, pair
+from reference.conv import conv2d, conv2d_backward
+from reference.cross_entropy import cross_entropy, cross_entropy_backward
+from reference.dense import linear, linear_backward
+from reference.flatten import flatten, flatten_backward
+from reference.optim import Parameter
+from reference.padding import pad, pad_backward
+from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from reference.relu import relu, relu_backward
+from reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+
+_generator = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Fix the initial weights of the layers made from now on.  (The numbers are not those of torch.manual_seed.)"""
+    global _generator
+    _generator = np.random.default_rng(seed)
+
+
+class Module:
+    """A layer, or a network of layers: whatever has parameters and a gradient.
+
+    Attributes that are Parameters or Modules are found by name, in the order in which they were set.
+    """
+
+    def __call__(self, input: Array) -> Array:
+        """The same as ``forward``."""
+        return self.forward(input)
+
+    def forward(self, input: Array) -> Array:
+        """The layer's formula."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """Add dL/dparameter to the parameters' ``grad`` and return dL/dinput; None unless ``needs_input_grad``.
+
+        RuntimeError before the first ``forward``, whose input the gradient depends on.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define backward")
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """The parameters with their names, such as '0.weight'."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+            elif isinstance(value, Module):
+                yield from value.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """The parameters, as an optimizer takes them."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def float(self) -> "Module":
+        """Turn all parameters into float32, in place."""
+        return self._to(np.float32)
+
+    def double(self) -> "Module":
+        """Turn all parameters into float64, in place."""
+        return self._to(np.float64)
+
+    def _to(self, dtype: type[np.floating[Any]]) -> "Module":
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype)
+        return self
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters by name: a snapshot, which further training leaves alone (torch's would change)."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Array]) -> None:
+        """Copy ``state_dict`` into the parameters, converted to their dtype.
+
+        Raises ValueError where names or shapes differ, TypeError for what is no float array; then nothing is changed.
+        """
+        own = dict(self.named_parameters())
+        if own.keys() != state_dict.keys():
+            missing, unexpected = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
+            raise ValueError(f"state_dict must hold all parameters; missing: {missing}, unexpected: {unexpected}")
+        for name, array in state_dict.items():
+            check_floats(**{f"state_dict[{name!r}]": array})
+            if array.shape != own[name].data.shape:
+                raise ValueError(f"state_dict[{name!r}] must have shape {own[name].data.shape}, got {array.shape}")
+        for name, parameter in own.items():
+            parameter.data[...] = state_dict[name]
+
+    def _remembered(self, name: str) -> Any:
+        """What ``forward`` left for the gradient."""
+        if name not in vars(self):
+            raise RuntimeError(f"{type(self).__name__}: call forward before backward")
+        return vars(self)[name]
+
+
+def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:
+    """Add to the gradient, as torch does: a parameter used twice collects both."""
+    if parameter is not None and grad is not None:
+        parameter.grad = grad if parameter.grad is None else parameter.grad + grad
+
+
+def _uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
+    """torch's default for weights and biases: uniform between -1/sqrt(fan_in) and 1/sqrt(fan_in).
+
+    ``fan_in`` is how many inputs one output sees; so an output varies about as much, however many there are.
+    """
+    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+    return Parameter(_generator.uniform(-bound, bound, shape).astype(np.float32))
+
+
+class Conv2d(Module):
+    """Convolution; see ``reference.conv``.  ``weight`` (O, C/groups, kH, kW), ``bias`` (O,)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: IntOrPair,
+        stride: IntOrPair = 1,
+        padding: IntOrPair | str = 0,
+        dilation: IntOrPair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ) -> None:
+        """``padding_mode`` is 'zeros', or 'reflect', 'replicate' or 'circular' as in ``reference.pad``."""
+        channels, filters = integer("in_channels", in_channels), integer("out_channels", out_channels)
+        if integer("groups", groups) < 1 or channels % groups or filters % groups:
+            raise ValueError(f"groups must divide in_channels {channels} and out_channels {filters}, got {groups}")
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ValueError(f"padding_mode must be zeros, reflect, replicate or circular, got {padding_mode!r}")
+        if isinstance(padding, str) and padding not in ("same", "valid"):
+            raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
+        self.kernel_size, self.stride = pair("kernel_size", kernel_size, 1), pair("stride", stride, 1)
+        self.dilation, self.groups, self.padding_mode = pair("dilation", dilation, 1), groups, padding_mode
+        self.padding = padding if isinstance(padding, str) else pair("padding", padding, 0)
+        if padding == "same" and self.stride != (1, 1):
+            raise ValueError(f"stride must be 1 where padding is 'same', got {stride!r}")
+        fan_in = channels // groups * math.prod(self.kernel_size)
+        self.weight = _uniform((filters, channels // groups, *self.kernel_size), fan_in)
+        self.bias = _uniform((filters,), fan_in) if bias else None
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) or (C, H, W) -> (N, O, oH, oW) or (O, oH, oW)."""
+        self.input_shape = input.shape
+        self.input = input
+        if self.padding_mode != "zeros":
+            self.input = pad(input, self._frame(), self.padding_mode)
+        bias = None if self.bias is None else self.bias.data
+        return conv2d(self.input, self.weight.data, bias, self.stride, self._zeros(), self.dilation, self.groups)
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
+        grad_input, grad_weight, grad_bias = conv2d_backward(
+            grad_output,
+            self._remembered("input"),
+            self.weight.data,
+            stride=self.stride,
+            padding=self._zeros(),
+            dilation=self.dilation,
+            groups=self.groups,
+            output_mask=(needs_input_grad, True, self.bias is not None),
+        )
+        _accumulate(self.weight, grad_weight)
+        _accumulate(self.bias, grad_bias)
+        if grad_input is None or self.padding_mode == "zeros":
+            return grad_input
+        return pad_backward(grad_input, self.input_shape, self._frame(), self.padding_mode)
+
+    def _zeros(self) -> IntOrPair | str:
+        """The padding with zeros that the convolution itself does."""
+        return self.padding if self.padding_mode == "zeros" else 0
+
+    def _frame(self) -> tuple[int, ...]:
+        """The padding of another mode, done before the convolution: (left, right, top, bottom)."""
+        if self.padding == "same":
+            sides = [windows.same_padding(k, d) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+        else:
+            sides = [(p, p) for p in pair("padding", 0 if self.padding == "valid" else self.padding, 0)]
+        return (*sides[1], *sides[0])
+
+
+class ReLU(Module):
+    """Rectified linear unit; see ``reference.relu``."""
+
+    def forward(self, input: Array) -> Array:
+        """Any shape."""
+        self.input = input
+        return relu(input)
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.relu_backward``."""
+        input = self._remembered("input")
+        return relu_backward(grad_output, input) if needs_input_grad else None
+
+
+class MaxPool2d(Module):
+    """Max pooling; see ``reference.max_pool2d``."""
+
+    def __init__(
+        self,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
+        dilation: IntOrPair = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        """The arguments of ``reference.max_pool2d``; the indices are kept in ``indices`` rather than returned."""
+        if boolean("return_indices", return_indices):
+            raise ValueError("return_indices must be False: a layer gives one array on; read its attribute indices")
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.ceil_mode = dilation, ceil_mode
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) or (C, H, W) -> (N, C, oH, oW) or (C, oH, oW)."""
+        output, self.indices = max_pool2d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, return_indices=True
+        )
+        self.input_shape = input.shape
+        return output
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.max_pool2d_backward``."""
+        indices: IntArray = self._remembered("indices")
+        return max_pool2d_backward(grad_output, indices, self.input_shape) if needs_input_grad else None
+
+
+class AvgPool2d(Module):
+    """Average pooling; see ``reference.avg_pool2d``."""
+
+    def __init__(
+        self,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        """The arguments of ``reference.avg_pool2d``."""
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) or (C, H, W) -> (N, C, oH, oW) or (C, oH, oW)."""
+        output = avg_pool2d(
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad,
+            self.divisor_override,
+        )  # fmt: skip
+        self.input_shape = input.shape
+        return output
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.avg_pool2d_backward``."""
+        input_shape = self._remembered("input_shape")
+        if not needs_input_grad:
+            return None
+        return avg_pool2d_backward(
+            grad_output, input_shape, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+            self.count_include_pad, self.divisor_override,
+        )  # fmt: skip
+
+
+class _Pad2d(Module):
+    """Padding of rows and columns; see ``reference.pad``."""
+
+    mode: str
+
+    def __init__(self, padding: IntOrPair) -> None:
+        """``padding`` is one number for all sides, or (left, right, top, bottom)."""
+        if isinstance(padding, tuple | list):
+            self.padding = tuple(integer("padding", amount) for amount in padding)
+        else:
+            self.padding = (integer("padding", padding),) * 4
+        if len(self.padding) != 4:
+            raise ValueError(f"padding must be an integer or (left, right, top, bottom), got {padding!r}")
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) or (C, H, W), with rows and columns added."""
+        self.input_shape = input.shape
+        return self._pad(input)
+
+    def _pad(self, input: Array) -> Array:
+        return pad(input, self.padding, self.mode)
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.pad_backward``."""
+        input_shape = self._remembered("input_shape")
+        return pad_backward(grad_output, input_shape, self.padding, self.mode) if needs_input_grad else None
+
+
+class ConstantPad2d(_Pad2d):
+    """Padding with a constant."""
+
+    mode = "constant"
+
+    def __init__(self, padding: IntOrPair, value: float) -> None:
+        """``padding`` is one number for all sides, or (left, right, top, bottom)."""
+        super().__init__(padding)
+        self.value = value
+
+    def _pad(self, input: Array) -> Array:
+        return pad(input, self.padding, self.mode, self.value)
+
+
+class ZeroPad2d(ConstantPad2d):
+    """Padding with zeros."""
+
+    def __init__(self, padding: IntOrPair) -> None:
+        """``padding`` is one number for all sides, or (left, right, top, bottom)."""
+        super().__init__(padding, 0.0)
+
+
+class ReflectionPad2d(_Pad2d):
+    """Padding by mirroring at the edge."""
+
+    mode = "reflect"
+
+
+class ReplicationPad2d(_Pad2d):
+    """Padding by repeating the edge."""
+
+    mode = "replicate"
+
+
+class CircularPad2d(_Pad2d):
+    """Padding by wrapping around."""
+
+    mode = "circular"
+
+
+class Flatten(Module):
+    """Flatten; see ``reference.flatten``.  Keeps the batch apart by default."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        """Merge the dimensions ``start_dim`` to ``end_dim``."""
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) -> (N, C*H*W)."""
+        self.input_shape = input.shape
+        return flatten(input, self.start_dim, self.end_dim)
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.flatten_backward``."""
+        input_shape = self._remembered("input_shape")
+        return flatten_backward(grad_output, input_shape) if needs_input_grad else None
+
+
+class Linear(Module):
+    """Dense layer; see ``reference.linear``.  ``weight`` (out, in), ``bias`` (out,)."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        """A layer of ``out_features`` outputs, each of which sees all ``in_features`` inputs."""
+        if min(integer("in_features", in_features), integer("out_features", out_features)) < 0:
+            raise ValueError(f"in_features and out_features must not be negative, got {in_features}, {out_features}")
+        self.weight = _uniform((out_features, in_features), in_features)
+        self.bias = _uniform((out_features,), in_features) if bias else None
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (..., in) -> (..., out)."""
+        self.input = input
+        return linear(input, self.weight.data, None if self.bias is None else self.bias.data)
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.linear_backward``."""
+        grad_input, grad_weight, grad_bias = linear_backward(grad_output, self._remembered("input"), self.weight.data)
+        _accumulate(self.weight, grad_weight)
+        _accumulate(self.bias, grad_bias)
+        return grad_input if needs_input_grad else None
+
+
+class Softmax(Module):
+    """Probabilities from scores; see ``reference.softmax``."""
+
+    def __init__(self, dim: int) -> None:
+        """Over dimension ``dim``."""
+        self.dim = dim
+
+    def forward(self, input: Array) -> Array:
+        """Any shape."""
+        self.output = softmax(input, self.dim)
+        return self.output
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.softmax_backward``."""
+        output = self._remembered("output")
+        return softmax_backward(grad_output, output, self.dim) if needs_input_grad else None
+
+
+class LogSoftmax(Module):
+    """Log-probabilities from scores; see ``reference.log_softmax``."""
+
+    def __init__(self, dim: int) -> None:
+        """Over dimension ``dim``."""
+        self.dim = dim
+
+    def forward(self, input: Array) -> Array:
+        """Any shape."""
+        self.output = log_softmax(input, self.dim)
+        return self.output
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.log_softmax_backward``."""
+        output = self._remembered("output")
+        return log_softmax_backward(grad_output, output, self.dim) if needs_input_grad else None
+
+
+class Sequential(Module):
+    """Layers one after another, each fed with the output of the one before."""
+
+    @overload
+    def __init__(self, *layers: Module) -> None: ...
+    @overload
+    def __init__(self, layers: "OrderedDict[str, Module]", /) -> None: ...
+    def __init__(self, *layers: Any) -> None:
+        """Take the layers in order, named '0', '1', ...; or one OrderedDict with names."""
+        named = layers[0] if len(layers) == 1 and isinstance(layers[0], OrderedDict) else dict(enumerate(layers))
+        for name, layer in named.items():
+            if not isinstance(layer, Module):
+                raise TypeError(f"layers must be Modules, got {type(layer).__name__}")
+            setattr(self, str(name), layer)
+
+    @property
+    def layers(self) -> list[Module]:
+        """The layers in order."""
+        return [layer for layer in vars(self).values() if isinstance(layer, Module)]
+
+    def __len__(self) -> int:
+        """How many layers."""
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Module:
+        """The layer at ``index``."""
+        return self.layers[index]
+
+    def __iter__(self) -> Iterator[Module]:
+        """The layers in order."""
+        return iter(self.layers)
+
+    def forward(self, input: Array) -> Array:
+        """The input through all layers."""
+        for layer in self:
+            input = layer(input)
+        return input
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """The chain rule: the gradient through all layers, last to first, each turning dL/doutput into dL/dinput.
+
+        Stops where no one asks further: without ``needs_input_grad``, at the first layer that has parameters.
+        """
+        grad: Array | None = grad_output
+        layers = self.layers
+        learns = [any(True for _ in layer.parameters()) for layer in layers]
+        asked = list(itertools.accumulate([needs_input_grad, *learns], operator.or_))
+        for i in reversed(range(len(layers))):
+            if grad is None:
+                break
+            grad = layers[i].backward(grad, asked[i])
+        return grad
+
+
+class CrossEntropyLoss:
+    """Cross-entropy; see ``reference.cross_entropy``."""
+
+    def __init__(
+        self,
+        weight: Array | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        """The options of ``reference.cross_entropy``."""
+        self.weight, self.ignore_index = weight, ignore_index
+        self.reduction, self.label_smoothing = reduction, label_smoothing
+
+    def __call__(self, input: Array, target: Array | IntArray) -> Array:
+        """The same as ``forward``."""
+        return self.forward(input, target)
+
+    def forward(self, input: Array, target: Array | IntArray) -> Array:
+        """The loss of scores ``input`` against ``target``."""
+        loss = cross_entropy(
+            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )  # fmt: skip
+        self.input, self.target = input, target
+        return loss
+
+    def backward(self, grad_output: Array | None = None) -> Array:
+        """dL/dinput; ``grad_output``, shaped like the loss, is 1 unless given."""
+        if "input" not in vars(self):
+            raise RuntimeError("CrossEntropyLoss: call forward before backward")
+        if grad_output is None:
+            if self.reduction == "none":
+                raise ValueError("grad_output must be given for reduction 'none', where there is a loss per sample")
+            grad_output = np.asarray(1, self.input.dtype)
+        grad_input, _ = cross_entropy_backward(
+            grad_output, self.input, self.target, self.weight, ignore_index=self.ignore_index,
+            reduction=self.reduction, label_smoothing=self.label_smoothing,
+        )  # fmt: skip
+        return grad_input

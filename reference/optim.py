@@ -1,0 +1,139 @@
+"""Stochastic gradient descent.  Twin: ``torch.optim.SGD``.
+
+Formula, with learning rate eta (lr):
+
+    K_new = K_old - eta dL/dK
+
+The gradient points where the loss rises fastest; a small step the other way lowers it.  The options, in the order in
+which they act on the gradient g of a parameter K:
+
+    maximize       g = -g                              climb instead of descending
+    weight decay   g = g + weight_decay K              the gradient of (weight_decay / 2) |K|^2: pulls weights to 0
+    momentum       v = momentum v + (1 - dampening) g  a moving sum of gradients steps instead of the last one;
+                                                       the first step starts with v = g, undampened
+                   g = v                               or, with nesterov,  g = g + momentum v: a look ahead
+    update         K = K - eta g
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.3, 7.1.1 and 8.3; nesterov as in Sutskever et
+al., On the importance of initialization and momentum in deep learning (2013).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from reference.arguments import Array, boolean, check_floats, check_shape, ieee754
+
+
+class Parameter:
+    """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one)."""
+
+    def __init__(self, data: Array) -> None:
+        """Take ``data`` (float32 or float64) as it is, without a copy."""
+        check_floats(data=data)
+        self.data = data
+        self.grad: Array | None = None
+
+
+class SGD:
+    """Stochastic gradient descent over ``params``.
+
+    These are Parameters, or groups of them: dictionaries {'params': Parameters, option: value, ...}.
+    ``param_groups`` holds the options in force, one dictionary per group, as in torch: a schedule sets
+    ``param_groups[0]["lr"]``.  ``momentum_buffers`` holds v for every parameter, in order; None before its first step.
+    Raises ValueError for no parameters, one in two groups, negative rates, and nesterov without momentum or with
+    dampening; TypeError for what is no Parameter or no number.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Parameter] | Iterable[dict[str, Any]],
+        lr: float = 0.001,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        maximize: bool = False,
+    ) -> None:
+        """Take the parameters and the options; ``lr`` is eta."""
+        defaults = {
+            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+            "maximize": maximize,
+        }  # fmt: skip
+        if isinstance(params, Parameter) or not isinstance(params, Iterable):
+            raise TypeError(f"params must be an iterable of Parameters or dictionaries, got {type(params).__name__}")
+        given = list(params)
+        if not given:
+            raise ValueError("params must hold at least one Parameter, got none")
+        groups = given if isinstance(given[0], dict) else [{"params": given}]
+        self.param_groups = [_checked_group(group, defaults) for group in groups]
+        everything = [id(parameter) for group in self.param_groups for parameter in group["params"]]
+        if len(set(everything)) < len(everything):
+            raise ValueError("params must hold each Parameter once, got one twice")
+        self.momentum_buffers: list[Array | None] = [None] * len(everything)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: they would add up otherwise."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    @ieee754
+    def step(self) -> None:
+        """Update every parameter that has a gradient, in place."""
+        index = 0
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.momentum_buffers[index] = _update(parameter, self.momentum_buffers[index], group)
+                index += 1
+
+
+def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Array | None:
+    """One step of one parameter; gives back its v."""
+    check_floats(data=parameter.data, grad=parameter.grad)
+    g = parameter.grad
+    assert g is not None
+    check_shape("grad", g, parameter.data.shape, "as data")
+    if group["maximize"]:
+        g = -g
+    if group["weight_decay"] != 0:
+        g = g + group["weight_decay"] * parameter.data
+    if group["momentum"] != 0:
+        if v is None:
+            v = g.copy()
+        else:
+            v *= group["momentum"]
+            v += (1 - group["dampening"]) * g
+        g = g + group["momentum"] * v if group["nesterov"] else v
+    parameter.data -= group["lr"] * g
+    return v
+
+
+def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
+    """A group with the defaults filled in; TypeError or ValueError names what is wrong."""
+    if not isinstance(group, dict) or "params" not in group:
+        raise TypeError(f"params must hold dictionaries with the key 'params' throughout, got {group!r}")
+    unknown = sorted(set(group) - set(defaults) - {"params"})
+    if unknown:
+        raise ValueError(f"a parameter group takes the options {', '.join(defaults)}, got {', '.join(unknown)}")
+    full = {**defaults, **group}
+    full["params"] = [group["params"]] if isinstance(group["params"], Parameter) else list(group["params"])
+    for parameter in full["params"]:
+        if not isinstance(parameter, Parameter):
+            raise TypeError(f"params must hold Parameters, got {type(parameter).__name__}")
+    for name in ("lr", "momentum", "dampening", "weight_decay"):
+        if isinstance(full[name], bool) or not isinstance(full[name], int | float | np.number):
+            raise TypeError(f"{name} must be a number, got {full[name]!r}")
+        full[name] = float(full[name])  # a NumPy number of double precision would make float32 weights double
+        if full[name] < 0 and name != "dampening":
+            raise ValueError(f"{name} must not be negative, got {full[name]}")
+    for name in ("nesterov", "maximize"):
+        boolean(name, full[name])
+    if full["nesterov"] and (full["momentum"] <= 0 or full["dampening"] != 0):
+        raise ValueError(
+            f"nesterov needs momentum above 0 and dampening 0, got momentum {full['momentum']}, "
+            f"dampening {full['dampening']}"
+        )
+    return full

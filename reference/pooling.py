@@ -1,0 +1,256 @@
+"""Max and average pooling.  Twins: ``torch.nn.MaxPool2d`` and ``torch.nn.AvgPool2d``.
+
+Formulas, for each channel of each image and the window of output pixel (i, j), with kernel kH x kW, stride s (by
+default the kernel, so that windows touch), padding p and dilation d (max pooling only):
+
+    max pooling      y[i, j] = max_{m, k} x[i s + m d - p, j s + k d - p]            padding never wins
+    average pooling  y[i, j] = (1/D) sum_{m, k} x[i s + m - p, j s + k - p]          padding counts as 0
+
+The image shrinks and keeps, of each region, the strongest response or the mean one.  D is kH * kW, with three
+exceptions: a window that hangs over the padded edge (``ceil_mode``) is clipped to it first; without
+``count_include_pad`` only pixels of the image count; ``divisor_override`` replaces D.
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 9.3; Dumoulin & Visin, A guide to convolution
+arithmetic for deep learning (2016), chapter 3.
+"""
+
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from reference import windows
+from reference.arguments import (
+    Array,
+    IntArray,
+    IntOrPair,
+    boolean,
+    check_floats,
+    check_rank,
+    check_shape,
+    ieee754,
+    integer,
+    pair,
+)
+from reference.windows import Windows
+
+
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Array: ...
+@overload
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Array, IntArray]: ...
+@ieee754
+def max_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array | tuple[Array, IntArray]:
+    """The maximum of each window of ``input`` (N, C, H, W) or (C, H, W): (N, C, oH, oW) or (C, oH, oW).
+
+    With ``return_indices`` also where it stood: positions (int64) in the image's H * W pixels.  Of equal maxima the
+    first in row-major order wins; a window with NaN gives NaN, at its last NaN.
+    Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
+    kernel, and a dilated window that sees nothing but padding.
+    """
+    rows, columns = _check_fit(input, kernel_size, stride, padding, dilation, ceil_mode)
+    if _blind(rows) or _blind(columns):
+        raise ValueError(
+            f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
+            f"pixel of the input {input.shape}: every window must see at least one"
+        )
+    # Padding is -inf, which beats no pixel.
+    frame = windows.padded(input, rows, columns, fill=-np.inf)
+    position = _positions(rows, columns)  # of each pixel of the frame
+    output = frame[..., rows.tap(0), columns.tap(0)].copy(order="K")  # (..., oH, oW)
+    indices = np.empty_like(output, np.int64)
+    indices[...] = position[rows.tap(0), columns.tap(0)]
+    for m in range(rows.kernel):
+        for k in range(columns.kernel):
+            seen, where = frame[..., rows.tap(m), columns.tap(k)], position[rows.tap(m), columns.tap(k)]
+            # Strictly greater: the first of equal values stays.  NaN equals nothing, itself included.
+            better = (seen > output) | (seen != seen)
+            if frame is not input:
+                # Padding gives way to the first pixel, though it be -inf too.
+                better |= (indices < 0) & (where >= 0)
+            np.copyto(output, seen, where=better)
+            np.copyto(indices, where, where=better)
+    return (output, indices) if return_indices else output
+
+
+@ieee754
+def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tuple[int, ...]) -> Array:
+    """dL/dx (``input_shape``) from dL/dy ``grad_output`` and the ``indices`` of the maxima.
+
+    Both are (N, C, oH, oW) or (C, oH, oW).
+
+    Moving the maximum by a little moves the output as much; moving any other pixel does nothing.  So the whole gradient
+    goes to the maximum, and a pixel that is the maximum of several windows gets the sum of theirs.  (Of tied pixels
+    each would be a fair choice; the first takes all, as in torch.)
+    Raises TypeError for wrong dtypes, ValueError for shapes that differ or indices outside the image.
+    """
+    check_floats(grad_output=grad_output)
+    check_rank("grad_output", grad_output, (3, 4), "(C, oH, oW) or (N, C, oH, oW)")
+    if not isinstance(indices, np.ndarray) or indices.dtype != np.int64:
+        raise TypeError(f"indices must be an int64 array, got {getattr(indices, 'dtype', type(indices).__name__)}")
+    check_shape("indices", indices, grad_output.shape, "as grad_output")
+    if len(input_shape) != grad_output.ndim or tuple(input_shape[:-2]) != grad_output.shape[:-2]:
+        raise ValueError(f"input_shape must be {grad_output.shape[:-2]} + (H, W), got {tuple(input_shape)}")
+    pixels = input_shape[-2] * input_shape[-1]
+    if indices.size and not 0 <= indices.min() <= indices.max() < pixels:
+        raise ValueError(f"indices must lie between 0 and {pixels - 1}, got {indices.min()} to {indices.max()}")
+    # The batch runs last in memory (conv.py says why), so pixel `index` of channel c, image n stands at (c, index, n).
+    batch_last = (1, 2, 3, 0) if grad_output.ndim == 4 else (0, 1, 2)
+    grads, index = grad_output.transpose(batch_last), indices.transpose(batch_last)
+    count = grads.shape[3] if grads.ndim == 4 else 1
+    channel, image = np.arange(grads.shape[0]), np.arange(count)
+    index = index.reshape(*index.shape[:3], count)
+    place = (channel[:, np.newaxis, np.newaxis, np.newaxis] * pixels + index) * count + image
+    grad_input = np.zeros(grads.shape[0] * pixels * count, grads.dtype)
+    # Windows add in row-major order, as in torch, starting from +0.
+    np.add.at(grad_input, place.ravel(), grads.ravel())
+    if grad_output.ndim == 3:
+        return grad_input.reshape(input_shape)
+    return grad_input.reshape(*input_shape[1:], count).transpose(3, 0, 1, 2)
+
+
+@ieee754
+def avg_pool2d(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """The mean of each window of ``input`` (N, C, H, W) or (C, H, W): (N, C, oH, oW) or (C, oH, oW).
+
+    Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
+    kernel and a divisor of 0.
+    """
+    rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
+    divisor = _divisor(rows, columns, count_include_pad, divisor_override, input.dtype)
+    frame = windows.padded(input, rows, columns)
+    # From +0, in row-major order, then one division: torch's order, so the rounding is torch's too.
+    total = np.zeros_like(frame[..., rows.tap(0), columns.tap(0)])
+    for m in range(rows.kernel):
+        for k in range(columns.kernel):
+            total += frame[..., rows.tap(m), columns.tap(k)]
+    total /= divisor
+    total += 0  # torch adds the quotient to +0, so a mean is never -0.0
+    return total
+
+
+@ieee754
+def avg_pool2d_backward(
+    grad_output: Array,
+    input_shape: tuple[int, ...],
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Array:
+    """dL/dx (``input_shape``) from dL/dy ``grad_output`` (N, C, oH, oW) or (C, oH, oW).
+
+    Each pixel of a window moves the mean by 1/D, so each window hands grad/D to all its pixels, and a pixel of several
+    windows gets the sum.
+    Raises as ``avg_pool2d`` does, and ValueError where ``grad_output`` has another shape than its output.
+    """
+    check_floats(grad_output=grad_output)
+    # A view of one number stands for the input, of which only the shape is known.
+    input = np.broadcast_to(grad_output.dtype.type(0), input_shape)
+    rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
+    shape = (*input_shape[:-2], rows.outputs, columns.outputs)
+    check_shape("grad_output", grad_output, shape, "the output of this pooling")
+    share = grad_output / _divisor(rows, columns, count_include_pad, divisor_override, grad_output.dtype)
+    seen = np.broadcast_to(  # every tap of a window gets the same share: (..., kH, kW, oH, oW)
+        share[..., np.newaxis, np.newaxis, :, :], (*share.shape[:-2], rows.kernel, columns.kernel, *share.shape[-2:])
+    )
+    height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
+    frame = np.zeros_like(grad_output, shape=(*input_shape[:-2], height, width))
+    windows.unslide(seen, frame, rows, columns)
+    return frame[..., rows.inside, columns.inside]
+
+
+def _positions(rows: Windows, columns: Windows) -> IntArray:
+    """For each pixel of the padded image its position in the image's H * W pixels, -1 in the padding."""
+    shape = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
+    position = np.full(shape, -1)
+    position[rows.inside, columns.inside] = np.arange(rows.size * columns.size).reshape(rows.size, columns.size)
+    return position
+
+
+def _divisor(
+    rows: Windows, columns: Windows, count_include_pad: bool, divisor_override: int | None, dtype: np.dtype[Any]
+) -> Array:
+    """What each window's sum is divided by: (oH, oW), or (1, 1) where it is the same for all."""
+    boolean("count_include_pad", count_include_pad)
+    if divisor_override is not None:
+        if integer("divisor_override", divisor_override) == 0:
+            raise ValueError("divisor_override must not be 0, got 0")
+        return np.full((1, 1), divisor_override, dtype)
+    counts = []
+    for axis in (rows, columns):
+        first = np.arange(axis.outputs) * axis.stride - axis.before
+        # `before` pixels of padding stand on both sides; what `after` has beyond that is overhang and never counts.
+        last = np.minimum(first + axis.kernel, axis.size + axis.before)
+        if not count_include_pad:
+            first, last = np.maximum(first, 0), np.minimum(last, axis.size)
+        counts.append(last - first)
+    return np.multiply.outer(*counts).astype(dtype)
+
+
+def _blind(axis: Windows) -> bool:
+    """Whether some window along this axis sees nothing but padding."""
+    seen = np.arange(axis.outputs)[:, np.newaxis] * axis.stride + np.arange(axis.kernel) * axis.dilation - axis.before
+    return not bool(((seen >= 0) & (seen < axis.size)).any(axis=1).all())
+
+
+def _check_fit(
+    input: Array, kernel_size: object, stride: object, padding: object, dilation: object, ceil_mode: object
+) -> tuple[Windows, Windows]:
+    """The windows over rows and columns; TypeError or ValueError names what does not fit."""
+    check_floats(input=input)
+    check_rank("input", input, (3, 4), "(C, H, W) or (N, C, H, W)")
+    if 0 in input.shape[-3:]:
+        raise ValueError(f"input must have at least 1 channel, row and column, got shape {input.shape}")
+    kernels = pair("kernel_size", kernel_size, 1)
+    absent = stride is None or (isinstance(stride, tuple | list) and not stride)
+    strides = kernels if absent else pair("stride", stride, 1)
+    paddings, dilations = pair("padding", padding, 0), pair("dilation", dilation, 1)
+    overhang = boolean("ceil_mode", ceil_mode)
+    for p, k in zip(paddings, kernels, strict=True):
+        if p > k // 2:
+            raise ValueError(f"padding must be at most half the kernel {kernel_size!r}, got {padding!r}")
+    rows, columns = (
+        windows.pool_windows(size, k, s, p, d, overhang)
+        for size, k, s, p, d in zip(input.shape[-2:], kernels, strides, paddings, dilations, strict=True)
+    )
+    if rows.outputs < 1 or columns.outputs < 1:
+        raise ValueError(
+            f"kernel_size must fit into the padded input: it spans {rows.span} x {columns.span} pixels, the input has "
+            f"{rows.size + 2 * rows.before} x {columns.size + 2 * columns.before}"
+        )
+    return rows, columns

@@ -1,0 +1,88 @@
+"""Softmax and its logarithm.  Twins: ``torch.nn.Softmax`` and ``torch.nn.LogSoftmax``.
+
+Formulas, over the C scores (logits) x of one dimension:
+
+    softmax(x)_i     = exp(x_i) / sum_c exp(x_c)
+    log_softmax(x)_i = x_i - log sum_c exp(x_c)
+
+The results of softmax are positive and sum to 1: a probability for each class.  Adding one number to all scores changes
+nothing, so the largest is subtracted first: exp then never overflows, and the largest term is exactly 1.  The logarithm
+is a formula of its own because the logarithm of a rounded probability loses what is small: log(0) is -inf where
+log_softmax still says -200.
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.1 and 6.2.2.3.
+"""
+
+import numpy as np
+
+from reference.arguments import Array, check_floats, check_shape, dimension, ieee754
+
+
+@ieee754
+def softmax(input: Array, dim: int) -> Array:
+    """Probabilities along dimension ``dim`` of ``input`` (any shape), of the same shape.
+
+    Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
+    """
+    shifted, axis = _shifted(input, dim)
+    powers = np.exp(shifted)
+    return _unflat(powers / powers.sum(axis, keepdims=True), input)
+
+
+@ieee754
+def softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
+    """dL/dx from dL/dy ``grad_output`` and y ``output`` of ``softmax`` (both of one shape).
+
+    Raising x_i raises exp(x_i), and with it y_i, and the common sum, which lowers every y_c in proportion:
+
+        dy_c/dx_i = y_c (1[c = i] - y_i)          so          dL/dx_i = y_i (g_i - sum_c g_c y_c)
+
+    A gradient g that is the same for all classes gives 0: the sum of the probabilities cannot change.
+    Raises as ``softmax`` does.
+    """
+    check_floats(grad_output=grad_output, output=output)
+    check_shape("grad_output", grad_output, output.shape, "as output")
+    axis = dimension("dim", dim, output.ndim)
+    grads, y = np.atleast_1d(grad_output, output)
+    return _unflat(y * (grads - (grads * y).sum(axis, keepdims=True)), output)
+
+
+@ieee754
+def log_softmax(input: Array, dim: int) -> Array:
+    """Logarithms of the probabilities along dimension ``dim`` of ``input`` (any shape), of the same shape.
+
+    Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
+    """
+    shifted, axis = _shifted(input, dim)
+    return _unflat(shifted - np.log(np.exp(shifted).sum(axis, keepdims=True)), input)
+
+
+@ieee754
+def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
+    """dL/dx from dL/dy ``grad_output`` and y ``output`` of ``log_softmax`` (both of one shape).
+
+    Raising x_i raises y_i by as much; and it raises the logarithm of the sum, which all y_c share, by softmax(x)_i:
+
+        dy_c/dx_i = 1[c = i] - exp(y_i)          so          dL/dx_i = g_i - exp(y_i) sum_c g_c
+
+    Raises as ``log_softmax`` does.
+    """
+    check_floats(grad_output=grad_output, output=output)
+    check_shape("grad_output", grad_output, output.shape, "as output")
+    axis = dimension("dim", dim, output.ndim)
+    grads, y = np.atleast_1d(grad_output, output)
+    return _unflat(grads - np.exp(y) * grads.sum(axis, keepdims=True), output)
+
+
+def _shifted(input: Array, dim: object) -> tuple[Array, int]:
+    """``input`` less its maximum along ``dim`` (at least 1-D), and ``dim`` as a position counted from the front."""
+    check_floats(input=input)
+    axis = dimension("dim", dim, input.ndim)
+    scores = np.atleast_1d(input)
+    # `initial` is for the maximum of no classes at all, which NumPy does not define.
+    return scores - scores.max(axis, keepdims=True, initial=-np.inf), axis
+
+
+def _unflat(result: Array, like: Array) -> Array:
+    """Give the 1-D result for a number, which counts as having one dimension, its shape () back."""
+    return result.reshape(like.shape)

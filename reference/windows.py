@@ -1,0 +1,126 @@
+"""Windows sliding over an image: all index arithmetic of convolution, pooling and padding, once.
+
+A window of k taps slides over an axis of n pixels.  The axis is first lengthened by ``before`` and ``after`` pixels of
+padding; the window moves by ``stride`` from one output to the next, and its taps stand ``dilation`` pixels apart:
+
+    output i, tap m  sees pixel  i * stride + m * dilation   of the padded axis
+
+The window spans dilation * (k - 1) + 1 pixels, so it fits floor((n + before + after - span) / stride) + 1 times.
+
+Turned around, all outputs together see through tap m the pixels m * dilation, m * dilation + stride, ...: a plain
+strided slice.  Every formula with windows is a loop over the taps of such slices, and the gradient of every one of them
+adds into the same slices: where ``slide`` reads a pixel several times, its adjoint ``unslide`` sums what comes back.
+
+Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016), chapters 2-5.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from reference.arguments import Array
+
+# One block of columns in a convolution: large enough for the matrix product, small enough for the L2 cache.
+BLOCK_BYTES = 384 * 1024
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows along one axis.  Lengths in pixels; ``outputs`` is the number of windows."""
+
+    size: int
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    dilation: int
+    outputs: int
+
+    def tap(self, m: int) -> slice:
+        """The pixels of the padded axis that tap ``m`` of all the windows sees."""
+        first = m * self.dilation
+        return slice(first, first + self.stride * (self.outputs - 1) + 1, self.stride)
+
+    @property
+    def inside(self) -> slice:
+        """The pixels of the padded axis that are the image."""
+        return slice(self.before, self.before + self.size)
+
+    @property
+    def span(self) -> int:
+        """The pixels from the first to the last tap of one window."""
+        return self.dilation * (self.kernel - 1) + 1
+
+
+def conv_windows(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> Windows:
+    """Windows of a convolution along one axis; ``outputs`` is below 1 where the kernel does not fit."""
+    before, after = padding
+    span = dilation * (kernel - 1) + 1
+    outputs = (size + before + after - span) // stride + 1
+    return Windows(size, kernel, stride, before, after, dilation, outputs)
+
+
+def pool_windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> Windows:
+    """Windows of pooling along one axis; ``outputs`` is below 1 where the kernel does not fit.
+
+    With ``ceil_mode`` a last window that hangs over the edge counts too, if it starts inside the image or its left
+    padding; ``after`` then makes room for it.
+    """
+    span = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - span
+    outputs = (-(-room // stride) if ceil_mode else room // stride) + 1
+    if ceil_mode and (outputs - 1) * stride >= size + padding:
+        outputs -= 1
+    after = max(padding, (outputs - 1) * stride + span - padding - size)
+    return Windows(size, kernel, stride, padding, after, dilation, outputs)
+
+
+def same_padding(kernel: int, dilation: int) -> tuple[int, int]:
+    """Padding that keeps the size at stride 1.  The odd pixel of an even span goes after, as in torch."""
+    total = dilation * (kernel - 1)
+    return total // 2, total - total // 2
+
+
+def padded(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> Array:
+    """``image`` (..., H, W) with its padding around it, in the same memory order."""
+    if not (rows.before or rows.after or columns.before or columns.after):
+        return image
+    height = rows.before + rows.size + rows.after
+    width = columns.before + columns.size + columns.after
+    frame = np.full_like(image, fill, shape=(*image.shape[:-2], height, width), subok=False)
+    frame[..., rows.inside, columns.inside] = image
+    return frame
+
+
+def slide(image: Array, rows: Windows, columns: Windows) -> Array:
+    """What each tap sees: a view (..., kH, kW, oH, oW) of the padded ``image`` (..., H, W)."""
+    view = sliding_window_view(image, (rows.span, columns.span), axis=(-2, -1))  # (..., H', W', span, span)
+    view = view[..., :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation]
+    return np.moveaxis(view[..., : rows.outputs, : columns.outputs, :, :], (-2, -1), (-4, -3))
+
+
+def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows) -> None:
+    """The adjoint of ``slide``: add ``seen`` (..., kH, kW, oH, oW) into the padded ``frame`` (..., H, W), in place.
+
+    slide copies a pixel to every window that sees it; so the gradients of the copies add up in the pixel:
+    <slide(x), w> = <x, unslide(w)> for all x and w.
+
+    The taps run backwards, so that a pixel meets its windows in row-major order.  torch sums in that order, and where
+    sums round, order is part of the result.
+    """
+    for m in reversed(range(rows.kernel)):
+        for k in reversed(range(columns.kernel)):
+            frame[..., rows.tap(m), columns.tap(k)] += seen[..., m, k, :, :]
+
+
+def row_blocks(rows: Windows, bytes_per_row: int) -> Iterator[tuple[slice, Windows]]:
+    """Cut the output rows into blocks of at most BLOCK_BYTES: each as a slice of the outputs and its own windows.
+
+    The windows of a block start at its first row: they apply to ``frame[first_row * stride:]``.
+    """
+    step = max(1, BLOCK_BYTES // max(1, bytes_per_row))
+    for first in range(0, rows.outputs, step):
+        last = min(first + step, rows.outputs)
+        yield slice(first, last), Windows(rows.size, rows.kernel, rows.stride, 0, 0, rows.dilation, last - first)

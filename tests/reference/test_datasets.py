@@ -1,0 +1,434 @@
+"""The bundled MNIST is the real one, every usual folder is read, and no damaged file passes or takes much memory."""
+
+import gzip
+import hashlib
+import random
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+from reference import datasets
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.NAMES
+SHA256 = {
+    TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+MIB = 1 << 20
+
+
+def header(*shape, magic=b"\0\0\x08"):
+    return magic + struct.pack(f">B{len(shape)}I", len(shape), *shape)
+
+
+def idx(array):
+    return header(*array.shape) + array.tobytes()
+
+
+def small_data_set(seed=0):
+    """The four arrays, in the order of ``datasets.NAMES``: 5 and 3 images of 7 x 6 pixels."""
+    rng = np.random.default_rng(seed)
+    shapes = (5, 7, 6), (5,), (3, 7, 6), (3,)
+    return [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
+
+
+def write(folder, arrays, names=datasets.NAMES, encode=idx):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in zip(names, arrays, strict=True):
+        (folder / name).write_bytes(encode(array))
+
+
+def gzipped_idx(array):
+    return gzip.compress(idx(array))
+
+
+GZ_NAMES = [f"{name}.gz" for name in datasets.NAMES]
+
+
+def assert_read(folder, arrays):
+    """``mnist(folder)`` gives exactly ``arrays``: the pixels as uint8, the labels as int64."""
+    for got, array, dtype in zip(datasets.mnist(folder), arrays, [np.uint8, np.int64] * 2, strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, array)
+
+
+def message(error, call, *arguments):
+    """The message of the ``error`` that ``call`` raises."""
+    with pytest.raises(error) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+# The bundled data
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.mnist()
+
+
+@pytest.mark.parametrize("name", datasets.NAMES)
+def test_the_bundled_files_are_the_published_ones(name):
+    content = gzip.decompress((datasets.BUNDLED / f"{name}.gz").read_bytes())
+    assert hashlib.sha256(content).hexdigest() == SHA256[name]
+
+
+def test_the_readme_beside_the_data_states_authors_licence_and_sums():
+    readme = (datasets.BUNDLED / "README.md").read_text(encoding="utf-8")
+    for text in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0", *SHA256, *SHA256.values()):
+        assert text in readme
+
+
+def test_shapes_and_dtypes(data):
+    assert [array.shape for array in data] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
+    assert [array.dtype for array in data] == [np.uint8, np.int64, np.uint8, np.int64]
+
+
+def test_labels(data):
+    assert data.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert data.test_labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    train, test = np.bincount(data.train_labels), np.bincount(data.test_labels)
+    assert train.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert test.tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert (train.sum(), test.sum()) == (60000, 10000)
+
+
+def test_pixels_use_the_whole_range_and_the_border_is_background(data):
+    for images in (data.train_images, data.test_images):
+        assert (images.min(), images.max()) == (0, 255)
+        assert not images[:, 0, 0].any()
+        assert not images[:, -1, -1].any()
+
+
+def test_the_arrays_belong_to_the_caller(data):
+    assert all(array.flags.writeable and array.flags.c_contiguous for array in data)
+
+
+# Folders
+
+
+@pytest.mark.parametrize("layout", ["", "raw", "MNIST/raw", "FashionMNIST/raw"])
+@pytest.mark.parametrize("names, encode", [(datasets.NAMES, idx), (GZ_NAMES, gzipped_idx)], ids=["plain", "gz"])
+def test_every_layout(tmp_path, layout, names, encode):
+    arrays = small_data_set()
+    write(tmp_path / layout, arrays, names, encode)
+    assert_read(tmp_path, arrays)
+    assert_read(str(tmp_path), arrays)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"emnist-letters-{name.replace('t10k', 'test')}" for name in datasets.NAMES],
+        [name.replace("t10k", "test") for name in datasets.NAMES],
+        [name.replace("-idx", ".idx") for name in datasets.NAMES],
+    ],
+    ids=["prefix", "test for t10k", "dot"],
+)
+def test_other_names(tmp_path, names):
+    arrays = small_data_set()
+    write(tmp_path / "EMNIST/raw", arrays, names)
+    assert_read(tmp_path, arrays)
+
+
+def test_content_not_the_name_tells_gzip(tmp_path):
+    """Browsers and archive tools unpack a file without renaming it, or the reverse."""
+    arrays = small_data_set()
+    write(tmp_path / "a", arrays, GZ_NAMES, idx)
+    write(tmp_path / "b", arrays, datasets.NAMES, gzipped_idx)
+    assert_read(tmp_path / "a", arrays)
+    assert_read(tmp_path / "b", arrays)
+
+
+def test_the_plain_file_is_read_where_torchvision_left_both(tmp_path):
+    arrays = small_data_set()
+    write(tmp_path, arrays)
+    write(tmp_path, small_data_set(seed=1), GZ_NAMES, gzipped_idx)
+    assert_read(tmp_path, arrays)
+
+
+def test_mnist_is_read_where_torchvision_keeps_several_data_sets(tmp_path):
+    arrays = small_data_set()
+    write(tmp_path / "MNIST/raw", arrays)
+    write(tmp_path / "FashionMNIST/raw", small_data_set(seed=1))
+    assert_read(tmp_path, arrays)
+
+
+def test_a_folder_with_the_name_of_a_file_is_passed_over(tmp_path):
+    arrays = small_data_set()
+    write(tmp_path, arrays, [name.replace("-idx", ".idx") for name in datasets.NAMES])
+    (tmp_path / TRAIN_IMAGES).mkdir()
+    assert_read(tmp_path, arrays)
+
+
+def test_several_data_sets_are_an_error(tmp_path):
+    write(tmp_path / "KMNIST/raw", small_data_set())
+    write(tmp_path / "FashionMNIST/raw", small_data_set())
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == f"data_dir must hold one data set, got {tmp_path} with several: FashionMNIST/raw, KMNIST/raw"
+
+
+def test_several_prefixes_are_an_error(tmp_path):
+    for prefix in ("emnist-digits-", "emnist-letters-"):
+        write(tmp_path, small_data_set(), [prefix + name for name in datasets.NAMES])
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert f"{tmp_path} must hold one {TRAIN_IMAGES}, got several: emnist-digits-t10k-images-idx3-ubyte, " in text
+    assert "emnist-letters-train-images-idx3-ubyte" in text
+
+
+def test_files_of_two_data_sets_are_not_mixed(tmp_path):
+    names = [("digits-" if "train" in name else "letters-") + name for name in datasets.NAMES]
+    write(tmp_path, small_data_set(), names)
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    assert "must hold digits-t10k-images-idx3-ubyte (or .gz), got digits-train-images-idx3-ubyte, " in text
+
+
+@pytest.mark.parametrize("missing", datasets.NAMES)
+def test_a_missing_file_is_named_with_the_folder_and_what_is_there(tmp_path, missing):
+    folder = tmp_path / "MNIST/raw"
+    write(folder, small_data_set())
+    (folder / missing).unlink()
+    there = ", ".join(sorted(name for name in datasets.NAMES if name != missing))
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    assert text == f"{folder} must hold {missing} (or .gz), got {there}"
+
+
+def test_a_folder_without_data(tmp_path):
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    assert text == f"{tmp_path} must hold {TRAIN_IMAGES} (or .gz), got nothing"
+    for number in range(9):
+        (tmp_path / f"{number}.txt").touch()
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    assert text.endswith("got 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 5.txt, 6.txt, 7.txt, ...")
+
+
+def test_what_is_not_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "absent", tmp_path / "file"):
+        text = message(FileNotFoundError, datasets.mnist, path)
+        assert text == f"data_dir must be a folder that holds {TRAIN_IMAGES}, got {path}"
+
+
+# Files that contradict each other
+
+
+@pytest.mark.parametrize(
+    "which, shape, first, second",
+    [
+        (0, (4, 7, 6), f"{TRAIN_IMAGES} has shape (4, 7, 6)", f"{TRAIN_LABELS} has shape (5,)"),
+        (0, (5, 42), f"{TRAIN_IMAGES} has shape (5, 42)", f"{TRAIN_LABELS} has shape (5,)"),
+        (0, (5, 7, 6, 1), f"{TRAIN_IMAGES} has shape (5, 7, 6, 1)", f"{TRAIN_LABELS} has shape (5,)"),
+        (1, (5, 1), f"{TRAIN_IMAGES} has shape (5, 7, 6)", f"{TRAIN_LABELS} has shape (5, 1)"),
+        (3, (4,), f"{TEST_IMAGES} has shape (3, 7, 6)", f"{TEST_LABELS} has shape (4,)"),
+        (2, (3, 6, 7), f"{TRAIN_IMAGES} has images of shape (7, 6)", f"{TEST_IMAGES} of (6, 7)"),
+    ],
+)
+def test_a_contradiction_names_both_files(tmp_path, which, shape, first, second):
+    arrays = small_data_set()
+    arrays[which] = np.zeros(shape, np.uint8)
+    write(tmp_path, arrays)
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert first in text
+    assert second in text
+    assert "need" in text
+
+
+def test_an_empty_data_set_is_an_error(tmp_path):
+    write(tmp_path, [array[:0] for array in small_data_set()])
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == f"{tmp_path / TRAIN_IMAGES}: got a header that claims shape (0, 7, 6), 0 bytes; need 1 to {1 << 30}"
+
+
+# One file
+
+
+@pytest.mark.parametrize("shape", [(11,), (5, 3), (4, 3, 5), (2, 3, 1, 4)])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gz"])
+def test_every_rank(tmp_path, shape, compress):
+    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    (tmp_path / "file").write_bytes(compress(idx(array)))
+    got = datasets.read_idx(tmp_path / "file")
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, array, strict=True)
+
+
+def test_a_gzip_file_of_several_members(tmp_path):
+    """Concatenated gzip files are one gzip file, says RFC 1952."""
+    array = small_data_set()[0]
+    content = idx(array)
+    (tmp_path / "file").write_bytes(gzip.compress(content[:50]) + gzip.compress(content[50:]))
+    np.testing.assert_array_equal(datasets.read_idx(tmp_path / "file"), array)
+
+
+TERA = header(1 << 20, 1 << 20, 1)
+OVERFLOW = header(0, (1 << 32) - 1, (1 << 32) - 1, (1 << 32) - 1)
+DAMAGED = {
+    "empty": (b"", "got 0 bytes in all, need an IDX header: 4 bytes"),
+    "three bytes": (b"\0\0\x08", "got 3 bytes in all, need an IDX header: 4 bytes"),
+    "no magic number": (b"PNG" + bytes(99), "got a file that begins with 0x504e4700, need an IDX file"),
+    "second byte": (header(2, magic=b"\0\1\x08") + b"ab", "begins with 0x00010801, need an IDX file"),
+    "type int32": (header(2, magic=b"\0\0\x0c") + bytes(8), "got IDX type code 0x0c, need 0x08 (unsigned byte)"),
+    "rank 0": (header() + b"a", "got 0 dimensions, need 1 to 4"),
+    "rank 5": (header(1, 1, 1, 1, 1) + b"a", "got 5 dimensions, need 1 to 4"),
+    "cut in the sizes": (header(2, 3)[:-1], "got 7 bytes of sizes, need 8 for 2 dimensions"),
+    "cut in the data": (header(2, 3) + b"abcde", "got only 5 bytes after the header, need 6 for shape (2, 3)"),
+    "one byte too many": (header(2, 3) + b"abcdefg", "got more than 6 bytes after the header, need 6 for shape (2, 3)"),
+    "size 0": (header(2, 0, 3), "got a header that claims shape (2, 0, 3), 0 bytes; need 1 to 1073741824"),
+    "overflow": (OVERFLOW, "got a header that claims shape (0, 4294967295, 4294967295, 4294967295), 0 bytes; need 1"),
+    "terabyte": (TERA, "got a header that claims shape (1048576, 1048576, 1), 1099511627776 bytes; need 1 to"),
+    "above the limit": (header((1 << 30) + 1), "claims shape (1073741825,), 1073741825 bytes; need 1 to 1073741824"),
+    "at the limit": (header(1 << 30) + b"abc", "got only 3 bytes after the header, need 1073741824"),
+}
+
+
+def refusal(path):
+    """The message with which ``read_idx`` refuses ``path``; doing so may take a few chunks of memory and no more."""
+    tracemalloc.start()
+    try:
+        text = message(ValueError, datasets.read_idx, path)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MIB
+    finally:
+        tracemalloc.stop()
+    assert text.startswith(f"{path}: ")
+    return text
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gz"])
+@pytest.mark.parametrize("content, text", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file(tmp_path, content, text, compress):
+    (tmp_path / "file").write_bytes(compress(content))
+    assert text in refusal(tmp_path / "file")
+
+
+def flipped(content, byte):
+    return content[:byte] + bytes([content[byte] ^ 1]) + content[byte + 1 :]
+
+
+WHOLE = gzip.compress(idx(small_data_set()[0]), mtime=0)
+DAMAGED_GZIP = {
+    "cut in gzip's header": (WHOLE[:7], "ended before"),
+    "cut in the stream": (WHOLE[:60], "ended before"),
+    "cut in the checksum": (WHOLE[:-5], "ended before"),
+    "cut in the length": (WHOLE[:-1], "ended before"),
+    "method": (flipped(WHOLE, 2), "compression method"),
+    "checksum": (flipped(WHOLE, -8), "CRC check failed"),
+    "length": (flipped(WHOLE, len(WHOLE) - 4), "Incorrect length"),
+    "stream": (WHOLE[:10] + b"\xff" + WHOLE[11:], "decompressing"),
+    "more after the end": (WHOLE + b"more", "Not a gzipped file"),
+}
+
+
+@pytest.mark.parametrize("content, reason", DAMAGED_GZIP.values(), ids=DAMAGED_GZIP)
+def test_a_damaged_gzip_stream(tmp_path, content, reason):
+    (tmp_path / "file").write_bytes(content)
+    text = refusal(tmp_path / "file")
+    assert "damaged gzip stream (" in text
+    assert reason in text
+    assert text.endswith("; need a complete, undamaged one")
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path):
+    bomb = gzip.compress(header(2, 3) + bytes(64 * MIB), compresslevel=1)
+    (tmp_path / "file").write_bytes(bomb)
+    assert "got more than 6 bytes after the header, need 6 for shape (2, 3)" in refusal(tmp_path / "file")
+
+
+def test_a_missing_path(tmp_path):
+    assert str(tmp_path / "absent") in message(FileNotFoundError, datasets.read_idx, tmp_path / "absent")
+
+
+def damage(content, end, flips, rng):
+    """``content`` with one to ``flips`` bits flipped before ``end``, or cut off there."""
+    if rng.random() < 0.3:
+        return content[: rng.randrange(end)]
+    damaged = bytearray(content)
+    for bit in rng.sample(range(8 * end), rng.randint(1, flips)):
+        damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("is_gzip, flips", [(False, 1), (True, 3)], ids=["plain", "gz"])
+def test_random_damage_is_refused_or_harmless(tmp_path, is_gzip, flips):
+    """gzip's checksum covers all.  A plain file has none: nothing shows a changed pixel, nor two bits of the header that
+    make (5, 7, 6) a (7, 5, 6); one bit there always shows."""
+    array = np.arange(5 * 7 * 6, dtype=np.uint8).reshape(5, 7, 6) // 8  # repeats itself: gzip does compress it
+    content = gzip.compress(idx(array), mtime=0) if is_gzip else idx(array)
+    end = len(content) if is_gzip else len(header(5, 7, 6))
+    rng, path = random.Random(0), tmp_path / "file"
+    refused = 0
+    for _ in range(300):
+        path.write_bytes(damage(content, end, flips, rng))
+        try:
+            got = datasets.read_idx(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: ")
+            refused += 1
+        else:
+            np.testing.assert_array_equal(got, array, strict=True)
+    assert refused > 200
+
+
+# Pixels to floats
+
+EVERY_PIXEL = np.arange(256, dtype=np.uint8).reshape(2, 16, 8)
+DTYPES = {np.float32: torch.float32, np.float64: torch.float64}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("mean, std", [(0.1307, 0.3081), (0.2860, 0.3530), (0.5, 0.5), (0, 1), (1 / 3, 1 / 7)])
+def test_normalize_has_the_bits_of_torch(mean, std, dtype):
+    got = datasets.normalize(EVERY_PIXEL, mean, std, dtype)
+    want = torch.from_numpy(EVERY_PIXEL).to(DTYPES[dtype]).div(255).sub(mean).div(std).unsqueeze(1).numpy()
+    assert got.dtype == dtype
+    assert got.shape == want.shape == (2, 1, 16, 8)
+    assert got.tobytes() == want.tobytes()
+
+
+def test_normalize_by_hand():
+    black, white = datasets.normalize(np.array([[[0, 255]]], np.uint8)).ravel().tolist()
+    assert black == pytest.approx(-0.42421, abs=1e-5)  # -0.1307 / 0.3081
+    assert white == pytest.approx(2.82149, abs=1e-5)  # 0.8693 / 0.3081
+
+
+def test_the_defaults_give_mnist_mean_0_and_standard_deviation_1(data):
+    images = datasets.normalize(data.train_images[:10000])
+    assert images.dtype == np.float32
+    assert images.mean(dtype=np.float64) == pytest.approx(0, abs=0.01)
+    assert images.std(dtype=np.float64) == pytest.approx(1, abs=0.01)
+
+
+def test_normalize_rounds_numpy_scalars_to_dtype_first():
+    """A mean computed by NumPy is a float64 scalar, which would lift float32 arithmetic to float64."""
+    got = datasets.normalize(EVERY_PIXEL, np.float64(0.1307), np.float64(0.3081))
+    assert got.tobytes() == datasets.normalize(EVERY_PIXEL, 0.1307, 0.3081).tobytes()
+
+
+def test_normalize_takes_any_strides_and_leaves_its_argument_alone():
+    images = EVERY_PIXEL.copy()
+    images.flags.writeable = False
+    strided = images[:, ::-2, 1::3]
+    np.testing.assert_array_equal(datasets.normalize(strided), datasets.normalize(images)[:, :, ::-2, 1::3])
+    np.testing.assert_array_equal(images, EVERY_PIXEL)
+
+
+@pytest.mark.parametrize(
+    "error, arguments, text",
+    [
+        (TypeError, {"images": EVERY_PIXEL / 255}, "images must be a NumPy array of uint8 pixels, got float64"),
+        (TypeError, {"images": EVERY_PIXEL.astype(int)}, "images must be a NumPy array of uint8 pixels, got int64"),
+        (TypeError, {"images": EVERY_PIXEL.tolist()}, "images must be a NumPy array of uint8 pixels, got list"),
+        (ValueError, {"images": EVERY_PIXEL[0]}, "images must be (N, H, W), got shape (16, 8)"),
+        (ValueError, {"images": EVERY_PIXEL[:, None]}, "images must be (N, H, W), got shape (2, 1, 16, 8)"),
+        (TypeError, {"dtype": np.uint8}, "dtype must be float32 or float64, got uint8"),
+        (TypeError, {"dtype": np.float16}, "dtype must be float32 or float64, got float16"),
+        (ValueError, {"std": 0}, "std must be positive, got 0"),
+        (ValueError, {"std": float("nan")}, "std must be positive, got nan"),
+    ],
+)
+def test_normalize_refuses(error, arguments, text):
+    assert message(error, lambda: datasets.normalize(**{"images": EVERY_PIXEL, **arguments})) == text

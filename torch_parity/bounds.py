@@ -1,0 +1,278 @@
+"""How far rounding can take two correct results apart: an a-priori bound for each formula, element by element.
+
+The model.  One operation on floating-point numbers gives its exact result times (1 + delta), |delta| <= u, the unit
+roundoff: 2^-24 for float32, 2^-53 for float64.  A term that passes through n operations collects n such factors, and
+
+    |(1 + delta_1) ... (1 + delta_n) - 1|  <=  gamma_n = n u / (1 - n u)
+
+In a sum of products sum_k a_k b_k of K terms every product is rounded once and takes part in at most K - 1 additions,
+in whatever order, blocked, vectorised or fused.  So every correct implementation computes
+
+    |computed - true|  <=  gamma_K sum_k |a_k| |b_k|
+
+(Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1), and two of them differ by at most
+twice that. K counts every added term, a bias too.  The sum of absolute values is the same formula run on absolute
+values, in double precision, by torch: a fault of the reference cannot widen its own bound.
+
+Near zero the model has a second error: a product below the smallest normal number loses digits.  Each term then adds at
+most the smallest normal number.  Near the largest number sums overflow in one order and not in another; there only
+whether a result is finite could be compared, so the bound is infinite where the sum of absolute values exceeds a
+quarter of it.
+
+exp and log are not rounded correctly by any fast library.  They are taken to be within FUNCTION_ULPS units in the last
+place of the truth, on both sides; a test measures that they are.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from torch_parity.cases import Case
+
+Array = npt.NDArray[Any]
+Bounds = dict[str, Array]
+Twin = Callable[..., torch.Tensor]
+
+# Largest error of exp and log, numpy's and torch's, in units in the last place; measured: below 2.6.
+FUNCTION_ULPS = 4
+
+
+def unit_roundoff(dtype: np.dtype[Any]) -> float:
+    """u: half the distance from 1 to the next number."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def gamma(operations: float | Array, dtype: np.dtype[Any]) -> Any:
+    """gamma_n: the largest relative error that n roundings can add up to."""
+    error = np.asarray(operations, np.float64) * unit_roundoff(dtype)
+    return np.where(error < 1, error / np.where(error < 1, 1 - error, 1), np.inf)
+
+
+def of_sum(magnitude: Array, terms: float | Array, dtype: np.dtype[Any]) -> Array:
+    """Largest difference of two correct sums of ``terms`` products whose absolute values sum to ``magnitude``."""
+    info = np.finfo(dtype)
+    # The magnitude itself was summed in double precision.
+    magnitude = np.asarray(magnitude, np.float64) * (1 + gamma(terms, np.dtype(np.float64)))
+    bound = 2 * gamma(terms, dtype) * magnitude + np.asarray(terms) * float(info.tiny)
+    with np.errstate(invalid="ignore"):
+        return np.where(magnitude <= float(info.max) / 4, bound, np.inf)
+
+
+def magnitudes(twin: Twin, case: Case, grad_output: Array | None, differentiable: tuple[str, ...]) -> dict[str, Array]:
+    """The formula and its gradients on absolute values, in double precision: sum |a||b| for each result.
+
+    Meant for formulas that are sums of products; the keys are 'output' and 'grad_' + the arguments' names.
+    """
+    tensors = {
+        name: torch.from_numpy(np.asarray(np.abs(array), np.float64)).requires_grad_(name in differentiable)
+        for name, array in case.arrays.items()
+    }
+    output = twin(**tensors, **case.arguments)
+    results = {"output": output.detach().numpy()}
+    if grad_output is not None:
+        torch.autograd.backward(output, torch.from_numpy(np.asarray(np.abs(grad_output), np.float64)))
+        for name in differentiable:
+            grad = tensors[name].grad
+            assert grad is not None
+            results["grad_" + name] = grad.numpy()
+    return results
+
+
+def conv2d(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
+    """Convolution: sums of products.
+
+    An output has C/G * kH * kW products, and the bias; a weight's gradient one product per output pixel of the batch,
+    so has a bias's; a pixel's gradient at most one per tap and output channel of its group.
+    """
+    weight = case.arrays["weight"]
+    per_output = weight[0].size
+    per_pixel = len(weight) // case.arguments["groups"] * weight[0, 0].size
+    per_weight = grad_output.size // len(weight)
+    terms = {"output": per_output + 1, "grad_input": per_pixel, "grad_weight": per_weight, "grad_bias": per_weight}
+    return {name: of_sum(magnitude[name], terms[name], case.dtype) for name in magnitude}
+
+
+def linear(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
+    """Dense layer: sums of products over the input features; gradients over the outputs and over the batch."""
+    weight = case.arrays["weight"]
+    outputs = len(weight) if weight.ndim == 2 else 1
+    rows = grad_output.size // max(1, outputs)
+    terms = {"output": weight.shape[-1] + 1, "grad_input": outputs, "grad_weight": rows, "grad_bias": rows}
+    return {name: of_sum(magnitude[name], terms[name], case.dtype) for name in magnitude}
+
+
+def pad(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
+    """The gradient of padding that repeats pixels: a sum over the copies, of which there are at most all."""
+    return {"grad_input": of_sum(magnitude["grad_input"], grad_output.size, case.dtype)}
+
+
+class _Probabilities:
+    """softmax of ``scores`` along ``axis`` in double precision, and how far float results stray from it.
+
+    A computed difference s_c = x_c - max is off by u |s_c|, which exp turns into a relative error of u |s_c|; exp adds
+    its own, t = FUNCTION_ULPS * 2u (an ulp is up to 2u of the number).  So the power e_c is off by a relative
+
+        epsilon_c = u |s_c| + t
+
+    their sum by the weighted mean of epsilon plus gamma_C, the division by u.  Twice the total covers the products of
+    errors, which are far smaller than the errors themselves while all are below 1/4.  Powers that underflow add the
+    smallest normal number, relative to a sum of at least 1.
+    """
+
+    def __init__(self, scores: Array, axis: int, dtype: np.dtype[Any]) -> None:
+        self.u, self.tiny = unit_roundoff(dtype), float(np.finfo(dtype).tiny)
+        x = np.atleast_1d(scores).astype(np.float64)
+        with np.errstate(all="ignore"):
+            self.shifted = x - x.max(axis, keepdims=True, initial=-np.inf)
+            powers = np.exp(self.shifted)
+            self.sum = powers.sum(axis, keepdims=True)
+            self.p = powers / self.sum
+            self.log_p = self.shifted - np.log(self.sum)
+            function = FUNCTION_ULPS * 2 * self.u
+            distance = np.where(powers > 0, np.abs(self.shifted), 0)
+            epsilon = distance * self.u + function
+            classes = x.shape[axis]
+            self.sum_error = (self.p * epsilon).sum(axis, keepdims=True) + gamma(classes, dtype) + classes * self.tiny
+            # of softmax
+            self.p_error = 2 * self.p * (epsilon + self.sum_error + self.u) + self.tiny
+            # of log_softmax: the log's argument, the log, the difference s_c and the subtraction
+            self.log_p_error = (
+                2
+                * (
+                    self.sum_error
+                    + function * np.abs(np.log(self.sum))
+                    + self.u * (np.abs(self.shifted) + np.abs(self.log_p))
+                )
+                + self.tiny
+            )
+            # of exp(log_softmax), as the gradient uses it
+            self.exp_error = np.where(self.p > 0, 2 * self.p * (self.log_p_error + function), 0) + self.tiny
+
+
+def softmax(case: Case, grad_output: Array) -> Bounds:
+    """softmax, and its gradient y_i (g_i - sum_c g_c y_c) from a computed y.
+
+    An error in y_c moves the sum by |g_c| times it, and so does one in y_i the whole; the arithmetic adds gamma_{C+2}
+    of the absolute values.
+    """
+    x = case.arrays["input"]
+    axis = case.arguments["dim"]
+    error = _Probabilities(x, axis, case.dtype)
+    g = np.abs(np.atleast_1d(grad_output).astype(np.float64))
+    inner = (g * error.p).sum(axis, keepdims=True)
+    arithmetic = gamma(error.p.shape[axis] + 2, case.dtype) * error.p * (g + inner)
+    carried = error.p_error * (g + inner) + error.p * (g * error.p_error).sum(axis, keepdims=True)
+    underflow = error.tiny * (1 + g + g.sum(axis, keepdims=True))
+    bounds = {"output": 2 * error.p_error, "grad_input": 2 * (arithmetic + 2 * carried + underflow)}
+    return {name: bound.reshape(x.shape) for name, bound in bounds.items()}
+
+
+def log_softmax(case: Case, grad_output: Array) -> Bounds:
+    """log_softmax, and its gradient g_i - exp(y_i) sum_c g_c from a computed y."""
+    x = case.arrays["input"]
+    axis = case.arguments["dim"]
+    error = _Probabilities(x, axis, case.dtype)
+    g = np.atleast_1d(grad_output).astype(np.float64)
+    grad_error = _log_softmax_grad(error, g, np.zeros_like(g), axis, case)
+    bounds = {"output": 2 * error.log_p_error, "grad_input": 2 * grad_error}
+    return {name: bound.reshape(x.shape) for name, bound in bounds.items()}
+
+
+def _log_softmax_grad(error: _Probabilities, g: Array, g_error: Array, axis: int, case: Case) -> Array:
+    """Error of g_i - exp(y_i) sum_c g_c, where g itself is off by ``g_error``."""
+    total = np.abs(g).sum(axis, keepdims=True)
+    carried = g_error + error.p * g_error.sum(axis, keepdims=True) + error.exp_error * total
+    arithmetic = gamma(error.p.shape[axis] + 2, case.dtype) * (np.abs(g) + error.p * total)
+    return np.asarray(2 * carried + arithmetic + error.tiny * (1 + total))
+
+
+def cross_entropy(case: Case, grad_output: Array) -> Bounds:
+    """Cross-entropy: a weighted sum of log-probabilities, and its gradients.
+
+    With coefficients a_c = w_c q_c (q: the smoothed distribution) a sample's loss is -sum_c a_c log p_c.  Each a_c
+    takes at most 5 roundings, the sum over C classes and N samples C + N more, the mean a division by a sum of N weights:
+
+        error of the loss  <=  sum |a| error(log p) + gamma_{C + 2N + 8} sum |a log p|
+
+    The gradient enters log_softmax's as g_c = -a_c scale, with at most N + 8 roundings, 2 for the mean.
+    """
+    x = case.arrays["input"]
+    axis = min(x.ndim - 1, 1)
+    classes = x.shape[axis]
+    samples = x.size // max(1, classes)
+    coefficients, uniform, divisor = _coefficients(case, axis)
+    error = _Probabilities(x, axis, case.dtype)
+    reduction = case.arguments["reduction"]
+    scale = np.asarray(grad_output, np.float64)
+    with np.errstate(all="ignore"):
+        per_loss = _times(coefficients, error.log_p_error).sum(axis)
+        magnitude = _times(coefficients, np.abs(error.log_p)).sum(axis)
+        per_loss = per_loss + gamma(classes + 2 * samples + 8, case.dtype) * magnitude
+        per_loss = np.where(magnitude <= float(np.finfo(case.dtype).max) / 4, per_loss, np.inf)
+        per_loss = per_loss + error.tiny * (classes + 8)
+        if reduction == "none":
+            output = per_loss
+            scale = np.expand_dims(scale, axis)
+        elif reduction == "sum":
+            output = per_loss.sum()
+        else:
+            output = per_loss.sum() / divisor
+            scale = scale / divisor
+        g = coefficients * np.abs(scale)
+        g_error = gamma(samples + 8, case.dtype) * g + error.tiny
+        bounds = {"output": 2 * output, "grad_input": 2 * _log_softmax_grad(error, g, g_error, axis, case)}
+        if case.arrays["target"].dtype.kind == "f":
+            through = uniform * np.abs(scale)
+            bounds["grad_target"] = 2 * through * (
+                error.log_p_error + gamma(samples + 8, case.dtype) * np.abs(error.log_p)
+            ) + 8 * error.tiny * (1 + np.abs(error.log_p))
+    return {name: np.asarray(bound) for name, bound in bounds.items()}
+
+
+def _times(coefficients: Array, values: Array) -> Array:
+    """The product, where a coefficient of 0 means that the value, though infinite, takes no part."""
+    return np.where(coefficients == 0, 0, coefficients * values)
+
+
+def _coefficients(case: Case, axis: int) -> tuple[Array, Array, Any]:
+    """w_c q_c; w_c (1 - e), which dL/dq has in its place; and the divisor of the mean, all in double precision."""
+    x, target = case.arrays["input"], case.arrays["target"]
+    classes = x.shape[axis]
+    e = case.arguments["label_smoothing"]
+    w = case.arrays.get("weight", np.ones(classes)).astype(np.float64).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    if target.dtype.kind == "f":
+        q, divisor = target.astype(np.float64) * (1 - e) + e / classes, np.float64(x.size / max(classes, 1))
+        return w * q, w * (1 - e), divisor
+    counted = np.expand_dims(target != case.arguments["ignore_index"], axis)
+    one_hot = counted & (np.expand_dims(target, axis) == np.arange(classes).reshape(w.shape))
+    weight_of_sample = (w * one_hot).sum(axis, keepdims=True)
+    return one_hot * weight_of_sample * (1 - e) + counted * w * e / classes, w * (1 - e), weight_of_sample.sum()
+
+
+def sgd(case: Case) -> Bounds:
+    """Steps of SGD: the errors of parameter and velocity, carried from step to step beside the values.
+
+    Each line of the update adds the rounding of its own one or two operations (and of its constant, which is rounded to
+    the dtype first: one more) to the errors that its operands bring along.  Twice each covers the products of errors.
+    """
+    options = case.arguments
+    lr, momentum, decay = abs(options["lr"]), options["momentum"], options["weight_decay"]
+    fresh = abs(1 - options["dampening"])
+    u, tiny = unit_roundoff(case.dtype), float(np.finfo(case.dtype).tiny)
+    p = np.abs(case.arrays["parameter"]).astype(np.float64)
+    p_error, v, v_error = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
+    for step, grad in enumerate(case.arrays["grads"]):
+        g = np.abs(grad).astype(np.float64) + decay * p
+        g_error = decay * p_error + 3 * u * g
+        if momentum:
+            weight = fresh if step else 1.0
+            v, v_error = momentum * v + weight * g, momentum * v_error + weight * g_error
+            v_error = v_error + 4 * u * v
+            g, g_error = (g + momentum * v, g_error + momentum * v_error) if options["nesterov"] else (v, v_error)
+            g_error = g_error + 3 * u * g
+        p = p + lr * g
+        p_error = p_error + lr * g_error + 3 * u * p + tiny
+    return {"output": 4 * p_error}

@@ -1,0 +1,73 @@
+"""Verdicts: bit-identical, within the proven bound, or different.  There is no tolerance to tune.
+
+Shape and dtype must be equal always.  Then, element by element, one of:
+
+    bits    the very same bits; NaN equals NaN, and -0.0 is told from 0.0.  For all that does not round.
+    bound   |a - b| at most the bound of ``bounds``.  A bound of 0 asks for equal values, where only the sign of a zero
+    is
+            free.  NaN equals NaN and infinity itself, unless the bound is infinite: then nothing is known of the
+            element, since some orders of summation overflow and others do not.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of one result.  ``share`` is the largest |a - b| / bound; None where bits were compared."""
+
+    equal: bool
+    elements: int
+    identical: int  # elements whose bits are the same
+    share: float | None
+    message: str  # what differed; empty if nothing did
+
+
+def compare(reference: Array, torch_result: Array, bound: Array | None) -> Verdict:
+    """Compare two results; ``bound`` None asks for the same bits."""
+    if reference.shape != torch_result.shape:
+        return _different(reference, f"shape {reference.shape} against torch's {torch_result.shape}")
+    if reference.dtype != torch_result.dtype:
+        return _different(reference, f"dtype {reference.dtype} against torch's {torch_result.dtype}")
+    same = same_bits(reference, torch_result)
+    identical = int(same.sum())
+    if bound is None:
+        return Verdict(bool(same.all()), same.size, identical, None, _worst(reference, torch_result, ~same))
+    share = _shares(reference, torch_result, np.broadcast_to(bound, same.shape))
+    largest = float(share.max(initial=0.0))
+    return Verdict(largest <= 1, same.size, identical, largest, _worst(reference, torch_result, share > 1))
+
+
+def same_bits(a: Array, b: Array) -> npt.NDArray[np.bool]:
+    """Where two arrays of one shape and dtype have the same bits, or both NaN."""
+    if a.dtype.kind != "f":
+        return np.asarray(a == b)
+    bits = f"i{a.dtype.itemsize}"
+    return np.asarray((np.asarray(a).view(bits) == np.asarray(b).view(bits)) | (np.isnan(a) & np.isnan(b)))
+
+
+def _shares(a: Array, b: Array, bound: Array) -> Array:
+    """|a - b| / bound; 0 for equal values, also of infinities and NaN, and where the bound is infinite."""
+    with np.errstate(all="ignore"):
+        equal = (a == b) | (np.isnan(a) & np.isnan(b)) | (bound == np.inf)
+        share = np.abs(a.astype(np.float64) - b.astype(np.float64)) / bound
+    return np.where(equal, 0.0, np.where(np.isnan(share), np.inf, share))
+
+
+def _different(reference: Array, message: str) -> Verdict:
+    return Verdict(False, reference.size, 0, None, message)
+
+
+def _worst(a: Array, b: Array, wrong: npt.NDArray[np.bool]) -> str:
+    """The first wrong element, for the reader."""
+    if not wrong.any():
+        return ""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    count = int(wrong.sum())
+    return f"{count} of {a.size} elements differ, first at {index}: {a[index]!r} against torch's {b[index]!r}"
