@@ -51,18 +51,14 @@ def cross_entropy(
     terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
     log_p = log_softmax(input, terms.axis)
     if terms.probabilities:
-        losses = -(log_p * terms.target * terms.weights).sum(terms.axis)
-    else:
-        weighed = -log_p * terms.weights
-        # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
-        losses = np.where(terms.target, weighed, 0).sum(terms.axis)
-        if terms.smoothing > 0:
-            smoothed = (1 - terms.smoothing) * losses + terms.share * weighed.sum(terms.axis)
-            losses = np.where(terms.counted, smoothed, 0)
-    if reduction == "none":
-        return np.asarray(losses)
-    total = losses.sum()
-    return np.asarray(total if reduction == "sum" else total / terms.divisor, input.dtype)
+        return terms.reduce(-(log_p * terms.target * terms.weights).sum(terms.axis), reduction)
+    weighed = -log_p * terms.weights
+    # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
+    loss = terms.reduce(np.where(terms.target, weighed, 0).sum(terms.axis), reduction)
+    if terms.smoothing > 0:
+        uniform = terms.reduce(np.where(terms.counted, weighed.sum(terms.axis), 0), reduction)
+        loss = np.asarray((1 - terms.smoothing) * loss + terms.share * uniform)
+    return loss
 
 
 @ieee754
@@ -118,6 +114,13 @@ class _Terms:
     target: npt.NDArray[Any]  # as input: those, smoothed; or true at the class of each sample that counts
     counted: npt.NDArray[np.bool]  # as the losses: which samples count
     divisor: np.floating[Any]  # of the mean
+
+    def reduce(self, losses: Array, reduction: str) -> Array:
+        """The losses kept, added or averaged."""
+        if reduction == "none":
+            return np.asarray(losses)
+        total = losses.sum()
+        return np.asarray(total if reduction == "sum" else total / self.divisor)
 
 
 def _terms(

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from torch_parity.backend import tensor, torch_as_measured
 from torch_parity.cases import Case
 
 Array = npt.NDArray[Any]
@@ -61,23 +62,23 @@ def of_sum(magnitude: Array, terms: float | Array, dtype: np.dtype[Any]) -> Arra
         return np.where(magnitude <= float(info.max) / 4, bound, np.inf)
 
 
-def magnitudes(twin: Twin, case: Case, grad_output: Array | None, differentiable: tuple[str, ...]) -> dict[str, Array]:
+def magnitudes(twin: Twin, case: Case, grad_output: Array, differentiable: tuple[str, ...]) -> dict[str, Array]:
     """The formula and its gradients on absolute values, in double precision: sum |a||b| for each result.
 
     Meant for formulas that are sums of products; the keys are 'output' and 'grad_' + the arguments' names.
     """
     tensors = {
-        name: torch.from_numpy(np.asarray(np.abs(array), np.float64)).requires_grad_(name in differentiable)
+        name: tensor(np.abs(array).astype(np.float64)).requires_grad_(name in differentiable)
         for name, array in case.arrays.items()
     }
-    output = twin(**tensors, **case.arguments)
+    with torch_as_measured():
+        output = twin(**tensors, **case.arguments)
+        torch.autograd.backward(output, tensor(np.abs(grad_output).astype(np.float64)))
     results = {"output": output.detach().numpy()}
-    if grad_output is not None:
-        torch.autograd.backward(output, torch.from_numpy(np.asarray(np.abs(grad_output), np.float64)))
-        for name in differentiable:
-            grad = tensors[name].grad
-            assert grad is not None
-            results["grad_" + name] = grad.numpy()
+    for name in differentiable:
+        grad = tensors[name].grad
+        assert grad is not None
+        results["grad_" + name] = grad.numpy()
     return results
 
 
@@ -193,7 +194,7 @@ def cross_entropy(case: Case, grad_output: Array) -> Bounds:
     """Cross-entropy: a weighted sum of log-probabilities, and its gradients.
 
     With coefficients a_c = w_c q_c (q: the smoothed distribution) a sample's loss is -sum_c a_c log p_c.  Each a_c
-    takes at most 5 roundings, the sum over C classes and N samples C + N more, the mean a division by a sum of N weights:
+    takes at most 5 roundings, the sum over C classes and N samples C + N more, the mean a division by a sum of N:
 
         error of the loss  <=  sum |a| error(log p) + gamma_{C + 2N + 8} sum |a log p|
 

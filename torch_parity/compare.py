@@ -20,28 +20,36 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of one result.  ``share`` is the largest |a - b| / bound; None where bits were compared."""
+    """The comparison of one result, counted in elements."""
 
-    equal: bool
     elements: int
-    identical: int  # elements whose bits are the same
-    share: float | None
-    message: str  # what differed; empty if nothing did
+    identical: int  # with the same bits
+    wrong: int  # outside what is allowed; all of them where shape or dtype differ
+    share: float | None  # the largest |a - b| / bound; None where equality was asked for
+    message: str = ""  # what differed
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differed by more than is allowed."""
+        return not self.message
 
 
 def compare(reference: Array, torch_result: Array, bound: Array | None) -> Verdict:
-    """Compare two results; ``bound`` None asks for the same bits."""
+    """Compare two results; ``bound`` None asks for the same bits, 0 for equal values."""
     if reference.shape != torch_result.shape:
-        return _different(reference, f"shape {reference.shape} against torch's {torch_result.shape}")
+        message = f"shape {reference.shape} against torch's {torch_result.shape}"
+        return Verdict(reference.size, 0, reference.size, None, message)
     if reference.dtype != torch_result.dtype:
-        return _different(reference, f"dtype {reference.dtype} against torch's {torch_result.dtype}")
+        message = f"dtype {reference.dtype} against torch's {torch_result.dtype}"
+        return Verdict(reference.size, 0, reference.size, None, message)
     same = same_bits(reference, torch_result)
-    identical = int(same.sum())
-    if bound is None:
-        return Verdict(bool(same.all()), same.size, identical, None, _worst(reference, torch_result, ~same))
-    share = _shares(reference, torch_result, np.broadcast_to(bound, same.shape))
-    largest = float(share.max(initial=0.0))
-    return Verdict(largest <= 1, same.size, identical, largest, _worst(reference, torch_result, share > 1))
+    share, wrong = None, ~same
+    if bound is not None:
+        shares = _shares(reference, torch_result, np.broadcast_to(bound, same.shape))
+        wrong = shares > 1
+        if np.any(bound):
+            share = float(shares.max(initial=0.0))
+    return Verdict(same.size, int(same.sum()), int(wrong.sum()), share, _first(reference, torch_result, wrong))
 
 
 def same_bits(a: Array, b: Array) -> npt.NDArray[np.bool]:
@@ -60,12 +68,8 @@ def _shares(a: Array, b: Array, bound: Array) -> Array:
     return np.where(equal, 0.0, np.where(np.isnan(share), np.inf, share))
 
 
-def _different(reference: Array, message: str) -> Verdict:
-    return Verdict(False, reference.size, 0, None, message)
-
-
-def _worst(a: Array, b: Array, wrong: npt.NDArray[np.bool]) -> str:
-    """The first wrong element, for the reader."""
+def _first(a: Array, b: Array, wrong: npt.NDArray[np.bool]) -> str:
+    """How many elements are wrong, and the first one, for the reader."""
     if not wrong.any():
         return ""
     index = tuple(int(i) for i in np.argwhere(wrong)[0])

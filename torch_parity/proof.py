@@ -1,14 +1,13 @@
 """Running a pair on a case: both sides, all results, one verdict each."""
 
-import contextlib
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from torch_parity.backend import tensor, torch_as_measured
 from torch_parity.cases import Case, RandomDraw
 from torch_parity.compare import Verdict, compare
 from torch_parity.pairs import PAIRS, Pair
@@ -67,19 +66,6 @@ def prove(pair: Pair, case: Case) -> dict[str, Verdict]:
     return {name: compare(ours[name], theirs[name], expected.get(name)) for name in theirs}
 
 
-def tensor(array: npt.NDArray[Any]) -> torch.Tensor:
-    """A tensor with a plain copy of ``array``: torch knows no negative strides, and must not share what it changes."""
-    return torch.from_numpy(np.array(array, order="C"))
-
-
-@contextlib.contextmanager
-def torch_as_measured() -> Iterator[None]:
-    """torch without NNPACK, whose convolutions are inexact, and without its warning of 'same' with even kernels."""
-    with warnings.catch_warnings(), torch.backends.nnpack.flags(enabled=False):
-        warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths", category=UserWarning)
-        yield
-
-
 def pair_named(name: str) -> Pair:
     """The row of ``PAIRS`` called ``name``; ValueError if there is none."""
     for pair in PAIRS:
@@ -92,3 +78,65 @@ def _outputs(returned: Any) -> dict[str, Any]:
     if isinstance(returned, tuple):
         return dict(zip(("output", "indices"), returned, strict=True))
     return {"output": returned}
+
+
+@dataclass
+class Tally:
+    """What the cases of one formula showed for one result, such as 'output' or 'grad_weight'."""
+
+    compared: int = 0  # cases
+    elements: int = 0
+    identical: int = 0  # elements with the same bits
+    exact_elements: int = 0  # elements that had to be equal: nothing rounds, or the lattice
+    exact_different: int = 0
+    largest_share: float = 0.0  # of the proven bound
+    different: int = 0  # cases
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one verdict."""
+        self.compared += 1
+        self.elements += verdict.elements
+        self.identical += verdict.identical
+        self.different += not verdict.equal
+        if verdict.share is None:
+            self.exact_elements += verdict.elements
+            self.exact_different += verdict.wrong
+        else:
+            self.largest_share = max(self.largest_share, verdict.share)
+
+
+@dataclass
+class Report:
+    """The proof of one formula over many cases."""
+
+    pair: Pair
+    cases: int = 0
+    results: dict[str, Tally] = field(default_factory=dict)
+    failures: list[tuple[int, Case, str]] = field(default_factory=list)  # number, case, what differed
+
+    @property
+    def equal(self) -> bool:
+        """Whether every case was equal."""
+        return not self.failures
+
+    def smallest_failure(self) -> tuple[int, Case, str]:
+        """The failing case with the fewest numbers in it."""
+        return min(self.failures, key=lambda failure: sum(array.size for array in failure[1].arrays.values()))
+
+
+def prove_many(pair: Pair, seed: int, indices: Iterable[int], dtypes: tuple[np.dtype[Any], ...] = DTYPES) -> Report:
+    """Prove the numbered cases of a pair.  A side that raises an error counts as different."""
+    report = Report(pair)
+    for index in indices:
+        case = numbered_case(pair, seed, index, dtypes)
+        report.cases += 1
+        try:
+            verdicts = prove(pair, case)
+        except Exception as error:
+            report.failures.append((index, case, f"{type(error).__name__}: {error}"))
+            continue
+        for name, verdict in verdicts.items():
+            report.results.setdefault(name, Tally()).add(verdict)
+            if not verdict.equal:
+                report.failures.append((index, case, f"{name}: {verdict.message}"))
+    return report
