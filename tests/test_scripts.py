@@ -1,0 +1,119 @@
+"""The command lines, as a user runs them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_check_parity_prints_a_line_for_each_formula() -> None:
+    text = run("scripts/check_parity.py", "--cases", "14", "--seed", "5").stdout
+    rows = re.findall(r"^(\w+) +(torch\.\S+) +14 .* equal$", text, re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        "conv2d", "pad", "relu", "max_pool2d", "avg_pool2d", "flatten", "linear", "softmax", "log_softmax",
+        "cross_entropy", "sgd",
+    ]  # fmt: skip
+    assert "EQUAL: 11 formulas" in text
+
+
+def test_check_parity_json() -> None:
+    found = json.loads(run("scripts/check_parity.py", "--only", "linear", "--cases", "60", "--json").stdout)
+    assert found["equal"] is True
+    assert (found["seed"], found["cases"], found["dtypes"]) == (0, 60, "both")
+    [formula] = found["formulas"]
+    assert (formula["name"], formula["twin"], formula["cases"]) == ("linear", "torch.nn.Linear", 60)
+    weight = formula["results"]["grad_weight"]
+    assert weight["exact_different"] == weight["different"] == 0
+    assert weight["exact_elements"] > 0
+    assert 0 < weight["largest_share"] < 1
+
+
+def test_check_parity_dtype() -> None:
+    text = run("scripts/check_parity.py", "--only", "relu", "--cases", "3", "--dtype", "float64").stdout
+    assert "relu" in text
+
+
+# Run the command with a fault in the reference: a ReLU with slope 1 at 0.
+FAULTY = """
+import runpy, sys
+import reference.relu
+from torch_parity import pairs
+faulty = lambda g, a, o, y: [reference.relu_backward(g, a["input"] + (a["input"] == 0))]
+pairs.PAIRS = tuple(
+    pairs.Pair(**{**vars(p), "backward": faulty}) if p.name == "relu" else p for p in pairs.PAIRS
+)
+sys.argv = ["check_parity.py", *sys.argv[1:]]
+runpy.run_path("scripts/check_parity.py", run_name="__main__")
+"""
+
+
+def test_check_parity_names_the_smallest_failure_and_how_to_rerun_it() -> None:
+    text = run("-c", FAULTY, "--only", "relu", "--cases", "40", "--seed", "3", code=1).stdout
+    assert re.search(r"^relu .* DIFFERENT in \d+ cases$", text, re.MULTILINE)
+    assert "grad_input:" in text
+    assert "DIFFERENT: 1 formulas" in text
+    rerun = re.search(r"rerun: python (scripts/check_parity.py .*)$", text, re.MULTILINE)
+    assert rerun is not None
+    arguments = rerun[1].split()[1:]
+    assert "DIFFERENT in 1 cases" in run("-c", FAULTY, *arguments, code=1).stdout
+    run("scripts/check_parity.py", *arguments)  # without the fault, the same case is equal
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--cases", "0"), ("--seed", "-1"), ("--only", "sine"), ("--dtype", "int8"), ("--case", "-1"), ("--threads", "0")],
+)
+def test_check_parity_refuses_bad_arguments(arguments: tuple[str, ...]) -> None:
+    assert "check_parity.py: " in run("scripts/check_parity.py", *arguments, code=2).stderr
+
+
+def test_train_mnist_shows_progress_and_a_summary() -> None:
+    text = run("scripts/train_mnist.py", "--limit", "320", "--epochs", "1").stdout
+    assert "formula on 320 images, 1 epochs of batches of 64, float32, 1 thread(s)" in text
+    assert re.search(r"^ +1 +1/5 +\d\.\d{6} +\d\.\d{6} +\d\.\de-\d\d +[\d,]+ +[\d,]+$", text, re.MULTILINE)
+    assert re.search(r"^test accuracy +NumPy [\d.]+%   torch [\d.]+%$", text, re.MULTILINE)
+    assert re.search(r"^equal predictions +[\d,]+ of 10,000$", text, re.MULTILINE)
+    assert "torch differs as much from itself" in text
+
+
+def test_train_mnist_json() -> None:
+    done = run(
+        "scripts/train_mnist.py", "--network", "lenet5", "--dtype", "float64", "--limit", "130", "--epochs", "1",
+        "--batch-size", "50", "--lr", "0.01", "--momentum", "0.5", "--weight-decay", "0.001", "--nesterov",
+        "--seed", "4", "--threads", "2", "--json",
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (found["network"], found["dtype"], found["batch_size"], found["steps"]) == ("lenet5", "float64", 50, 3)
+    assert found["max_weight_difference"] < 1e-13
+    assert found["equal_predictions"] == found["test_images"] == 10_000
+    assert found["accuracy"]["numpy"] == found["accuracy"]["torch"]
+    assert set(found["seconds"]) == set(found["images_per_second"]) == set(found["final_loss"]) == {"numpy", "torch"}
+    assert "torch differs" not in done.stderr
+    assert "1/3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "epochs must be at least 1, got 0"),
+        (("--lr", "-1"), "lr must not be negative"),
+        (("--data-dir", "nowhere"), "nowhere"),
+        (("--network", "resnet"), "invalid choice"),
+        (("--nesterov", "--momentum", "0"), "nesterov needs momentum"),
+    ],
+)
+def test_train_mnist_refuses_bad_arguments(arguments: tuple[str, ...], message: str) -> None:
+    assert message in run("scripts/train_mnist.py", *arguments, code=2).stderr
