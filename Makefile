@@ -1,0 +1,32 @@
+# make train   trains NumPy and torch side by side on the bundled MNIST
+# make test    runs the default test suite
+# make check   lint, types and the slow tests, as CI does after `make test`
+#
+# Each makes the virtual environment .venv first if it is missing or out of date.  pip reads its usual settings (PIP_*) from
+# the environment, so an index or a proxy can be chosen there; see README for a build of torch without CUDA.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: train test check
+.DELETE_ON_ERROR:
+
+train: $(VENV)/train
+	$(BIN)/python scripts/train_mnist.py
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -q -n 2
+
+check: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n 2 -m slow
+
+# One stamp for each set of extras that has been installed.
+$(VENV)/%: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$*]"
+	@touch $@

@@ -1,0 +1,30 @@
+"""The README says what is so: its code runs, its tables and commands are those of the project."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from torch_parity.pairs import PAIRS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_code_runs_and_learns(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 0.9
+
+
+def test_the_table_has_every_formula() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(torch[\w.]+)` \|", README, re.MULTILINE)
+    assert rows == [(pair.name, pair.twin_name) for pair in PAIRS]
+
+
+def test_the_files_it_names_exist() -> None:
+    named = re.findall(r"`((?:reference|torch_parity|scripts)/[\w./]+)`|\]\((\w+[\w.]*)\)", README)
+    for code, link in named:
+        assert (ROOT / (code or link)).exists(), code or link
