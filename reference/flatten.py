@@ -12,6 +12,8 @@ Source: the dense layers of LeCun et al., Gradient-based learning applied to doc
 
 import math
 
+import numpy as np
+
 from reference.arguments import Array, check_floats, dimension
 
 
@@ -41,4 +43,4 @@ def flatten_backward(grad_output: Array, input_shape: tuple[int, ...]) -> Array:
         raise ValueError(
             f"grad_output must have as many elements as input_shape {tuple(input_shape)}, got shape {grad_output.shape}"
         )
-    return grad_output.reshape(input_shape)
+    return np.asarray(grad_output).reshape(input_shape)

@@ -72,6 +72,13 @@ class Module:
         """The parameters, as an optimizer takes them."""
         return (parameter for _, parameter in self.named_parameters())
 
+    def _modules(self) -> Iterator["Module"]:
+        """The layer itself, and all layers inside it."""
+        yield self
+        for value in vars(self).values():
+            if isinstance(value, Module):
+                yield from value._modules()
+
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.parameters():
@@ -445,7 +452,12 @@ class Sequential(Module):
         for name, layer in named.items():
             if not isinstance(layer, Module):
                 raise TypeError(f"layers must be Modules, got {type(layer).__name__}")
+            if not str(name) or "." in str(name) or hasattr(self, str(name)):
+                raise ValueError(f"layers must have names that are not empty, dotted or taken, got {name!r}")
             setattr(self, str(name), layer)
+        every = [id(module) for module in self._modules()]
+        if len(set(every)) < len(every):
+            raise ValueError("layers must hold each Module once, got one twice: it would remember its last input only")
 
     @property
     def layers(self) -> list[Module]:

@@ -96,18 +96,20 @@ def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Arr
     g = parameter.grad
     assert g is not None
     check_shape("grad", g, parameter.data.shape, "as data")
+    # A NumPy number, which a schedule may have set, would make float32 arrays double.
+    lr, momentum, weight_decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
     if group["maximize"]:
         g = -g
-    if group["weight_decay"] != 0:
-        g = g + group["weight_decay"] * parameter.data
-    if group["momentum"] != 0:
+    if weight_decay != 0:
+        g = g + weight_decay * parameter.data
+    if momentum != 0:
         if v is None:
             v = g.copy()
         else:
-            v *= group["momentum"]
-            v += (1 - group["dampening"]) * g
-        g = g + group["momentum"] * v if group["nesterov"] else v
-    parameter.data -= group["lr"] * g
+            v *= momentum
+            v += (1 - float(group["dampening"])) * g
+        g = g + momentum * v if group["nesterov"] else v
+    parameter.data -= lr * g
     return v
 
 
@@ -126,7 +128,6 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     for name in ("lr", "momentum", "dampening", "weight_decay"):
         if isinstance(full[name], bool) or not isinstance(full[name], int | float | np.number):
             raise TypeError(f"{name} must be a number, got {full[name]!r}")
-        full[name] = float(full[name])  # a NumPy number of double precision would make float32 weights double
         if full[name] < 0 and name != "dampening":
             raise ValueError(f"{name} must not be negative, got {full[name]}")
     for name in ("nesterov", "maximize"):

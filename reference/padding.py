@@ -42,7 +42,7 @@ def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float |
         grown = np.full(shape, 0 if value is None else value, input.dtype)
         grown[_at(axis, inside)] = output[_at(axis, source[inside])]
         output = grown
-    return output.copy() if output is input else output
+    return np.array(output) if output is input else output
 
 
 @ieee754
@@ -66,7 +66,7 @@ def pad_backward(grad_output: Array, input_shape: tuple[int, ...], pad: Sequence
         else:
             np.add.at(collected, _at(axis, source), grad)  # starting from +0
         grad = collected
-    return grad.copy() if grad is grad_output else grad
+    return np.array(grad) if grad is grad_output else grad
 
 
 def _inside(source: IntArray, size: int) -> npt.NDArray[np.bool]:

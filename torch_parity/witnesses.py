@@ -10,6 +10,7 @@ difference quotient is the derivative, and on the integer lattice nothing rounds
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def definition_results(pair: Pair, case: Case, grad_output: Array) -> Results | 
 
     Where the paper knows only batches of images, an unbatched image is a batch of one.
     """
-    witness = _WITNESSES[pair.name]
+    witness: Callable[[Results, dict[str, Any], Array], Results | None] = _WITNESSES[pair.name]
     return witness(case.arrays, case.arguments, grad_output)
 
 
@@ -119,7 +120,7 @@ def _relu(a: Results, o: dict[str, Any], g: Array) -> Results | None:
 
 
 def _pooling(o: dict[str, Any]) -> dict[str, Any]:
-    pairs = {name: _both(o[name]) for name in ("kernel_size", "padding", "dilation") if name in o}
+    pairs: dict[str, Any] = {name: _both(o[name]) for name in ("kernel_size", "padding", "dilation") if name in o}
     return {**o, **pairs, "stride": None if o["stride"] is None else _both(o["stride"])}
 
 
