@@ -5,6 +5,8 @@ import hashlib
 import random
 import struct
 import tracemalloc
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,42 +24,44 @@ SHA256 = {
 MIB = 1 << 20
 
 
-def header(*shape, magic=b"\0\0\x08"):
+def header(*shape: Any, magic: Any = b"\0\0\x08") -> Any:
     return magic + struct.pack(f">B{len(shape)}I", len(shape), *shape)
 
 
-def idx(array):
+def idx(array: Any) -> Any:
     return header(*array.shape) + array.tobytes()
 
 
-def small_data_set(seed=0):
+def small_data_set(seed: int = 0) -> Any:
     """The four arrays, in the order of ``datasets.NAMES``: 5 and 3 images of 7 x 6 pixels."""
     rng = np.random.default_rng(seed)
     shapes = (5, 7, 6), (5,), (3, 7, 6), (3,)
     return [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
 
 
-def write(folder, arrays, names=datasets.NAMES, encode=idx):
+def write(folder: Path, arrays: Any, names: Any = datasets.NAMES, encode: Any = idx) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in zip(names, arrays, strict=True):
         (folder / name).write_bytes(encode(array))
 
 
-def gzipped_idx(array):
+def gzipped_idx(array: Any) -> Any:
     return gzip.compress(idx(array))
 
 
 GZ_NAMES = [f"{name}.gz" for name in datasets.NAMES]
 
 
-def assert_read(folder, arrays):
+def assert_read(folder: Path | str, arrays: Any) -> None:
     """``mnist(folder)`` gives exactly ``arrays``: the pixels as uint8, the labels as int64."""
-    for got, array, dtype in zip(datasets.mnist(folder), arrays, [np.uint8, np.int64] * 2, strict=True):
+    dtypes: list[Any] = [np.uint8, np.int64] * 2
+    read: list[Any] = list(datasets.mnist(folder))
+    for got, array, dtype in zip(read, arrays, dtypes, strict=True):
         assert got.dtype == dtype
         np.testing.assert_array_equal(got, array)
 
 
-def message(error, call, *arguments):
+def message(error: Any, call: Any, *arguments: Any) -> str:
     """The message of the ``error`` that ``call`` raises."""
     with pytest.raises(error) as caught:
         call(*arguments)
@@ -68,28 +72,28 @@ def message(error, call, *arguments):
 
 
 @pytest.fixture(scope="module")
-def data():
+def data() -> datasets.MNIST:
     return datasets.mnist()
 
 
 @pytest.mark.parametrize("name", datasets.NAMES)
-def test_the_bundled_files_are_the_published_ones(name):
+def test_the_bundled_files_are_the_published_ones(name: str) -> None:
     content = gzip.decompress((datasets.BUNDLED / f"{name}.gz").read_bytes())
     assert hashlib.sha256(content).hexdigest() == SHA256[name]
 
 
-def test_the_readme_beside_the_data_states_authors_licence_and_sums():
+def test_the_readme_beside_the_data_states_authors_licence_and_sums() -> None:
     readme = (datasets.BUNDLED / "README.md").read_text(encoding="utf-8")
     for text in ("LeCun", "Cortes", "Burges", "CC BY-SA 3.0", *SHA256, *SHA256.values()):
         assert text in readme
 
 
-def test_shapes_and_dtypes(data):
+def test_shapes_and_dtypes(data: datasets.MNIST) -> None:
     assert [array.shape for array in data] == [(60000, 28, 28), (60000,), (10000, 28, 28), (10000,)]
     assert [array.dtype for array in data] == [np.uint8, np.int64, np.uint8, np.int64]
 
 
-def test_labels(data):
+def test_labels(data: datasets.MNIST) -> None:
     assert data.train_labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert data.test_labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     train, test = np.bincount(data.train_labels), np.bincount(data.test_labels)
@@ -98,14 +102,14 @@ def test_labels(data):
     assert (train.sum(), test.sum()) == (60000, 10000)
 
 
-def test_pixels_use_the_whole_range_and_the_border_is_background(data):
+def test_pixels_use_the_whole_range_and_the_border_is_background(data: datasets.MNIST) -> None:
     for images in (data.train_images, data.test_images):
         assert (images.min(), images.max()) == (0, 255)
         assert not images[:, 0, 0].any()
         assert not images[:, -1, -1].any()
 
 
-def test_the_arrays_belong_to_the_caller(data):
+def test_the_arrays_belong_to_the_caller(data: datasets.MNIST) -> None:
     assert all(array.flags.writeable and array.flags.c_contiguous for array in data)
 
 
@@ -113,8 +117,8 @@ def test_the_arrays_belong_to_the_caller(data):
 
 
 @pytest.mark.parametrize("layout", ["", "raw", "MNIST/raw", "FashionMNIST/raw"])
-@pytest.mark.parametrize("names, encode", [(datasets.NAMES, idx), (GZ_NAMES, gzipped_idx)], ids=["plain", "gz"])
-def test_every_layout(tmp_path, layout, names, encode):
+@pytest.mark.parametrize(("names", "encode"), [(datasets.NAMES, idx), (GZ_NAMES, gzipped_idx)], ids=["plain", "gz"])
+def test_every_layout(tmp_path: Path, layout: Any, names: Any, encode: Any) -> None:
     arrays = small_data_set()
     write(tmp_path / layout, arrays, names, encode)
     assert_read(tmp_path, arrays)
@@ -130,13 +134,13 @@ def test_every_layout(tmp_path, layout, names, encode):
     ],
     ids=["prefix", "test for t10k", "dot"],
 )
-def test_other_names(tmp_path, names):
+def test_other_names(tmp_path: Path, names: Any) -> None:
     arrays = small_data_set()
     write(tmp_path / "EMNIST/raw", arrays, names)
     assert_read(tmp_path, arrays)
 
 
-def test_content_not_the_name_tells_gzip(tmp_path):
+def test_content_not_the_name_tells_gzip(tmp_path: Path) -> None:
     """Browsers and archive tools unpack a file without renaming it, or the reverse."""
     arrays = small_data_set()
     write(tmp_path / "a", arrays, GZ_NAMES, idx)
@@ -145,35 +149,35 @@ def test_content_not_the_name_tells_gzip(tmp_path):
     assert_read(tmp_path / "b", arrays)
 
 
-def test_the_plain_file_is_read_where_torchvision_left_both(tmp_path):
+def test_the_plain_file_is_read_where_torchvision_left_both(tmp_path: Path) -> None:
     arrays = small_data_set()
     write(tmp_path, arrays)
     write(tmp_path, small_data_set(seed=1), GZ_NAMES, gzipped_idx)
     assert_read(tmp_path, arrays)
 
 
-def test_mnist_is_read_where_torchvision_keeps_several_data_sets(tmp_path):
+def test_mnist_is_read_where_torchvision_keeps_several_data_sets(tmp_path: Path) -> None:
     arrays = small_data_set()
     write(tmp_path / "MNIST/raw", arrays)
     write(tmp_path / "FashionMNIST/raw", small_data_set(seed=1))
     assert_read(tmp_path, arrays)
 
 
-def test_a_folder_with_the_name_of_a_file_is_passed_over(tmp_path):
+def test_a_folder_with_the_name_of_a_file_is_passed_over(tmp_path: Path) -> None:
     arrays = small_data_set()
     write(tmp_path, arrays, [name.replace("-idx", ".idx") for name in datasets.NAMES])
     (tmp_path / TRAIN_IMAGES).mkdir()
     assert_read(tmp_path, arrays)
 
 
-def test_several_data_sets_are_an_error(tmp_path):
+def test_several_data_sets_are_an_error(tmp_path: Path) -> None:
     write(tmp_path / "KMNIST/raw", small_data_set())
     write(tmp_path / "FashionMNIST/raw", small_data_set())
     text = message(ValueError, datasets.mnist, tmp_path)
     assert text == f"data_dir must hold one data set, got {tmp_path} with several: FashionMNIST/raw, KMNIST/raw"
 
 
-def test_several_prefixes_are_an_error(tmp_path):
+def test_several_prefixes_are_an_error(tmp_path: Path) -> None:
     for prefix in ("emnist-digits-", "emnist-letters-"):
         write(tmp_path, small_data_set(), [prefix + name for name in datasets.NAMES])
     text = message(ValueError, datasets.mnist, tmp_path)
@@ -181,7 +185,7 @@ def test_several_prefixes_are_an_error(tmp_path):
     assert "emnist-letters-train-images-idx3-ubyte" in text
 
 
-def test_files_of_two_data_sets_are_not_mixed(tmp_path):
+def test_files_of_two_data_sets_are_not_mixed(tmp_path: Path) -> None:
     names = [("digits-" if "train" in name else "letters-") + name for name in datasets.NAMES]
     write(tmp_path, small_data_set(), names)
     text = message(FileNotFoundError, datasets.mnist, tmp_path)
@@ -189,7 +193,7 @@ def test_files_of_two_data_sets_are_not_mixed(tmp_path):
 
 
 @pytest.mark.parametrize("missing", datasets.NAMES)
-def test_a_missing_file_is_named_with_the_folder_and_what_is_there(tmp_path, missing):
+def test_a_missing_file_is_named_with_the_folder_and_what_is_there(tmp_path: Path, missing: Any) -> None:
     folder = tmp_path / "MNIST/raw"
     write(folder, small_data_set())
     (folder / missing).unlink()
@@ -198,7 +202,7 @@ def test_a_missing_file_is_named_with_the_folder_and_what_is_there(tmp_path, mis
     assert text == f"{folder} must hold {missing} (or .gz), got {there}"
 
 
-def test_a_folder_without_data(tmp_path):
+def test_a_folder_without_data(tmp_path: Path) -> None:
     text = message(FileNotFoundError, datasets.mnist, tmp_path)
     assert text == f"{tmp_path} must hold {TRAIN_IMAGES} (or .gz), got nothing"
     for number in range(9):
@@ -207,7 +211,7 @@ def test_a_folder_without_data(tmp_path):
     assert text.endswith("got 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, 5.txt, 6.txt, 7.txt, ...")
 
 
-def test_what_is_not_a_folder(tmp_path):
+def test_what_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "absent", tmp_path / "file"):
         text = message(FileNotFoundError, datasets.mnist, path)
@@ -218,7 +222,7 @@ def test_what_is_not_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "which, shape, first, second",
+    ("which", "shape", "first", "second"),
     [
         (0, (4, 7, 6), f"{TRAIN_IMAGES} has shape (4, 7, 6)", f"{TRAIN_LABELS} has shape (5,)"),
         (0, (5, 42), f"{TRAIN_IMAGES} has shape (5, 42)", f"{TRAIN_LABELS} has shape (5,)"),
@@ -228,7 +232,7 @@ def test_what_is_not_a_folder(tmp_path):
         (2, (3, 6, 7), f"{TRAIN_IMAGES} has images of shape (7, 6)", f"{TEST_IMAGES} of (6, 7)"),
     ],
 )
-def test_a_contradiction_names_both_files(tmp_path, which, shape, first, second):
+def test_a_contradiction_names_both_files(tmp_path: Path, which: Any, shape: Any, first: str, second: str) -> None:
     arrays = small_data_set()
     arrays[which] = np.zeros(shape, np.uint8)
     write(tmp_path, arrays)
@@ -238,7 +242,7 @@ def test_a_contradiction_names_both_files(tmp_path, which, shape, first, second)
     assert "need" in text
 
 
-def test_an_empty_data_set_is_an_error(tmp_path):
+def test_an_empty_data_set_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [array[:0] for array in small_data_set()])
     text = message(ValueError, datasets.mnist, tmp_path)
     assert text == f"{tmp_path / TRAIN_IMAGES}: got a header that claims shape (0, 7, 6), 0 bytes; need 1 to {1 << 30}"
@@ -249,7 +253,7 @@ def test_an_empty_data_set_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("shape", [(11,), (5, 3), (4, 3, 5), (2, 3, 1, 4)])
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gz"])
-def test_every_rank(tmp_path, shape, compress):
+def test_every_rank(tmp_path: Path, shape: Any, compress: Any) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     (tmp_path / "file").write_bytes(compress(idx(array)))
     got = datasets.read_idx(tmp_path / "file")
@@ -257,7 +261,7 @@ def test_every_rank(tmp_path, shape, compress):
     np.testing.assert_array_equal(got, array, strict=True)
 
 
-def test_a_gzip_file_of_several_members(tmp_path):
+def test_a_gzip_file_of_several_members(tmp_path: Path) -> None:
     """Concatenated gzip files are one gzip file, says RFC 1952."""
     array = small_data_set()[0]
     content = idx(array)
@@ -286,7 +290,7 @@ DAMAGED = {
 }
 
 
-def refusal(path):
+def refusal(path: Any) -> Any:
     """The message with which ``read_idx`` refuses ``path``; doing so may take a few chunks of memory and no more."""
     tracemalloc.start()
     try:
@@ -299,13 +303,13 @@ def refusal(path):
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gz"])
-@pytest.mark.parametrize("content, text", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file(tmp_path, content, text, compress):
+@pytest.mark.parametrize(("content", "text"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file(tmp_path: Path, content: Any, text: Any, compress: Any) -> None:
     (tmp_path / "file").write_bytes(compress(content))
     assert text in refusal(tmp_path / "file")
 
 
-def flipped(content, byte):
+def flipped(content: Any, byte: int) -> Any:
     return content[:byte] + bytes([content[byte] ^ 1]) + content[byte + 1 :]
 
 
@@ -323,8 +327,8 @@ DAMAGED_GZIP = {
 }
 
 
-@pytest.mark.parametrize("content, reason", DAMAGED_GZIP.values(), ids=DAMAGED_GZIP)
-def test_a_damaged_gzip_stream(tmp_path, content, reason):
+@pytest.mark.parametrize(("content", "reason"), DAMAGED_GZIP.values(), ids=DAMAGED_GZIP)
+def test_a_damaged_gzip_stream(tmp_path: Path, content: Any, reason: Any) -> None:
     (tmp_path / "file").write_bytes(content)
     text = refusal(tmp_path / "file")
     assert "damaged gzip stream (" in text
@@ -332,17 +336,17 @@ def test_a_damaged_gzip_stream(tmp_path, content, reason):
     assert text.endswith("; need a complete, undamaged one")
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path):
+def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     bomb = gzip.compress(header(2, 3) + bytes(64 * MIB), compresslevel=1)
     (tmp_path / "file").write_bytes(bomb)
     assert "got more than 6 bytes after the header, need 6 for shape (2, 3)" in refusal(tmp_path / "file")
 
 
-def test_a_missing_path(tmp_path):
+def test_a_missing_path(tmp_path: Path) -> None:
     assert str(tmp_path / "absent") in message(FileNotFoundError, datasets.read_idx, tmp_path / "absent")
 
 
-def damage(content, end, flips, rng):
+def damage(content: Any, end: Any, flips: int, rng: Any) -> Any:
     """``content`` with one to ``flips`` bits flipped before ``end``, or cut off there."""
     if rng.random() < 0.3:
         return content[: rng.randrange(end)]
@@ -352,10 +356,13 @@ def damage(content, end, flips, rng):
     return bytes(damaged)
 
 
-@pytest.mark.parametrize("is_gzip, flips", [(False, 1), (True, 3)], ids=["plain", "gz"])
-def test_random_damage_is_refused_or_harmless(tmp_path, is_gzip, flips):
-    """gzip's checksum covers all.  A plain file has none: nothing shows a changed pixel, nor two bits of the header that
-    make (5, 7, 6) a (7, 5, 6); one bit there always shows."""
+@pytest.mark.parametrize(("is_gzip", "flips"), [(False, 1), (True, 3)], ids=["plain", "gz"])
+def test_random_damage_is_refused_or_harmless(tmp_path: Path, is_gzip: bool, flips: int) -> None:
+    """The checksum of gzip covers all.
+
+    A plain file has none: nothing shows a changed pixel, nor two bits of the header that make (5, 7, 6) a (7, 5, 6);
+    one bit there always shows.
+    """
     array = np.arange(5 * 7 * 6, dtype=np.uint8).reshape(5, 7, 6) // 8  # repeats itself: gzip does compress it
     content = gzip.compress(idx(array), mtime=0) if is_gzip else idx(array)
     end = len(content) if is_gzip else len(header(5, 7, 6))
@@ -366,7 +373,7 @@ def test_random_damage_is_refused_or_harmless(tmp_path, is_gzip, flips):
         try:
             got = datasets.read_idx(path)
         except ValueError as error:
-            assert str(error).startswith(f"{path}: ")
+            assert str(error).startswith(f"{path}: ")  # noqa: PT017  (either outcome is fine, each with its check)
             refused += 1
         else:
             np.testing.assert_array_equal(got, array, strict=True)
@@ -380,8 +387,8 @@ DTYPES = {np.float32: torch.float32, np.float64: torch.float64}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("mean, std", [(0.1307, 0.3081), (0.2860, 0.3530), (0.5, 0.5), (0, 1), (1 / 3, 1 / 7)])
-def test_normalize_has_the_bits_of_torch(mean, std, dtype):
+@pytest.mark.parametrize(("mean", "std"), [(0.1307, 0.3081), (0.2860, 0.3530), (0.5, 0.5), (0, 1), (1 / 3, 1 / 7)])
+def test_normalize_has_the_bits_of_torch(mean: float, std: float, dtype: Any) -> None:
     got = datasets.normalize(EVERY_PIXEL, mean, std, dtype)
     want = torch.from_numpy(EVERY_PIXEL).to(DTYPES[dtype]).div(255).sub(mean).div(std).unsqueeze(1).numpy()
     assert got.dtype == dtype
@@ -389,26 +396,26 @@ def test_normalize_has_the_bits_of_torch(mean, std, dtype):
     assert got.tobytes() == want.tobytes()
 
 
-def test_normalize_by_hand():
+def test_normalize_by_hand() -> None:
     black, white = datasets.normalize(np.array([[[0, 255]]], np.uint8)).ravel().tolist()
     assert black == pytest.approx(-0.42421, abs=1e-5)  # -0.1307 / 0.3081
     assert white == pytest.approx(2.82149, abs=1e-5)  # 0.8693 / 0.3081
 
 
-def test_the_defaults_give_mnist_mean_0_and_standard_deviation_1(data):
+def test_the_defaults_give_mnist_mean_0_and_standard_deviation_1(data: datasets.MNIST) -> None:
     images = datasets.normalize(data.train_images[:10000])
     assert images.dtype == np.float32
     assert images.mean(dtype=np.float64) == pytest.approx(0, abs=0.01)
     assert images.std(dtype=np.float64) == pytest.approx(1, abs=0.01)
 
 
-def test_normalize_rounds_numpy_scalars_to_dtype_first():
+def test_normalize_rounds_numpy_scalars_to_dtype_first() -> None:
     """A mean computed by NumPy is a float64 scalar, which would lift float32 arithmetic to float64."""
     got = datasets.normalize(EVERY_PIXEL, np.float64(0.1307), np.float64(0.3081))
     assert got.tobytes() == datasets.normalize(EVERY_PIXEL, 0.1307, 0.3081).tobytes()
 
 
-def test_normalize_takes_any_strides_and_leaves_its_argument_alone():
+def test_normalize_takes_any_strides_and_leaves_its_argument_alone() -> None:
     images = EVERY_PIXEL.copy()
     images.flags.writeable = False
     strided = images[:, ::-2, 1::3]
@@ -417,7 +424,7 @@ def test_normalize_takes_any_strides_and_leaves_its_argument_alone():
 
 
 @pytest.mark.parametrize(
-    "error, arguments, text",
+    ("error", "arguments", "text"),
     [
         (TypeError, {"images": EVERY_PIXEL / 255}, "images must be a NumPy array of uint8 pixels, got float64"),
         (TypeError, {"images": EVERY_PIXEL.astype(int)}, "images must be a NumPy array of uint8 pixels, got int64"),
@@ -430,5 +437,5 @@ def test_normalize_takes_any_strides_and_leaves_its_argument_alone():
         (ValueError, {"std": float("nan")}, "std must be positive, got nan"),
     ],
 )
-def test_normalize_refuses(error, arguments, text):
+def test_normalize_refuses(error: Any, arguments: Any, text: Any) -> None:
     assert message(error, lambda: datasets.normalize(**{"images": EVERY_PIXEL, **arguments})) == text
