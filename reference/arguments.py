@@ -20,11 +20,9 @@ ieee754 = np.errstate(all="ignore")
 
 
 def check_floats(**arrays: object) -> None:
-    """Raise TypeError unless all arrays (None: absent) are NumPy's, float32 or float64, and of one dtype."""
+    """Raise TypeError unless all arrays are NumPy's, float32 or float64, and of one dtype."""
     first: tuple[str, np.dtype[Any]] | None = None
     for name, array in arrays.items():
-        if array is None:
-            continue
         if not isinstance(array, np.ndarray | np.generic):
             raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
         if array.dtype not in (np.float32, np.float64):
@@ -52,7 +50,19 @@ def integer(name: str, value: object) -> int:
     """``value`` as an int.  TypeError for floats and, as in torch, for True and False."""
     if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} must fit into 64 bits, got {value!r}")
     return operator.index(value)
+
+
+def number(name: str, value: object) -> float:
+    """``value`` as a float; as in torch, True is 1.  TypeError for complex numbers and what is no number."""
+    if not isinstance(value, int | float | np.number | np.bool) or isinstance(value, np.complexfloating):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be at most {np.finfo(float).max}, got {value!r}") from None
 
 
 def boolean(name: str, value: object) -> bool:
@@ -73,6 +83,16 @@ def pair(name: str, value: object, minimum: int) -> tuple[int, int]:
     if min(height, width) < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     return height, width
+
+
+def array_shape(name: str, value: object) -> tuple[int, ...]:
+    """``value`` as the shape of an array: a tuple of integers, none below 0."""
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{name} must be a tuple of integers, got {value!r}")
+    shape = tuple(integer(name, size) for size in value)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{name} must hold sizes of at least 0, got {value!r}")
+    return shape
 
 
 def dimension(name: str, value: object, ndim: int) -> int:

@@ -53,9 +53,10 @@ def conv2d(
     Raises TypeError for wrong or mixed dtypes and arguments that are no integers, ValueError for shapes and sizes that
     do not fit.
     """
-    check_floats(input=input, weight=weight, bias=bias)
+    check_floats(input=input, weight=weight)
     rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
     if bias is not None:
+        check_floats(input=input, bias=bias)
         check_shape("bias", bias, weight.shape[:1], "output channels")
     batch = input if input.ndim == 4 else input[np.newaxis]
     output = _forward(batch, weight, bias, rows, columns, groups)
@@ -96,6 +97,8 @@ def conv2d_backward(
     rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
     outputs = (*input.shape[:-3], weight.shape[0], rows.outputs, columns.outputs)
     check_shape("grad_output", grad_output, outputs, "the output of this convolution")
+    if not isinstance(output_mask, tuple | list):
+        raise TypeError(f"output_mask must be a tuple of 3 entries (input, weight, bias), got {output_mask!r}")
     if len(output_mask) != 3:
         raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
     if input.ndim == 3:

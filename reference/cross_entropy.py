@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer
+from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer, number
 from reference.softmax import log_softmax, log_softmax_backward
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -126,20 +126,19 @@ class _Terms:
 def _terms(
     input: Array, target: Any, weight: Array | None, ignore_index: object, reduction: object, label_smoothing: object
 ) -> _Terms:
-    check_floats(input=input, weight=weight)
+    check_floats(input=input)
     if input.ndim == 0:
         raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-    if not isinstance(label_smoothing, int | float | np.number):
-        raise TypeError(f"label_smoothing must be a number, got {label_smoothing!r}")
-    if label_smoothing > 1:
+    smoothing = max(0.0, number("label_smoothing", label_smoothing))  # negative is none, as in torch
+    if smoothing > 1:
         raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
-    smoothing = max(0.0, float(label_smoothing))  # negative is none, as in torch
     ignored = integer("ignore_index", ignore_index)
     axis = min(input.ndim - 1, 1)
     classes = input.shape[axis]
     if weight is not None:
+        check_floats(input=input, weight=weight)
         check_shape("weight", weight, (classes,), "one weight per class")
     weights = (np.ones(classes, input.dtype) if weight is None else weight).reshape(-1, *[1] * (input.ndim - 1 - axis))
     share = np.divide(smoothing, classes).astype(input.dtype)

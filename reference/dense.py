@@ -24,11 +24,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     as the bias of all outputs, too.
     Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit.
     """
-    check_floats(input=input, weight=weight, bias=bias)
+    check_floats(input=input, weight=weight)
     _check_fit(input, weight)
     output = np.asarray(np.matmul(input, weight.T))
     if bias is None:
         return output
+    check_floats(input=input, bias=bias)
     if bias.shape not in ((*weight.shape[:-1],), (1,) * (weight.ndim - 1), ()):
         raise ValueError(f"bias must have shape {weight.shape[:-1]} (out features), got {bias.shape}")
     if weight.ndim == 1 and input.ndim == 2:

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from reference.arguments import Array, check_floats, dimension
+from reference.arguments import Array, array_shape, check_floats, dimension
 
 
 def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
@@ -39,8 +39,9 @@ def flatten_backward(grad_output: Array, input_shape: tuple[int, ...]) -> Array:
     Raises ValueError where the two have different numbers of elements.
     """
     check_floats(grad_output=grad_output)
-    if grad_output.size != math.prod(input_shape):
+    shape = array_shape("input_shape", input_shape)
+    if grad_output.size != math.prod(shape):
         raise ValueError(
-            f"grad_output must have as many elements as input_shape {tuple(input_shape)}, got shape {grad_output.shape}"
+            f"grad_output must have as many elements as input_shape {shape}, got shape {grad_output.shape}"
         )
-    return np.asarray(grad_output).reshape(input_shape)
+    return np.asarray(grad_output).reshape(shape)

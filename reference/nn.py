@@ -157,12 +157,16 @@ class Conv2d(Module):
     ) -> None:
         """``padding_mode`` is 'zeros', or 'reflect', 'replicate' or 'circular' as in ``reference.pad``."""
         channels, filters = integer("in_channels", in_channels), integer("out_channels", out_channels)
+        if min(channels, filters) < 0:
+            raise ValueError(f"in_channels and out_channels must not be negative, got {channels} and {filters}")
         if integer("groups", groups) < 1 or channels % groups or filters % groups:
             raise ValueError(f"groups must divide in_channels {channels} and out_channels {filters}, got {groups}")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
             raise ValueError(f"padding_mode must be zeros, reflect, replicate or circular, got {padding_mode!r}")
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
+        if isinstance(kernel_size, tuple | list) and len(kernel_size) != 2:
+            raise ValueError(f"kernel_size must be an integer or a pair of integers, got {kernel_size!r}")
         self.kernel_size, self.stride = pair("kernel_size", kernel_size, 1), pair("stride", stride, 1)
         self.dilation, self.groups, self.padding_mode = pair("dilation", dilation, 1), groups, padding_mode
         self.padding = padding if isinstance(padding, str) else pair("padding", padding, 0)
@@ -174,12 +178,11 @@ class Conv2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, O, oH, oW) or (O, oH, oW)."""
-        self.input_shape = input.shape
-        self.input = input
-        if self.padding_mode != "zeros":
-            self.input = pad(input, self._frame(), self.padding_mode)
+        framed = input if self.padding_mode == "zeros" else pad(input, self._frame(), self.padding_mode)
         bias = None if self.bias is None else self.bias.data
-        return conv2d(self.input, self.weight.data, bias, self.stride, self._zeros(), self.dilation, self.groups)
+        output = conv2d(framed, self.weight.data, bias, self.stride, self._zeros(), self.dilation, self.groups)
+        self.input, self.input_shape = framed, input.shape
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
@@ -217,8 +220,9 @@ class ReLU(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
+        output = relu(input)
         self.input = input
-        return relu(input)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.relu_backward``."""
@@ -310,8 +314,9 @@ class _Pad2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W), with rows and columns added."""
+        output = self._pad(input)
         self.input_shape = input.shape
-        return self._pad(input)
+        return output
 
     def _pad(self, input: Array) -> Array:
         return pad(input, self.padding, self.mode)
@@ -371,8 +376,9 @@ class Flatten(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) -> (N, C*H*W)."""
+        output = flatten(input, self.start_dim, self.end_dim)
         self.input_shape = input.shape
-        return flatten(input, self.start_dim, self.end_dim)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.flatten_backward``."""
@@ -392,8 +398,9 @@ class Linear(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (..., in) -> (..., out)."""
+        output = linear(input, self.weight.data, None if self.bias is None else self.bias.data)
         self.input = input
-        return linear(input, self.weight.data, None if self.bias is None else self.bias.data)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.linear_backward``."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.arguments import Array, boolean, check_floats, check_shape, ieee754
+from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, number
 
 
 class Parameter:
@@ -61,12 +61,13 @@ class SGD:
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize,
         }  # fmt: skip
-        if isinstance(params, Parameter) or not isinstance(params, Iterable):
+        if isinstance(params, Parameter | np.ndarray) or not isinstance(params, Iterable):
             raise TypeError(f"params must be an iterable of Parameters or dictionaries, got {type(params).__name__}")
         given = list(params)
         if not given:
             raise ValueError("params must hold at least one Parameter, got none")
         groups = given if isinstance(given[0], dict) else [{"params": given}]
+        _check_options(defaults)  # even where every group overrides them, as torch does
         self.param_groups = [_checked_group(group, defaults) for group in groups]
         everything = [id(parameter) for group in self.param_groups for parameter in group["params"]]
         if len(set(everything)) < len(everything):
@@ -121,20 +122,26 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"a parameter group takes the options {', '.join(defaults)}, got {', '.join(unknown)}")
     full = {**defaults, **group}
-    full["params"] = [group["params"]] if isinstance(group["params"], Parameter) else list(group["params"])
+    params = group["params"]
+    if isinstance(params, set | np.ndarray) or not isinstance(params, Parameter | Iterable):
+        raise TypeError(f"params must be a Parameter or a sequence of them, got {type(params).__name__}")
+    full["params"] = [params] if isinstance(params, Parameter) else list(params)
     for parameter in full["params"]:
         if not isinstance(parameter, Parameter):
             raise TypeError(f"params must hold Parameters, got {type(parameter).__name__}")
-    for name in ("lr", "momentum", "dampening", "weight_decay"):
-        if isinstance(full[name], bool) or not isinstance(full[name], int | float | np.number):
-            raise TypeError(f"{name} must be a number, got {full[name]!r}")
-        if full[name] < 0 and name != "dampening":
-            raise ValueError(f"{name} must not be negative, got {full[name]}")
-    for name in ("nesterov", "maximize"):
-        boolean(name, full[name])
-    if full["nesterov"] and (full["momentum"] <= 0 or full["dampening"] != 0):
-        raise ValueError(
-            f"nesterov needs momentum above 0 and dampening 0, got momentum {full['momentum']}, "
-            f"dampening {full['dampening']}"
-        )
+    _check_options(full)
     return full
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """TypeError or ValueError names what is wrong with an option."""
+    for name in ("lr", "momentum", "dampening", "weight_decay"):
+        if number(name, options[name]) < 0 and name != "dampening":
+            raise ValueError(f"{name} must not be negative, got {options[name]}")
+    for name in ("nesterov", "maximize"):
+        boolean(name, options[name])
+    if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
+        raise ValueError(
+            f"nesterov needs momentum above 0 and dampening 0, got momentum {options['momentum']}, "
+            f"dampening {options['dampening']}"
+        )

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer
+from reference.arguments import Array, IntArray, array_shape, check_floats, check_shape, ieee754, integer, number
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
@@ -33,6 +33,11 @@ def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float |
     """
     check_floats(input=input)
     sources = _sources(input.shape, pad, mode)
+    if value is not None:
+        value = number("value", value)
+        grows = any(amount > 0 for amount in pad)  # else the value is used nowhere
+        if grows and np.isfinite(value) and abs(value) > float(np.finfo(input.dtype).max):
+            raise ValueError(f"value must fit into {input.dtype}, got {value!r}")
     if mode != "constant" and value not in (None, 0):
         raise ValueError(f"value must be 0 for mode {mode!r}, which copies pixels, got {value!r}")
     output = input
@@ -54,7 +59,8 @@ def pad_backward(grad_output: Array, input_shape: tuple[int, ...], pad: Sequence
     Raises as ``pad`` does, and ValueError where ``grad_output`` has another shape than its output.
     """
     check_floats(grad_output=grad_output)
-    sources = _sources(tuple(input_shape), pad, mode)
+    input_shape = array_shape("input_shape", input_shape)
+    sources = _sources(input_shape, pad, mode)
     shape = tuple(len(sources[axis]) if axis in sources else size for axis, size in enumerate(input_shape))
     check_shape("grad_output", grad_output, shape, "the output of this padding")
     grad = grad_output

@@ -23,6 +23,7 @@ from reference.arguments import (
     Array,
     IntArray,
     IntOrPair,
+    array_shape,
     boolean,
     check_floats,
     check_rank,
@@ -113,8 +114,9 @@ def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tupl
     if not isinstance(indices, np.ndarray) or indices.dtype != np.int64:
         raise TypeError(f"indices must be an int64 array, got {getattr(indices, 'dtype', type(indices).__name__)}")
     check_shape("indices", indices, grad_output.shape, "as grad_output")
-    if len(input_shape) != grad_output.ndim or tuple(input_shape[:-2]) != grad_output.shape[:-2]:
-        raise ValueError(f"input_shape must be {grad_output.shape[:-2]} + (H, W), got {tuple(input_shape)}")
+    input_shape = array_shape("input_shape", input_shape)
+    if len(input_shape) != grad_output.ndim or input_shape[:-2] != grad_output.shape[:-2]:
+        raise ValueError(f"input_shape must be {grad_output.shape[:-2]} + (H, W), got {input_shape}")
     pixels = input_shape[-2] * input_shape[-1]
     if indices.size and not 0 <= indices.min() <= indices.max() < pixels:
         raise ValueError(f"indices must lie between 0 and {pixels - 1}, got {indices.min()} to {indices.max()}")
@@ -179,6 +181,7 @@ def avg_pool2d_backward(
     Raises as ``avg_pool2d`` does, and ValueError where ``grad_output`` has another shape than its output.
     """
     check_floats(grad_output=grad_output)
+    input_shape = array_shape("input_shape", input_shape)
     # A view of one number stands for the input, of which only the shape is known.
     input = np.broadcast_to(grad_output.dtype.type(0), input_shape)
     rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
@@ -241,6 +244,9 @@ def _check_fit(
     strides = kernels if absent else pair("stride", stride, 1)
     paddings, dilations = pair("padding", padding, 0), pair("dilation", dilation, 1)
     overhang = boolean("ceil_mode", ceil_mode)
+    if max(*kernels, *strides, *dilations) >= 2**31:  # torch counts pixels of a plane in 32 bits
+        got = f"got {kernel_size!r}, {stride!r} and {dilation!r}"
+        raise ValueError(f"kernel_size, stride and dilation must fit into 32 bits, {got}")
     for p, k in zip(paddings, kernels, strict=True):
         if p > k // 2:
             raise ValueError(f"padding must be at most half the kernel {kernel_size!r}, got {padding!r}")
