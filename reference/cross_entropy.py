@@ -159,6 +159,11 @@ def _terms(
     if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
         allowed = "int64 or uint8" if bytes_too else "int64"
         raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+    if target.dtype == np.uint8 and smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
+        raise ValueError(
+            f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
+            f"byte the two are the same; use int64"
+        )
     if input.ndim == 1 and target.shape == (1,) and smoothing == 0:
         target = target.reshape(())
     one_hot, counted = _one_hot(input, target, axis, ignored)

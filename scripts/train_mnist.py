@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--maximize", action="store_true", help="climb instead of descending")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of both sides")
     parser.add_argument("--threads", type=int, default=1, help="threads of NumPy's BLAS and of torch")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights and the order of the images")
+    parser.add_argument("--seed", type=int, default=1, help="of the initial weights and the order of the images")
     parser.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     parser.add_argument("--data-dir", help="folder with one's own data in MNIST's format (default: the bundled MNIST)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

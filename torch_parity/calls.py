@@ -197,7 +197,7 @@ def _target(draw: Draw, arguments: Arguments) -> Any:
     if target.size == 0 or draw.integer(0, 3) == 0:
         return target.astype(draw.choice([np.uint8, np.int32, np.int8, np.uint64]))
     classes = arguments["input"].shape[min(1, arguments["input"].ndim - 1)]
-    labels = target.copy()
+    labels = target.astype(np.int64)
     labels.flat[draw.integer(0, labels.size - 1)] = draw.choice([classes, classes - 1, -1, -100, -101, 0, 255, 2**40])
     return labels
 

@@ -123,6 +123,13 @@ def _weights_in_another_shape(arguments: Arguments) -> Arguments:
     return {"weight": weight.reshape(-1)}
 
 
+def _bytes_like_ignore_index(arguments: Arguments) -> Arguments:
+    target, ignored = arguments["target"], arguments.get("ignore_index", -100)
+    if target.dtype != np.uint8 or not arguments.get("label_smoothing", 0) > 0 or ignored >= 0:
+        return {}
+    return {"target": target.astype(np.int64)} if (target == ignored % 256).any() else {}
+
+
 def _no_indices_to_read(arguments: Arguments) -> Arguments:
     target, ignored = arguments["target"], arguments.get("ignore_index", -100)
     if target.dtype != np.uint8:
@@ -317,6 +324,12 @@ REFUSALS = (
         ("cross_entropy",),
         "torch takes uint8 labels in its plainest loss only, but notices in the others when it reads one",
         _no_indices_to_read,
+    ),
+    Refusal(
+        "uint8 class indices that look like ignore_index",
+        ("cross_entropy",),
+        "where it smooths, torch compares bytes: label 156 is taken for ignore_index -100",
+        _bytes_like_ignore_index,
     ),
     Refusal(
         "images of scores for no classes",

@@ -112,7 +112,7 @@ class Lockstep:
     """
 
     def __init__(
-        self, network: str | Callable[[Any], Any], dtype: str = "float32", seed: int = 0, **optimizer: Any
+        self, network: str | Callable[[Any], Any], dtype: str = "float32", seed: int = 1, **optimizer: Any
     ) -> None:
         """Build both sides.  ValueError for an unknown network or dtype, or options that SGD refuses."""
         if isinstance(network, str) and network not in NETWORKS:
@@ -185,7 +185,7 @@ def train(
     momentum: float = 0.9,
     dtype: str = "float32",
     thread_count: int = 1,
-    seed: int = 0,
+    seed: int = 1,
     limit: int | None = None,
     on_step: Callable[[Progress], None] | None = None,
     report_every: int = 100,
