@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer, number
 from reference.softmax import log_softmax, log_softmax_backward
+from reference.sums import sum_over
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -51,13 +52,13 @@ def cross_entropy(
     terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
     log_p = log_softmax(input, terms.axis)
     if terms.probabilities:
-        return terms.reduce(-(log_p * terms.target * terms.weights).sum(terms.axis), reduction)
+        return terms.reduce(-sum_over(log_p * terms.target * terms.weights, terms.axis), reduction)
     weighed = -log_p * terms.weights
     # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
-    loss = terms.reduce(np.where(terms.target, weighed, 0).sum(terms.axis), reduction)
+    loss = terms.reduce(sum_over(np.where(terms.target, weighed, 0), terms.axis), reduction)
     if terms.smoothing > 0:
-        uniform = terms.reduce(np.where(terms.counted, weighed.sum(terms.axis), 0), reduction)
-        loss = np.asarray((1 - terms.smoothing) * loss + terms.share * uniform)
+        uniform = np.where(np.expand_dims(terms.counted, terms.axis), sum_over(weighed, terms.axis), 0)
+        loss = np.asarray((1 - terms.smoothing) * loss + terms.share * terms.reduce(uniform, reduction))
     return loss
 
 
@@ -116,9 +117,9 @@ class _Terms:
     divisor: np.floating[Any]  # of the mean
 
     def reduce(self, losses: Array, reduction: str) -> Array:
-        """The losses kept, added or averaged."""
+        """The ``losses`` (N, 1, d1, ...) kept, added or averaged."""
         if reduction == "none":
-            return np.asarray(losses)
+            return np.asarray(losses.squeeze(self.axis))
         total = losses.sum()
         return np.asarray(total if reduction == "sum" else total / self.divisor)
 

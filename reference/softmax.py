@@ -16,6 +16,7 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.1 and 6
 import numpy as np
 
 from reference.arguments import Array, check_floats, check_shape, dimension, ieee754
+from reference.sums import sum_over
 
 
 @ieee754
@@ -26,7 +27,7 @@ def softmax(input: Array, dim: int) -> Array:
     """
     shifted, axis = _shifted(input, dim)
     powers = np.exp(shifted)
-    return _unflat(powers / powers.sum(axis, keepdims=True), input)
+    return _unflat(powers / sum_over(powers, axis), input)
 
 
 @ieee754
@@ -44,7 +45,7 @@ def softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
     check_shape("grad_output", grad_output, output.shape, "as output")
     axis = dimension("dim", dim, output.ndim)
     grads, y = np.atleast_1d(grad_output, output)
-    return _unflat(y * (grads - (grads * y).sum(axis, keepdims=True)), output)
+    return _unflat(y * (grads - sum_over(grads * y, axis)), output)
 
 
 @ieee754
@@ -54,7 +55,7 @@ def log_softmax(input: Array, dim: int) -> Array:
     Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
     """
     shifted, axis = _shifted(input, dim)
-    return _unflat(shifted - np.log(np.exp(shifted).sum(axis, keepdims=True)), input)
+    return _unflat(shifted - np.log(sum_over(np.exp(shifted), axis)), input)
 
 
 @ieee754
@@ -71,7 +72,7 @@ def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
     check_shape("grad_output", grad_output, output.shape, "as output")
     axis = dimension("dim", dim, output.ndim)
     grads, y = np.atleast_1d(grad_output, output)
-    return _unflat(grads - np.exp(y) * grads.sum(axis, keepdims=True), output)
+    return _unflat(grads - np.exp(y) * sum_over(grads, axis), output)
 
 
 def _shifted(input: Array, dim: object) -> tuple[Array, int]:
