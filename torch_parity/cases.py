@@ -4,11 +4,13 @@ A case is one call of one formula.  Four kinds of numbers each find what the oth
 
     lattice   small integers: no sum of their products rounds, in any order, so any difference at all is a bug
     ties      only -1, -0.0, 0.0 and 1: equal maxima, kinks and signed zeros everywhere (exact as well)
-    real      normally distributed, of random scale: what networks compute with; these round
+    real      normally distributed, of random scale: what networks compute with, and scores of hundreds; these round
     extremes  NaN, infinities, subnormals, the largest and smallest numbers of the dtype
 
 Shapes are unequal (H != W, C != O, kH != kW mostly), so that a swap of two of them shows.  Arrays lie in memory in
 every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
+
+The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
 from collections.abc import Callable, Sequence
@@ -63,11 +65,13 @@ class Case:
     arguments: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     upstream_kind: str | None = None  # as kind unless given
+    plain: bool = False  # whether all arrays, the upstream gradient too, lie contiguous in memory
 
     def upstream(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         """The gradient that comes from above, for an output of ``shape``: random, as everything else."""
         generator = np.random.default_rng([self.seed, 1])
-        return _layout(numbers(generator, shape, self.upstream_kind or self.kind, self.dtype), generator)
+        array = numbers(generator, shape, self.upstream_kind or self.kind, self.dtype)
+        return array if self.plain else _layout(array, generator)
 
     def __str__(self) -> str:
         """One line: kind, dtype, shapes and arguments."""
@@ -88,7 +92,8 @@ def numbers(
         scale = 10.0 ** generator.integers(-3, 4)
         return (generator.standard_normal(shape) * scale).astype(dtype)
     info = np.finfo(dtype)
-    special = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1.0, -1.5, info.max, info.min, info.tiny, info.smallest_subnormal]
+    special = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1.0, -1.5, info.max, info.min, info.max / 3]
+    special += [info.tiny, -info.tiny / 3, info.smallest_subnormal]
     # Few per array: where half the pixels are NaN, everything is.
     array = generator.standard_normal(shape).astype(dtype)
     rare = generator.random(shape) < generator.choice([0.02, 0.1, 0.5])
@@ -124,9 +129,14 @@ def _make(
 ) -> Case:
     """A case of random numbers.  ``upstream`` is the kind of the upstream gradient, where it must be another one."""
     seed = draw.integer(0, 2**32 - 1)
+    plain = draw.choice([True, False, False])
     generator = np.random.default_rng([seed, 0])
-    arrays = {name: _layout(numbers(generator, shape, kind, dtype), generator) for name, shape in shapes.items()}
-    return Case(kind, dtype, arrays, arguments, seed, upstream)
+    # Extreme weights would leave no sum finite; one extreme pixel spoils the windows that see it, and no others.
+    kinds = {name: kind if name == "input" else _rounds(kind) for name in shapes}
+    arrays = {name: numbers(generator, shape, kinds[name], dtype) for name, shape in shapes.items()}
+    if not plain:
+        arrays = {name: _layout(array, generator) for name, array in arrays.items()}
+    return Case(kind, dtype, arrays, arguments, seed, upstream, plain)
 
 
 def _rounds(kind: str) -> str:
@@ -150,19 +160,36 @@ def _batch(draw: Draw) -> tuple[int, ...]:
     return draw.choice([(2,), (1,), (3,), (5,), (0,), ()])
 
 
+def _kernel(draw: Draw) -> tuple[int, int]:
+    """Squares, rows, columns, single pixels, and all else."""
+    long = draw.integer(2, 5)
+    return draw.choice([(2, 2), (3, 3), (1, 1), (1, long), (long, 1), _pair(draw, 1, 5), _pair(draw, 2, 5)])
+
+
+def _stride(draw: Draw, span: tuple[int, int]) -> tuple[int, int]:
+    """Windows of ``span`` pixels that overlap, touch, or leave gaps."""
+    gaps = (span[0] + draw.integer(1, 2), span[1] + draw.integer(0, 2))
+    return draw.choice([(1, 1), (2, 2), span, gaps, _pair(draw, 1, 6)])
+
+
+def _image(draw: Draw, smallest: Sequence[int]) -> tuple[int, ...]:
+    """Height and width: as small as possible, often a single pixel, or some pixels more."""
+    tight = draw.choice([False, False, True])
+    return tuple(size if tight else size + draw.choice([0, 1, 2, 3, 5, 8]) for size in smallest)
+
+
 def conv2d(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     """Every argument of a convolution, depthwise ones and 'same' padding included."""
     groups = draw.choice([1, 1, 1, 2, 3, 4])
     channels = draw.choice([1, 2, 3, 5]) if groups < 4 else 1
     filters = draw.choice([1, 2, 3, 4])
-    kernel = (draw.integer(1, 5), draw.integer(1, 5))
-    dilation = draw.choice([(1, 1), (1, 1), _pair(draw, 1, 3)])
+    kernel = _kernel(draw)
+    dilation = draw.choice([(1, 1), (1, 1), (2, 2), _pair(draw, 1, 3)])
+    span = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     padding: Any = draw.choice([(0, 0), (1, 1), _pair(draw, 0, 4), "same", "valid"])
-    stride = (1, 1) if padding == "same" else draw.choice([(1, 1), (2, 2), _pair(draw, 1, 6)])
-    size = []
-    for k, d, p in zip(kernel, dilation, (0, 0) if isinstance(padding, str) else padding, strict=True):
-        fits = d * (k - 1) + 1 - 2 * p  # at least one window
-        size.append(max(1, fits) + draw.choice([0, 1, 2, 4, 7]))
+    stride = (1, 1) if padding == "same" else _stride(draw, span)
+    added = {"same": span, "valid": (0, 0)}.get(padding) or (2 * padding[0], 2 * padding[1])
+    size = _image(draw, [max(1, s - a) for s, a in zip(span, added, strict=True)])  # at least one window
     shapes = {
         "input": (*_batch(draw), channels * groups, *size),
         "weight": (filters * groups, channels, *kernel),
@@ -175,19 +202,21 @@ def conv2d(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
         "dilation": _spelled(draw, dilation),
         "groups": groups,
     }
-    return _make(draw, kind, dtype, shapes, arguments)
+    return _make(draw, kind, dtype, shapes, arguments, _rounds(kind))
 
 
 def pad(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     """Four modes, one to three padded axes, crops too."""
     mode = draw.choice(["constant", "reflect", "replicate", "circular"])
-    axes = draw.integer(1, 2) if kind == "extremes" else draw.integer(1, 3)
-    leading = draw.choice([(2, 3), (3,), (1, 2), (0, 3)]) if mode != "constant" else draw.choice([(2,), (), (2, 3)])
+    axes = draw.integer(1, 3)
+    leading = draw.choice([(2, 3), (3,), (1, 2), (0, 3)] + [(2,), ()] * (mode == "constant"))
     shape = (*leading, *(draw.integer(1, 6) for _ in range(axes)))
+    everywhere = draw.choice([None, 0, 1, None, 2, -1])  # the same amount on all sides
     amounts = []
     for size in shape[: -axes - 1 : -1]:
-        before = draw.choice([0, 1, 2, -1, 3])
-        after = draw.choice([0, 2, 1, -1, 4])
+        before, after = draw.choice([0, 1, 2, -1, 3]), draw.choice([0, 2, 1, -1, 4])
+        if everywhere is not None:
+            before = after = everywhere
         if size + min(before, 0) + min(after, 0) < 1:
             before, after = max(before, 0), max(after, 0)
         kept = size + min(before, 0) + min(after, 0)
@@ -207,17 +236,19 @@ def relu(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
 
 def _pooling(draw: Draw, dilated: bool) -> tuple[tuple[int, ...], dict[str, Any]]:
     """The shape of an image and the arguments that both kinds of pooling share."""
-    kernel = draw.choice([(2, 2), (3, 3), (draw.integer(1, 5), draw.integer(1, 5))])
-    dilation = draw.choice([(1, 1), _pair(draw, 1, 3)]) if dilated else (1, 1)
-    stride = draw.choice([None, (1, 1), (2, 2), _pair(draw, 1, 6)])
-    span = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    padding = (draw.integer(0, kernel[0] // 2), draw.integer(0, kernel[1] // 2)) if draw.integer(0, 1) else (0, 0)
-    size = []
-    for axis in range(2):
-        smallest = max(1, span[axis] - 2 * padding[axis])
-        if dilation[axis] > 1 and padding[axis]:
-            smallest = max(smallest, span[axis])  # else a window may see padding alone, which is refused
-        size.append(smallest + draw.choice([0, 1, 2, 3, 5, 8]))
+    kernel = _kernel(draw)
+    dilation = draw.choice([(1, 1), (2, 2), _pair(draw, 1, 3)]) if dilated else (1, 1)
+    span = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    stride = draw.choice([None, _stride(draw, span), _stride(draw, span)])
+    most = (kernel[0] // 2, kernel[1] // 2)
+    padding = draw.choice([(0, 0), most, (draw.integer(0, most[0]), draw.integer(0, most[1]))])
+    if draw.integer(0, 15) == 15:  # windows that hang over the edge of a single pixel are rarely met by chance
+        kernel = span = (4, 4)
+        stride, padding, dilation = draw.choice([(2, 2), (3, 3)]), (2, 2), (1, 1)
+    smallest = []
+    for s, p, d in zip(span, padding, dilation, strict=True):
+        # A window that is dilated and padded might see padding alone, which is refused.
+        smallest.append(s if d > 1 and p else max(1, s - 2 * p))
     arguments: dict[str, Any] = {
         "kernel_size": _spelled(draw, kernel),
         "stride": None if stride is None else _spelled(draw, stride),
@@ -226,7 +257,7 @@ def _pooling(draw: Draw, dilated: bool) -> tuple[tuple[int, ...], dict[str, Any]
     }
     if dilated:
         arguments["dilation"] = _spelled(draw, dilation)
-    return (*_batch(draw), draw.integer(1, 4), *size), arguments
+    return (*_batch(draw), draw.integer(1, 4), *_image(draw, smallest)), arguments
 
 
 def max_pool2d(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
@@ -245,10 +276,10 @@ def avg_pool2d(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
 
 def flatten(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     """Any range of dimensions, counted from either end."""
-    shape = tuple(draw.choice([2, 1, 3, 5, 0]) for _ in range(draw.integer(0, 5)))
+    shape = tuple(draw.choice([2, 1, 3, 5, 2, 3, 0]) for _ in range(draw.integer(0, 5)))
     ndim = max(1, len(shape))
-    start = draw.integer(0, ndim - 1)
-    end = draw.integer(start, ndim - 1)
+    start = draw.choice([0, draw.integer(0, ndim - 1)])
+    end = draw.choice([ndim - 1, draw.integer(start, ndim - 1)])
     arguments = {"start_dim": start - draw.choice([0, ndim]), "end_dim": end - draw.choice([0, ndim])}
     return _make(draw, kind, dtype, {"input": shape}, arguments)
 
@@ -259,45 +290,56 @@ def linear(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     outputs = draw.choice([(5,), (1,), (13,), (0,), ()])
     leading = draw.choice([(2,), (1,), (), (7,), (0,), (2, 3), (2, 1, 4)])
     shapes = {"input": (*leading, features), "weight": (*outputs, features)}
-    if draw.integer(0, 3) and outputs:
+    if draw.integer(0, 3) and (outputs or len(leading) != 1):  # torch has no such product
         shapes["bias"] = outputs
-    return _make(draw, kind, dtype, shapes, {})
+    return _make(draw, kind, dtype, shapes, {}, _rounds(kind))
 
 
 def softmax(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
-    """Any dimension of any shape; one to 1000 classes; scores up to thousands."""
-    shape = draw.choice([(3, 10), (5,), (), (2, 7, 3), (4, 1), (2, 1000), (0, 4), (3, 0), (2, 3, 4, 5)])
-    arguments = {"dim": draw.integer(-max(1, len(shape)), max(1, len(shape)) - 1)}
+    """Any dimension of any shape; no classes to 1000; scores up to thousands."""
+    others = [draw.choice([2, 3, 1, 2, 3, 1, 4, 0]) for _ in range(draw.integer(0, 3))]
+    axis = draw.integer(0, len(others))
+    classes = draw.choice([10, draw.integer(1, 50), 1, draw.integer(1, 50), 1000, 0])
+    shape = draw.choice([(*others[:axis], classes, *others[axis:])] * 7 + [()])
+    ndim = max(1, len(shape))
+    arguments = {"dim": min(axis, ndim - 1) - draw.choice([0, ndim])}
     return _make(draw, kind, dtype, {"input": shape}, arguments, _rounds(kind))
 
 
 def cross_entropy(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     """Class indices and probabilities, weights, ignored samples, smoothing, and images of scores."""
-    classes = draw.choice([3, 10, 2, 1, 1000])
-    samples = draw.choice([(4,), (), (1,), (7,), (2, 3), (2, 3, 2), (0,), (2, 0)])
+    targets = draw.choice(["int64", "probabilities", "uint8"])
+    classes = draw.choice([3, 10, 2, 1, draw.integer(1, 200), 200 if targets == "uint8" else 1000])
+    samples = draw.choice([(4,), (), (1,), (7,), (0,)] + [(2, 3), (2, 3, 2), (2, 0)] * (targets != "uint8"))
     shape = (*samples[:1], classes, *samples[1:])
-    shapes: dict[str, tuple[int, ...]] = {"input": shape}
-    probabilities = draw.choice([False, False, True])
-    if draw.choice([False, True]):
-        shapes["weight"] = (classes,)
+    weights = draw.choice(["none", "some", "some zero"])
     arguments: dict[str, Any] = {
         "reduction": draw.choice(["mean", "sum", "none"]),
         "label_smoothing": draw.choice([0.0, 0.1, 0.0, 1.0, 0.37]),
+        "ignore_index": draw.choice([-100, -1] if targets == "probabilities" else [-100, -1, 0]),
     }
-    case = _make(draw, kind, dtype, shapes, arguments)
+    left_out = draw.choice([0.0, 0.3, 1.0])  # of the samples, where targets are class indices
+    case = _make(draw, kind, dtype, {"input": shape}, arguments)
     generator = np.random.default_rng([case.seed, 2])
-    arrays = dict(case.arrays)
-    if "weight" in arrays:
-        arrays["weight"] = generator.uniform(0.1, 2, classes).astype(dtype)
-    if probabilities:
-        target = generator.exponential(size=shape) * (generator.random(shape) < 0.7)
-        arrays["target"] = (target / max(target.sum(), 1)).astype(dtype)
+    if targets == "probabilities":
+        parts = generator.exponential(size=shape) * (generator.random(shape) < 0.7)
+        target: npt.NDArray[Any] = (parts / max(parts.sum(), 1)).astype(dtype)
     else:
-        arrays["target"] = generator.integers(0, classes, samples)
-        ignored = arguments["ignore_index"] = draw.choice([-100, 0, -1])
-        arrays["target"] = np.where(generator.random(samples) < draw.choice([0.0, 0.3, 1.0]), ignored, arrays["target"])
-    order = [name for name in ("input", "target", "weight") if name in arrays]
-    return Case(kind, dtype, {name: arrays[name] for name in order}, arguments, case.seed, _rounds(kind))
+        target = generator.integers(0, classes, samples)
+        target = np.where(generator.random(samples) < left_out, arguments["ignore_index"], target)
+        # torch reads bytes in its plainest losses only; where it smooths, it takes 156 for -100.
+        smoothed = arguments["label_smoothing"] > 0
+        refused = smoothed and weights != "none" and arguments["reduction"] == "mean"
+        confused = smoothed and (target == arguments["ignore_index"] % 256).any() and arguments["ignore_index"] < 0
+        if targets == "uint8" and not refused and not confused and target.min(initial=0) >= 0:
+            target = target.astype(np.uint8)
+    arrays = {**case.arrays, "target": target if case.plain else _layout(target, generator)}
+    if weights != "none":
+        weight = generator.uniform(0.1, 2, classes).astype(dtype)
+        if weights == "some zero":
+            weight[generator.random(classes) < 0.4] = 0
+        arrays["weight"] = weight if case.plain else _layout(weight, generator)
+    return Case(kind, dtype, arrays, arguments, case.seed, _rounds(kind), case.plain)
 
 
 def sgd(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
@@ -305,7 +347,7 @@ def sgd(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
     shape = draw.choice([(3, 5), (1,), (), (40,), (0, 3)])
     exact = kind in ("lattice", "ties")
     arguments: dict[str, Any] = {
-        "lr": draw.choice([0.5, 0.0] if exact else [0.001, 0.1, 0.02, 1.0]),
+        "lr": draw.choice([0.5, 0.0] if exact else [0.001, 0.1, 0.02, 1.0, 0.0]),
         "momentum": draw.choice([0.0, 0.75, 0.5] if exact else [0.0, 0.9, 0.5]),
         "dampening": draw.choice([0.0, 0.5] if exact else [0.0, 0.1]),
         "weight_decay": draw.choice([0.0, 0.25] if exact else [0.0, 1e-4, 0.3]),

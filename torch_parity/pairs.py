@@ -117,7 +117,6 @@ PAIRS = (
         backward=lambda g, a, o, y: reference.conv2d_backward(g, a["input"], a["weight"], **o),
         twin=F.conv2d,
         gradients=("input", "weight", "bias"),
-        kinds=("lattice", "real", "ties"),
         expected=_products(F.conv2d, bounds.conv2d, ("input", "weight", "bias")),
         layer=lambda nn, a, o: nn.Conv2d(
             a["input"].shape[-3],
@@ -190,7 +189,6 @@ PAIRS = (
         backward=lambda g, a, o, y: reference.linear_backward(g, a["input"], a["weight"]),
         twin=F.linear,
         gradients=("input", "weight", "bias"),
-        kinds=("lattice", "real", "ties"),
         expected=_products(F.linear, bounds.linear, ("input", "weight", "bias")),
         layer=lambda nn, a, o: (
             nn.Linear(a["weight"].shape[1], len(a["weight"]), "bias" in a) if a["weight"].ndim == 2 else None
