@@ -1,149 +1,140 @@
 """Prove every formula of the reference equal to torch on random cases: outputs and gradients."""
 
 import argparse
-import dataclasses
 import json
-import platform
 import sys
 import time
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import torch
 
+from torch_parity import tables
+from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
+from torch_parity.coverage import covered
+from torch_parity.mistakes import MISTAKES, Mistake
 from torch_parity.pairs import PAIRS
-from torch_parity.proof import DTYPES, Report, pair_named, prove_many
+from torch_parity.proof import DTYPES, pair_named, prove_many
+from torch_parity.report import page, result
+from torch_parity.self_test import Row, self_test
 
-# The columns of the table, and the results that each holds.
-COLUMNS = {
-    "output": ("output", "indices"),
-    "input gradient": ("grad_input",),
-    "weight, target": ("grad_weight", "grad_target"),
-    "bias gradient": ("grad_bias",),
-}
+# torch.compile takes seconds for each new combination of arguments.
+COMPILED_CASES = 50
+# With this many cases, every pair of arguments must have occurred.
+COVERING_CASES = 10_000
+# Cases of each kind of number that each planted mistake faces.
+SELF_TEST_CASES = 60
 
-JSON_HELP = """\
---json prints one object: seed, cases, dtypes, numpy, torch, python, seconds, equal, and formulas, a list with one
-object per formula: name, twin, cases, equal, results (per result, such as output or grad_weight: compared, elements,
-identical, exact_elements, exact_different, largest_share, different) and failures (case, description, difference)."""
+EPILOG = f"""\
+The exit status is 0 when all is equal, 1 when anything differs (or a planted mistake passes, or {COVERING_CASES:,}
+cases leave a pair of arguments out), 2 when the arguments are wrong.
+
+--json prints, and --report FILE.json writes, one object: arguments, machine, seconds, equal; formulas, a list with
+name, twin, formula, cases, equal, results (per result, such as output or grad_weight: compared, elements, identical,
+exact_elements, exact_different, largest_share, different) and failures (case, description, difference); coverage, a
+list with name, share and missing; self_test, a list with name, formula, explanation, signature, caught, rejected."""
 
 
 def main() -> int:
-    """Parse the arguments, prove, report; 1 when anything differs."""
-    arguments = _parser().parse_args()
-    least = {"cases": 1, "threads": 1, "seed": 0, "case": 0}
-    for name, minimum in least.items():
+    """Parse the arguments, prove, report."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    for name, minimum in {"cases": 1, "threads": 1, "seed": 0, "case": 0}.items():
         value = getattr(arguments, name)
         if value is not None and value < minimum:
-            print(f"check_parity.py: --{name} must be at least {minimum}, got {value}", file=sys.stderr)
-            return 2
-    pairs = [pair_named(arguments.only)] if arguments.only else PAIRS
-    dtypes = DTYPES if arguments.dtype == "both" else (np.dtype(arguments.dtype),)
-    indices = range(arguments.cases) if arguments.case is None else [arguments.case]
+            parser.error(f"--{name} must be at least {minimum}, got {value}")
+    if arguments.report is not None and arguments.report.suffix not in (".html", ".json"):
+        parser.error(f"--report must end in .html or .json, got {arguments.report}")
     torch.set_num_threads(arguments.threads)
+    return _self_test(arguments) if arguments.self_test else _prove(arguments, parser)
+
+
+def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    try:
+        backend = Backend(
+            device=arguments.device,
+            dtype=arguments.dtype if arguments.dtype in SIXTEEN_BIT else None,
+            compile=arguments.compile,
+            channels_last=arguments.channels_last,
+            threads=arguments.threads,
+        )
+        dtypes = backend.case_dtypes(tuple(dtype for dtype in DTYPES if dtype.name == arguments.dtype) or DTYPES)
+    except ValueError as error:
+        parser.error(str(error))
+    count = min(arguments.cases, COMPILED_CASES) if arguments.compile else arguments.cases
+    indices = range(count) if arguments.case is None else [arguments.case]
+    pairs = [pair_named(arguments.only)] if arguments.only else PAIRS
+    out = sys.stderr if arguments.json else sys.stdout
     start = time.perf_counter()
-    if not arguments.json:
-        print(_header(arguments))
+    print(tables.header(arguments.seed, backend), file=out)
     reports = []
     for pair in pairs:
-        report = prove_many(pair, arguments.seed, indices, dtypes)
-        reports.append(report)
-        if not arguments.json:
-            print(_line(report), flush=True)
+        reports.append(prove_many(pair, arguments.seed, indices, dtypes, backend))
+        print(tables.line(reports[-1]), file=out, flush=True)
+    options = {
+        "seed": arguments.seed,
+        "dtype": arguments.dtype if arguments.dtype != "both" else None,
+        "device": arguments.device if arguments.device != "cpu" else None,
+        "compile": arguments.compile,
+        "channels-last": arguments.channels_last,
+    }
+    for report in reports:
+        if not report.equal:
+            print(tables.failure(report, options), file=out)
+    coverage = [covered(pair, arguments.seed, indices) for pair in pairs]
+    print("\n" + tables.coverage(coverage), file=out)
     seconds = time.perf_counter() - start
+    complete = count < COVERING_CASES or not any(one.missing() for one in coverage)
     equal = all(report.equal for report in reports)
-    if arguments.json:
-        print(json.dumps(_as_dict(arguments, reports, seconds, equal), indent=2))
-    else:
-        for report in reports:
-            if not report.equal:
-                print(_failure(report, arguments))
-        print(f"\n{'EQUAL' if equal else 'DIFFERENT'}: {len(reports)} formulas, {seconds:.0f} seconds")
-    return 0 if equal else 1
+    print(f"{'EQUAL' if equal else 'DIFFERENT'}: {len(reports)} formulas, {seconds:.0f} seconds", file=out)
+    rows: list[Row] = []
+    if arguments.report is not None:
+        rows = list(self_test(arguments.seed, SELF_TEST_CASES, _mistakes(arguments)))
+    if arguments.json or arguments.report is not None:
+        given = {"seed": arguments.seed, "cases": count, "dtype": arguments.dtype, "backend": str(backend)}
+        found = result(given, reports, coverage, rows, seconds)
+        if arguments.json:
+            print(json.dumps(found, indent=2))
+        if arguments.report is not None:
+            text = page(found) if arguments.report.suffix == ".html" else json.dumps(found, indent=2)
+            arguments.report.write_text(text, encoding="utf-8")
+    return 0 if equal and complete and all(row.caught for row in rows) else 1
+
+
+def _self_test(arguments: argparse.Namespace) -> int:
+    print(tables.self_test_header())
+    rows = []
+    for row in self_test(arguments.seed, SELF_TEST_CASES, _mistakes(arguments)):
+        rows.append(row)
+        print(tables.self_test_line(row), flush=True)
+    caught = sum(row.caught for row in rows)
+    print(f"\n{caught} of {len(rows)} planted mistakes rejected")
+    return 0 if caught == len(rows) else 1
+
+
+def _mistakes(arguments: argparse.Namespace) -> list[Mistake]:
+    return [mistake for mistake in MISTAKES if arguments.only in (None, mistake.formula)]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog=JSON_HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", type=int, default=200, help="cases per formula (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="which cases (default: 0)")
-    parser.add_argument("--dtype", choices=["float32", "float64", "both"], default="both", help="default: both in turn")
-    parser.add_argument("--only", choices=[pair.name for pair in PAIRS], help="prove this formula alone")
-    parser.add_argument("--case", type=int, help="run this one case of each formula, by its number")
-    parser.add_argument("--threads", type=int, default=1, help="torch's threads (default: 1; the cases are small)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON (keys below)")
+    add = parser.add_argument
+    add("--cases", type=int, default=200, help="cases per formula (default: 200)")
+    add("--seed", type=int, default=0, help="which cases (default: 0)")
+    add("--dtype", choices=["both", "float32", "float64", *SIXTEEN_BIT], default="both", help="default: both, in turn")
+    add("--device", choices=DEVICES, default="cpu", help="where torch computes (default: cpu)")
+    add("--compile", action="store_true", help=f"torch.compile; seconds a case, so at most {COMPILED_CASES} cases")
+    add("--channels-last", action="store_true", help="torch's images in this memory format")
+    add("--threads", type=int, default=1, help="torch's threads (default: 1; the cases are small)")
+    add("--only", choices=[pair.name for pair in PAIRS], help="prove this formula alone")
+    add("--case", type=int, help="run this one case of each formula, by its number")
+    add("--self-test", action="store_true", help="plant known mistakes in turn: each must be rejected")
+    add("--json", action="store_true", help="print the result as JSON (keys below), the table to standard error")
+    add(
+        "--report", type=Path, metavar="FILE", help="write a page (.html) or JSON (.json) with all of it, self-test too"
+    )
     return parser
-
-
-def _header(arguments: argparse.Namespace) -> str:
-    columns = "  ".join(f"{name:>16}" for name in COLUMNS)
-    return (
-        f"NumPy {np.__version__} against torch {torch.__version__}, {platform.machine()}, seed {arguments.seed}\n\n"
-        "Numbers that must be equal and are, bit for bit (sums of products: on the integer lattice);\n"
-        "in per cent, the largest difference on real numbers as a share of the proven rounding bound.\n\n"
-        f"{'NumPy':<13} {'torch':<25} {'cases':>6}  {columns}  verdict"
-    )
-
-
-def _line(report: Report) -> str:
-    """One line for the formula."""
-    cells = "  ".join(f"{_cell(report, names):>16}" for names in COLUMNS.values())
-    different = len({number for number, _, _ in report.failures})
-    verdict = f"DIFFERENT in {different} cases" if different else "equal"
-    return f"{report.pair.name:<13} {report.pair.twin_name:<25} {report.cases:>6}  {cells}  {verdict}"
-
-
-def _cell(report: Report, names: tuple[str, ...]) -> str:
-    """What some results of a formula showed together."""
-    tallies = [report.results[name] for name in names if name in report.results]
-    exact = sum(tally.exact_elements for tally in tallies)
-    wrong = sum(tally.exact_different for tally in tallies)
-    parts = []
-    if exact:
-        parts.append(f"{exact - wrong:,}/{exact:,}" if wrong else f"{exact:,}")
-    if any(tally.elements > tally.exact_elements for tally in tallies):
-        parts.append(f"{max(tally.largest_share for tally in tallies):.1%}")
-    return " ".join(parts) or "-"
-
-
-def _failure(report: Report, arguments: argparse.Namespace) -> str:
-    number, case, message = report.smallest_failure()
-    dtype = "" if arguments.dtype == "both" else f" --dtype {arguments.dtype}"
-    return (
-        f"\n{report.pair.name}: {len(report.failures)} failures.  The smallest is case {number}:\n"
-        f"    {case}\n"
-        f"    {message}\n"
-        f"    rerun: python scripts/check_parity.py --only {report.pair.name} --seed {arguments.seed} "
-        f"--case {number}{dtype}"
-    )
-
-
-def _as_dict(arguments: argparse.Namespace, reports: list[Report], seconds: float, equal: bool) -> dict[str, Any]:
-    return {
-        "seed": arguments.seed,
-        "cases": arguments.cases,
-        "dtypes": arguments.dtype,
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "seconds": seconds,
-        "equal": equal,
-        "formulas": [
-            {
-                "name": report.pair.name,
-                "twin": report.pair.twin_name,
-                "cases": report.cases,
-                "equal": report.equal,
-                "results": {name: dataclasses.asdict(tally) for name, tally in report.results.items()},
-                "failures": [
-                    {"case": number, "description": str(case), "difference": message}
-                    for number, case, message in report.failures
-                ],
-            }
-            for report in reports
-        ],
-    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,38 @@
-"""One thread for each test process: the suite takes all cores by processes, and threads would wait for one another."""
+"""One thread for each test process: the suite takes all cores by processes, and threads would wait for one another.
+
+The options choose the backend that the fixture ``backend`` gives: where, and how, torch runs its side of the proof.
+"""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import pytest
+
+from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("torch", "where and how torch runs its side of the proof")
+    group.addoption("--device", choices=DEVICES, default="cpu")
+    group.addoption("--dtype", choices=["both", *SIXTEEN_BIT], default="both", help="both: float32 and float64")
+    group.addoption("--compile", action="store_true", help="through torch.compile (seconds for each case)")
+    group.addoption("--channels-last", action="store_true", help="images in this memory format")
+    group.addoption("--torch-threads", type=int, default=1)
+
+
+@pytest.fixture(scope="session")
+def backend(pytestconfig: pytest.Config) -> Backend:
+    """What the options ask for."""
+    option = pytestconfig.getoption
+    try:
+        return Backend(
+            option("device"),
+            None if option("dtype") == "both" else option("dtype"),
+            option("compile"),
+            option("channels_last"),
+            option("torch_threads"),
+        )
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error

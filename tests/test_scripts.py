@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +33,8 @@ def test_check_parity_prints_a_line_for_each_formula() -> None:
 def test_check_parity_json() -> None:
     found = json.loads(run("scripts/check_parity.py", "--only", "linear", "--cases", "60", "--json").stdout)
     assert found["equal"] is True
-    assert (found["seed"], found["cases"], found["dtypes"]) == (0, 60, "both")
+    assert found["arguments"] == {"seed": 0, "cases": 60, "dtype": "both", "backend": "cpu, 1 thread"}
+    assert found["machine"]["NumPy"] == np.__version__
     [formula] = found["formulas"]
     assert (formula["name"], formula["twin"], formula["cases"]) == ("linear", "torch.nn.Linear", 60)
     weight = formula["results"]["grad_weight"]
@@ -91,12 +93,12 @@ def test_train_mnist_shows_progress_and_a_summary() -> None:
 
 def test_train_mnist_json() -> None:
     done = run(
-        "scripts/train_mnist.py", "--network", "lenet5", "--dtype", "float64", "--limit", "130", "--epochs", "1",
+        "scripts/train_mnist.py", "--network", "formula", "--dtype", "float64", "--limit", "130", "--epochs", "1",
         "--batch-size", "50", "--lr", "0.01", "--momentum", "0.5", "--weight-decay", "0.001", "--nesterov",
         "--seed", "4", "--threads", "2", "--json",
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
-    assert (found["network"], found["dtype"], found["batch_size"], found["steps"]) == ("lenet5", "float64", 50, 3)
+    assert (found["network"], found["dtype"], found["batch_size"], found["steps"]) == ("formula", "float64", 50, 3)
     assert found["max_weight_difference"] < 1e-13
     assert found["equal_predictions"] == found["test_images"] == 10_000
     assert found["accuracy"]["numpy"] == found["accuracy"]["torch"]

@@ -23,13 +23,16 @@ exp and log are not rounded correctly by any fast library.  They are taken to be
 place of the truth, on both sides; a test measures that they are.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 
+import reference
 from torch_parity.backend import tensor, torch_as_measured
 from torch_parity.cases import Case
 
@@ -82,27 +85,78 @@ def magnitudes(twin: Twin, case: Case, grad_output: Array, differentiable: tuple
     return results
 
 
-def conv2d(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
-    """Convolution: sums of products.
+def conv2d_terms(case: Case, grad_output: Array) -> dict[str, int]:
+    """How many products, and biases, a convolution adds up for one element of each result.
 
     An output has C/G * kH * kW products, and the bias; a weight's gradient one product per output pixel of the batch,
     so has a bias's; a pixel's gradient at most one per tap and output channel of its group.
     """
     weight = case.arrays["weight"]
-    per_output = weight[0].size
     per_pixel = len(weight) // case.arguments["groups"] * weight[0, 0].size
     per_weight = grad_output.size // len(weight)
-    terms = {"output": per_output + 1, "grad_input": per_pixel, "grad_weight": per_weight, "grad_bias": per_weight}
+    return {
+        "output": weight[0].size + 1, "grad_input": per_pixel, "grad_weight": per_weight, "grad_bias": per_weight
+    }  # fmt: skip
+
+
+def linear_terms(case: Case, grad_output: Array) -> dict[str, int]:
+    """How many products, and biases, a dense layer adds up: over inputs; for gradients over outputs and the batch."""
+    weight = case.arrays["weight"]
+    outputs = len(weight) if weight.ndim == 2 else 1
+    rows = grad_output.size // max(1, outputs)
+    return {"output": weight.shape[-1] + 1, "grad_input": outputs, "grad_weight": rows, "grad_bias": rows}
+
+
+def conv2d(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
+    """Convolution: sums of products."""
+    terms = conv2d_terms(case, grad_output)
     return {name: of_sum(magnitude[name], terms[name], case.dtype) for name in magnitude}
 
 
 def linear(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
-    """Dense layer: sums of products over the input features; gradients over the outputs and over the batch."""
-    weight = case.arrays["weight"]
-    outputs = len(weight) if weight.ndim == 2 else 1
-    rows = grad_output.size // max(1, outputs)
-    terms = {"output": weight.shape[-1] + 1, "grad_input": outputs, "grad_weight": rows, "grad_bias": rows}
+    """Dense layer: sums of products."""
+    terms = linear_terms(case, grad_output)
     return {name: of_sum(magnitude[name], terms[name], case.dtype) for name in magnitude}
+
+
+def finite_magnitude(array: Array) -> Array:
+    """|x| in double precision, 0 for NaN and infinities: sums without products that meet those agree in any order."""
+    return np.where(np.isfinite(array), np.abs(array), 0).astype(np.float64)
+
+
+def avg_pool2d_magnitudes(case: Case, grad_output: Array, dtype: np.dtype[Any]) -> tuple[dict[str, Array], int]:
+    """Average pooling on absolute values, infinite where a sum in ``dtype`` may overflow; and the most taps it adds."""
+    finite = Case(case.kind, case.dtype, {"input": finite_magnitude(case.arrays["input"])}, case.arguments)
+    found = magnitudes(F.avg_pool2d, finite, finite_magnitude(grad_output), ("input",))
+    taps = math.prod(np.broadcast_to(np.ravel(case.arguments["kernel_size"]), 2).tolist())
+    # A sum is the mean times the divisor; divisor_override may be negative.
+    largest = float(np.finfo(dtype).max) / 4 / max(taps, abs(case.arguments.get("divisor_override") or 0))
+    return {name: np.where(np.abs(m) > largest, np.inf, np.abs(m)) for name, m in found.items()}, taps
+
+
+def avg_pool2d(case: Case, grad_output: Array) -> Bounds:
+    """Average pooling where the order of its sums is not known: kH * kW terms and a division, or 1/D and a product.
+
+    As many windows at most share a pixel, so the same count holds for the gradient.
+    """
+    magnitude, taps = avg_pool2d_magnitudes(case, grad_output, case.dtype)
+    return {name: of_sum(magnitude[name], taps + 2, case.dtype) for name in magnitude}
+
+
+def max_pool2d_shares(case: Case, grad_output: Array) -> tuple[Array, Array]:
+    """For each pixel, the sum of |g| over the windows whose maximum it is, and how many these are."""
+    x = case.arrays["input"]
+    _, indices = reference.max_pool2d(x, **case.arguments, return_indices=True)
+    magnitude = reference.max_pool2d_backward(finite_magnitude(grad_output), indices, x.shape)
+    return magnitude, reference.max_pool2d_backward(np.ones(indices.shape), indices, x.shape)
+
+
+def max_pool2d(case: Case, grad_output: Array) -> Bounds:
+    """The gradient of max pooling where the order of its sums is not known; a single window rounds nothing."""
+    magnitude, windows = max_pool2d_shares(case, grad_output)
+    if case.kind in ("lattice", "ties"):
+        return {"grad_input": np.zeros(())}
+    return {"grad_input": of_sum(magnitude, np.maximum(windows - 1, 0), case.dtype)}
 
 
 def pad(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
@@ -110,7 +164,7 @@ def pad(case: Case, magnitude: dict[str, Array], grad_output: Array) -> Bounds:
     return {"grad_input": of_sum(magnitude["grad_input"], grad_output.size, case.dtype)}
 
 
-class _Probabilities:
+class Probabilities:
     """softmax of ``scores`` along ``axis`` in double precision, and how far float results stray from it.
 
     A computed difference s_c = x_c - max is off by u |s_c|, which exp turns into a relative error of u |s_c|; exp adds
@@ -124,7 +178,8 @@ class _Probabilities:
     """
 
     def __init__(self, scores: Array, axis: int, dtype: np.dtype[Any]) -> None:
-        self.u, self.tiny = unit_roundoff(dtype), float(np.finfo(dtype).tiny)
+        """Compute all of it, for results of ``dtype``."""
+        self.dtype, self.u, self.tiny = dtype, unit_roundoff(dtype), float(np.finfo(dtype).tiny)
         x = np.atleast_1d(scores).astype(np.float64)
         with np.errstate(all="ignore"):
             self.shifted = x - x.max(axis, keepdims=True, initial=-np.inf)
@@ -161,7 +216,7 @@ def softmax(case: Case, grad_output: Array) -> Bounds:
     """
     x = case.arrays["input"]
     axis = case.arguments["dim"]
-    error = _Probabilities(x, axis, case.dtype)
+    error = Probabilities(x, axis, case.dtype)
     g = np.abs(np.atleast_1d(grad_output).astype(np.float64))
     inner = (g * error.p).sum(axis, keepdims=True)
     arithmetic = gamma(error.p.shape[axis] + 2, case.dtype) * error.p * (g + inner)
@@ -175,18 +230,18 @@ def log_softmax(case: Case, grad_output: Array) -> Bounds:
     """log_softmax, and its gradient g_i - exp(y_i) sum_c g_c from a computed y."""
     x = case.arrays["input"]
     axis = case.arguments["dim"]
-    error = _Probabilities(x, axis, case.dtype)
+    error = Probabilities(x, axis, case.dtype)
     g = np.atleast_1d(grad_output).astype(np.float64)
-    grad_error = _log_softmax_grad(error, g, np.zeros_like(g), axis, case)
+    grad_error = log_softmax_grad(error, g, np.zeros_like(g), axis)
     bounds = {"output": 2 * error.log_p_error, "grad_input": 2 * grad_error}
     return {name: bound.reshape(x.shape) for name, bound in bounds.items()}
 
 
-def _log_softmax_grad(error: _Probabilities, g: Array, g_error: Array, axis: int, case: Case) -> Array:
+def log_softmax_grad(error: Probabilities, g: Array, g_error: Array, axis: int) -> Array:
     """Error of g_i - exp(y_i) sum_c g_c, where g itself is off by ``g_error``."""
     total = np.abs(g).sum(axis, keepdims=True)
     carried = g_error + error.p * g_error.sum(axis, keepdims=True) + error.exp_error * total
-    arithmetic = gamma(error.p.shape[axis] + 2, case.dtype) * (np.abs(g) + error.p * total)
+    arithmetic = gamma(error.p.shape[axis] + 2, error.dtype) * (np.abs(g) + error.p * total)
     return np.asarray(2 * carried + arithmetic + error.tiny * (1 + total))
 
 
@@ -204,13 +259,13 @@ def cross_entropy(case: Case, grad_output: Array) -> Bounds:
     axis = min(x.ndim - 1, 1)
     classes = x.shape[axis]
     samples = x.size // max(1, classes)
-    coefficients, uniform, divisor = _coefficients(case, axis)
-    error = _Probabilities(x, axis, case.dtype)
+    coefficients, uniform, divisor = coefficients_of(case, axis)
+    error = Probabilities(x, axis, case.dtype)
     reduction = case.arguments["reduction"]
     scale = np.asarray(grad_output, np.float64)
     with np.errstate(all="ignore"):
-        per_loss = _times(coefficients, error.log_p_error).sum(axis)
-        magnitude = _times(coefficients, np.abs(error.log_p)).sum(axis)
+        per_loss = times(coefficients, error.log_p_error).sum(axis)
+        magnitude = times(coefficients, np.abs(error.log_p)).sum(axis)
         per_loss = per_loss + gamma(classes + 2 * samples + 8, case.dtype) * magnitude
         per_loss = np.where(magnitude <= float(np.finfo(case.dtype).max) / 4, per_loss, np.inf)
         per_loss = per_loss + error.tiny * (classes + 8)
@@ -224,7 +279,7 @@ def cross_entropy(case: Case, grad_output: Array) -> Bounds:
             scale = scale / divisor
         g = coefficients * np.abs(scale)
         g_error = gamma(samples + 8, case.dtype) * g + error.tiny
-        bounds = {"output": 2 * output, "grad_input": 2 * _log_softmax_grad(error, g, g_error, axis, case)}
+        bounds = {"output": 2 * output, "grad_input": 2 * log_softmax_grad(error, g, g_error, axis)}
         if case.arrays["target"].dtype.kind == "f":
             through = uniform * np.abs(scale)
             bounds["grad_target"] = 2 * through * (
@@ -233,12 +288,12 @@ def cross_entropy(case: Case, grad_output: Array) -> Bounds:
     return {name: np.asarray(bound) for name, bound in bounds.items()}
 
 
-def _times(coefficients: Array, values: Array) -> Array:
+def times(coefficients: Array, values: Array) -> Array:
     """The product, where a coefficient of 0 means that the value, though infinite, takes no part."""
     return np.where(coefficients == 0, 0, coefficients * values)
 
 
-def _coefficients(case: Case, axis: int) -> tuple[Array, Array, Any]:
+def coefficients_of(case: Case, axis: int) -> tuple[Array, Array, Any]:
     """w_c q_c; w_c (1 - e), which dL/dq has in its place; and the divisor of the mean, all in double precision."""
     x, target = case.arrays["input"], case.arrays["target"]
     classes = x.shape[axis]
@@ -254,7 +309,12 @@ def _coefficients(case: Case, axis: int) -> tuple[Array, Array, Any]:
 
 
 def sgd(case: Case) -> Bounds:
-    """Steps of SGD: the errors of parameter and velocity, carried from step to step beside the values.
+    """Steps of SGD, on both sides."""
+    return {"output": 2 * sgd_error(case, unit_roundoff(case.dtype), float(np.finfo(case.dtype).tiny))}
+
+
+def sgd_error(case: Case, u: float, tiny: float) -> Array:
+    """The errors of parameter and velocity, carried from step to step beside the values, on one side.
 
     Each line of the update adds the rounding of its own one or two operations (and of its constant, which is rounded to
     the dtype first: one more) to the errors that its operands bring along.  Twice each covers the products of errors.
@@ -262,7 +322,6 @@ def sgd(case: Case) -> Bounds:
     options = case.arguments
     lr, momentum, decay = abs(options["lr"]), options["momentum"], options["weight_decay"]
     fresh = abs(1 - options["dampening"])
-    u, tiny = unit_roundoff(case.dtype), float(np.finfo(case.dtype).tiny)
     p = np.abs(case.arrays["parameter"]).astype(np.float64)
     p_error, v, v_error = np.zeros_like(p), np.zeros_like(p), np.zeros_like(p)
     for step, grad in enumerate(case.arrays["grads"]):
@@ -276,4 +335,4 @@ def sgd(case: Case) -> Bounds:
             g_error = g_error + 3 * u * g
         p = p + lr * g
         p_error = p_error + lr * g_error + 3 * u * p + tiny
-    return {"output": 4 * p_error}
+    return np.asarray(2 * p_error)

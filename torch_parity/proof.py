@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from torch_parity.backend import tensor, torch_as_measured
+from torch_parity import bounds, low_precision
+from torch_parity.backend import Backend
 from torch_parity.cases import Case, RandomDraw
 from torch_parity.compare import Verdict, compare
 from torch_parity.pairs import PAIRS, Pair
 
 Results = dict[str, npt.NDArray[Any]]
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+CPU = Backend()
+# Bounds of what is equal only to a backend that adds up in the reference's order.
+IN_ANY_ORDER = {"avg_pool2d": bounds.avg_pool2d, "max_pool2d": bounds.max_pool2d}
 
 
 def numbered_case(pair: Pair, seed: int, index: int, dtypes: tuple[np.dtype[Any], ...] = DTYPES) -> Case:
@@ -42,28 +46,35 @@ def reference_results(pair: Pair, case: Case) -> tuple[Results, npt.NDArray[Any]
     return results, grad_output
 
 
-def torch_results(pair: Pair, case: Case) -> tuple[Results, npt.NDArray[Any]]:
+def torch_results(pair: Pair, case: Case, backend: Backend = CPU) -> tuple[Results, npt.NDArray[Any]]:
     """The results of torch, gradients by automatic differentiation, and the upstream gradient that it used."""
     names = pair.differentiable(case)
-    tensors = {name: tensor(array).requires_grad_(name in names) for name, array in case.arrays.items()}
-    with torch_as_measured():
-        outputs = _outputs(pair.twin(**tensors, **case.arguments))
+    tensors = backend.tensors(case.arrays, names)
+    with backend.running():
+        outputs = _outputs(backend.twin(pair.twin)(**tensors, **case.arguments))
         grad_output = case.upstream(tuple(outputs["output"].shape))
         if names:
-            outputs["output"].backward(tensor(grad_output))
-    results = {name: output.detach().numpy() for name, output in outputs.items()}
+            outputs["output"].backward(backend.tensor(grad_output))
+    results = {name: backend.array(output) for name, output in outputs.items()}
     for name in names:
         grad = tensors[name].grad
-        results["grad_" + name] = np.zeros_like(case.arrays[name]) if grad is None else grad.numpy()
+        results["grad_" + name] = np.zeros_like(case.arrays[name]) if grad is None else backend.array(grad)
     return results, grad_output
 
 
-def prove(pair: Pair, case: Case) -> dict[str, Verdict]:
+def prove(pair: Pair, case: Case, backend: Backend = CPU) -> dict[str, Verdict]:
     """Compare every result of both sides.  The upstream gradient is the same, since it depends on the shape alone."""
+    if backend.dtype:
+        case = low_precision.rounded(case, backend.dtype)
     ours, _ = reference_results(pair, case)
-    theirs, grad_output = torch_results(pair, case)
+    theirs, grad_output = torch_results(pair, case, backend)
     with np.errstate(all="ignore"):  # extremes: an infinite bound is a bound
-        expected = pair.expected(case, grad_output)
+        if backend.dtype:
+            ours, expected = low_precision.expected(pair, case, grad_output, ours, backend)
+        else:
+            expected = pair.expected(case, grad_output)
+            if pair.name in IN_ANY_ORDER and not backend.sums_as_reference:
+                expected = {**expected, **IN_ANY_ORDER[pair.name](case, grad_output)}
     return {name: compare(ours[name], theirs[name], expected.get(name)) for name in theirs}
 
 
@@ -125,14 +136,22 @@ class Report:
         return min(self.failures, key=lambda failure: sum(array.size for array in failure[1].arrays.values()))
 
 
-def prove_many(pair: Pair, seed: int, indices: Iterable[int], dtypes: tuple[np.dtype[Any], ...] = DTYPES) -> Report:
+def prove_many(
+    pair: Pair,
+    seed: int,
+    indices: Iterable[int],
+    dtypes: tuple[np.dtype[Any], ...] = DTYPES,
+    backend: Backend = CPU,
+) -> Report:
     """Prove the numbered cases of a pair.  A side that raises an error counts as different."""
     report = Report(pair)
     for index in indices:
-        case = numbered_case(pair, seed, index, dtypes)
+        case = numbered_case(pair, seed, index, backend.case_dtypes(dtypes))
+        if backend.dtype:
+            case = low_precision.rounded(case, backend.dtype)
         report.cases += 1
         try:
-            verdicts = prove(pair, case)
+            verdicts = prove(pair, case, backend)
         except Exception as error:
             report.failures.append((index, case, f"{type(error).__name__}: {error}"))
             continue

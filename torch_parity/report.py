@@ -1,0 +1,285 @@
+"""The proof as a page to keep: what was compared, on which machine, how close it came, and that it could have failed.
+
+``result`` gathers everything in one dictionary, ready for JSON; ``page`` turns that into a self-contained HTML page
+that a reader who has not seen the project can follow.
+"""
+
+import dataclasses
+import html
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from torch_parity.coverage import Coverage
+from torch_parity.proof import Report
+from torch_parity.self_test import EVIDENCE, Row
+
+Result = dict[str, Any]
+
+RESULT_NAMES = {
+    "output": "output",
+    "indices": "indices",
+    "grad_input": "gradient of the input",
+    "grad_weight": "gradient of the weights",
+    "grad_bias": "gradient of the bias",
+    "grad_target": "gradient of the target",
+}
+EVIDENCE_NAMES = {
+    "lattice": "small integers",
+    "real": "real numbers",
+    "ties": "ties and zeros",
+    "extremes": "NaN, infinities",
+    "definition": "the definition",
+    "derivative": "difference quotient",
+}
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were computed on: versions, processor, and the BLAS library with the kernel it chose."""
+    facts = {
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return {**facts, "BLAS": "not known: threadpoolctl is not installed"}
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = [f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', '?')}" for pool in pools]
+    return {**facts, "BLAS": "; ".join(named) or "none found"}
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def result(
+    arguments: dict[str, Any],
+    reports: Sequence[Report],
+    coverage: Iterable[Coverage],
+    rows: Iterable[Row],
+    seconds: float,
+) -> Result:
+    """Everything in one dictionary.
+
+    Keys: arguments; machine; seconds; equal; formulas, a list with name, twin, formula, cases, equal, results (per
+    result: compared, elements, identical, exact_elements, exact_different, largest_share, different) and failures
+    (case, description, difference); coverage, a list with name, share and missing; self_test, a list with name,
+    formula, explanation, signature, caught and rejected (per kind of evidence, null where there is none).
+    """
+    return {
+        "arguments": arguments,
+        "machine": machine(),
+        "seconds": seconds,
+        "equal": all(report.equal for report in reports),
+        "formulas": [_formula(report) for report in reports],
+        "coverage": [
+            {
+                "name": one.name,
+                "share": one.share(),
+                "missing": [f"{a.argument} {a.value}, {b.argument} {b.value}" for a, b in one.missing()],
+            }
+            for one in coverage
+        ],
+        "self_test": [
+            {
+                "name": row.mistake.name,
+                "formula": row.mistake.formula,
+                "explanation": row.mistake.explanation,
+                "signature": row.mistake.signature,
+                "caught": row.caught,
+                "rejected": row.rejected,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _formula(report: Report) -> Result:
+    return {
+        "name": report.pair.name,
+        "twin": report.pair.twin_name,
+        "formula": report.pair.formula,
+        "cases": report.cases,
+        "equal": report.equal,
+        "results": {name: dataclasses.asdict(tally) for name, tally in report.results.items()},
+        "failures": [
+            {"case": number, "description": str(case), "difference": message}
+            for number, case, message in report.failures
+        ],
+    }
+
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 84rem; margin: 2rem auto;
+       padding: 0 1rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
+p { max-width: 48rem; }
+table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto; }
+th, td { padding: .3rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #dde3e9; }
+th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+code { font: .85rem ui-monospace, monospace; } .quiet { color: #5b6875; }
+.verdict { display: inline-block; padding: .2rem .8rem; border-radius: .3rem; font-weight: 600; }
+.good { background: #d9f0e0; color: #0c5527; } .bad { background: #fbdcd8; color: #8c1d10; }
+.bar { display: inline-block; width: 7rem; height: .7rem; background: #edf1f5; border-radius: .2rem; overflow: hidden;
+       vertical-align: middle; margin-right: .5rem; }
+.bar span { display: block; height: 100%; background: #3b7fc4; }
+.matrix td.cell { text-align: center; min-width: 4.2rem; } .matrix th.cell { text-align: center; }
+.seen { background: #d9f0e0; } .unseen { color: #9aa5b1; } .none { background: #f4f6f8; }
+td.share, td.name { white-space: nowrap; }
+"""
+
+
+def page(found: Result) -> str:
+    """The HTML page of a ``result``: one file, no scripts, nothing loaded from elsewhere."""
+    sections = [_head(found), _machine(found), _formulas(found)]
+    if not found["equal"]:
+        sections.append(_failures(found))
+    if found["coverage"]:
+        sections.append(_coverage(found))
+    if found["self_test"]:
+        sections.append(_self_test(found))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>NumPy against torch</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + "\n".join(sections)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _head(found: Result) -> str:
+    cases = sum(formula["cases"] for formula in found["formulas"])
+    numbers = sum(tally["elements"] for formula in found["formulas"] for tally in formula["results"].values())
+    different = sum(not formula["equal"] for formula in found["formulas"])
+    mark, text = ("good", "equal") if found["equal"] else ("bad", f"{different} formulas differ")
+    return f"""<h1>Every formula of a convolutional neural network: NumPy against torch</h1>
+<p><span class="verdict {mark}">{text}</span></p>
+<p>{len(found["formulas"])} formulas were computed twice, by a reference written in NumPy and by torch: outputs, and
+gradients under a random gradient from above. {cases:,} random calls gave {numbers:,} pairs of numbers, every one of
+which was compared. There is no tolerance that somebody chose: numbers had to be equal bit for bit where a formula does
+not round, and where it does, to lie within the bound that the rounding errors of two correct programs cannot
+exceed.</p>"""
+
+
+def _machine(found: Result) -> str:
+    facts = {**found["machine"], **found["arguments"]}
+    rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in facts.items())
+    return f"<h2>Where and how</h2>\n<table>{rows}</table>\n<p class='quiet'>{found['seconds']:.0f} seconds.</p>"
+
+
+def _formulas(found: Result) -> str:
+    rows = []
+    for formula in found["formulas"]:
+        for index, (name, tally) in enumerate(formula["results"].items()):
+            lead = (
+                f"<td><code>{_text(formula['name'])}</code></td><td><code>{_text(formula['twin'])}</code></td>"
+                f"<td><code>{_text(formula['formula'])}</code></td><td class='number'>{formula['cases']:,}</td>"
+                if index == 0
+                else "<td></td><td></td><td></td><td></td>"
+            )
+            rows.append(
+                f"<tr>{lead}<td class='name'>{_text(RESULT_NAMES.get(name, name))}</td>"
+                f"<td class='number'>{_exact(tally)}</td><td class='share'>{_share(tally)}</td>"
+                f"<td>{_verdict(tally)}</td></tr>"
+            )
+    return f"""<h2>The formulas</h2>
+<p>&ldquo;Equal numbers&rdquo; had to be the same: all bits of them, or for sums of products their values on small
+integers, which no order of summation rounds. &ldquo;Largest difference&rdquo; is that on real numbers, as a share of
+the proven bound: below 100&nbsp;% it is rounding, above it a bug.</p>
+<div class="wide"><table><tr><th>NumPy</th><th>torch</th><th>formula</th><th>calls</th><th>result</th>
+<th>equal numbers</th><th>largest difference</th><th>verdict</th></tr>
+{"".join(rows)}</table></div>"""
+
+
+def _exact(tally: Result) -> str:
+    if not tally["exact_elements"]:
+        return "&ndash;"
+    equal = tally["exact_elements"] - tally["exact_different"]
+    return f"{equal:,} of {tally['exact_elements']:,}"
+
+
+def _share(tally: Result) -> str:
+    if tally["elements"] == tally["exact_elements"]:
+        return "<span class='quiet'>none: bit for bit</span>"
+    return _bar(tally["largest_share"])
+
+
+def _bar(share: float) -> str:
+    """A share as a bar and a number."""
+    width = max(0.5, min(100.0, 100 * share))
+    return f"<span class='bar'><span style='width:{width:.1f}%'></span></span>{share:.1%}"
+
+
+def _verdict(tally: Result) -> str:
+    if tally["different"]:
+        return f"<span class='verdict bad'>different in {tally['different']:,} calls</span>"
+    return "<span class='verdict good'>equal</span>"
+
+
+def _failures(found: Result) -> str:
+    rows = [
+        f"<tr><td><code>{_text(formula['name'])}</code></td><td class='number'>{failure['case']}</td>"
+        f"<td>{_text(failure['description'])}</td><td>{_text(failure['difference'])}</td></tr>"
+        for formula in found["formulas"]
+        for failure in formula["failures"][:5]
+    ]
+    return f"""<h2>What differs</h2>
+<p>The first calls of each formula that differ; all are in the JSON report.</p>
+<div class="wide"><table><tr><th>formula</th><th>case</th><th>call</th><th>difference</th></tr>
+{"".join(rows)}</table></div>"""
+
+
+def _coverage(found: Result) -> str:
+    rows = [
+        f"<tr><td><code>{_text(one['name'])}</code></td>"
+        f"<td class='share'>{_bar(one['share'])}</td>"
+        f"<td class='quiet'>{_text('; '.join(one['missing'][:5]))}</td></tr>"
+        for one in found["coverage"]
+    ]
+    return f"""<h2>What the calls covered</h2>
+<p>Bugs hide where two options meet. This is the share of all pairs of properties of two different arguments (dilation
+with padding, say, or a class weight with a probability as target) that occurred in the calls, of those that can.</p>
+<table><tr><th>formula</th><th>pairs covered</th><th>missing</th></tr>{"".join(rows)}</table>"""
+
+
+def _self_test(found: Result) -> str:
+    heads = "".join(f"<th class='cell'>{_text(EVIDENCE_NAMES[name])}</th>" for name in EVIDENCE)
+    rows = []
+    for mistake in found["self_test"]:
+        cells = "".join(_cell(mistake["rejected"][name]) for name in EVIDENCE)
+        rows.append(
+            f"<tr><td><code>{_text(mistake['formula'])}</code></td><td><b>{_text(mistake['name'])}</b><br>"
+            f"{_text(mistake['explanation'])} <span class='quiet'>{_text(mistake['signature'])}</span></td>{cells}</tr>"
+        )
+    caught = sum(mistake["caught"] for mistake in found["self_test"])
+    mark = "good" if caught == len(found["self_test"]) else "bad"
+    return f"""<h2>Could it have failed?</h2>
+<p><span class="verdict {mark}">{caught} of {len(rows)} planted mistakes rejected</span></p>
+<p>Wrong formulas that people really write were planted in the reference, one at a time. Each cell counts the calls that
+gave the mistake away, by the kind of numbers compared with torch, and by two witnesses that need no torch: the loops of
+the definition, and the difference quotient of the formula itself. An empty column would be evidence of nothing; no
+column alone is enough.</p>
+<div class="wide"><table class="matrix"><tr><th>formula</th><th>mistake</th>{heads}</tr>{"".join(rows)}</table></div>"""
+
+
+def _cell(count: int | None) -> str:
+    if count is None:
+        return "<td class='cell none' title='no such cases'></td>"
+    return f"<td class='cell {'seen' if count else 'unseen'}'>{count or '&ndash;'}</td>"
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
