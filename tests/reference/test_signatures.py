@@ -1,0 +1,112 @@
+"""Defaults are torch's, and a constructor that refuses an argument names it."""
+
+import inspect
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import reference
+from reference import nn, optim
+
+# Arguments without a meaning here, and those of torch's past.
+LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused"}
+TWINS: list[Any] = [
+    *((getattr(nn, name), getattr(torch.nn, name)) for name in (
+        "Conv2d", "MaxPool2d", "AvgPool2d", "Flatten", "Linear", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
+        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
+    )),
+    (optim.SGD, torch.optim.SGD),
+    (reference.cross_entropy, F.cross_entropy),
+    (reference.pad, F.pad),
+]  # fmt: skip
+
+
+def defaults(callable_: Any) -> dict[str, Any]:
+    parameters = inspect.signature(callable_).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in LEFT_OUT and p.default is not p.empty}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=lambda twin: getattr(twin, "__name__", ""))
+def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
+    expected = {name: value for name, value in defaults(theirs).items() if name in inspect.signature(ours).parameters}
+    found = defaults(ours)
+    if ours is reference.pad:  # torch says None, and means 0
+        expected["value"] = 0
+    if theirs is torch.nn.AvgPool2d:
+        assert found["divisor_override"] is None
+    assert {name: found[name] for name in expected} == expected
+    assert set(found) <= set(expected)
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        (reference.conv2d, {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
+        (reference.linear, {"bias": None}),
+        (reference.flatten, {"start_dim": 0, "end_dim": -1}),
+        (
+            reference.avg_pool2d,
+            {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True, "divisor_override": None},
+        ),
+        (
+            reference.max_pool2d,
+            {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False},
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_defaults_of_functions_that_torch_writes_in_c(ours: Any, expected: dict[str, Any]) -> None:
+    """torch's own cannot be inspected; the values are those of its documentation."""
+    assert defaults(ours) == expected
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: nn.Conv2d(1.5, 1, 1), "in_channels must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1.5, 1), "out_channels must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1, 1.5), "kernel_size must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1, 1, 1.5), "stride must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1, 1, 1, 1.5), "padding must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1, 1, 1, 0, 1.5), "dilation must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(1, 1, 1, groups=1.5), "groups must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Linear(1.5, 1), "in_features must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.Linear(1, 1.5), "out_features must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.MaxPool2d(2, return_indices=1), "return_indices must be True or False, got 1"),  # type: ignore[arg-type]
+        (lambda: nn.ReflectionPad2d(1.5), "padding must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.ReflectionPad2d((1, 1, 1, 1.5)), "padding must be an integer, got 1.5"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_constructor_names_the_argument(build: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        build()
+
+
+def test_channels_may_be_none_at_all_but_not_negative() -> None:
+    with pytest.raises(ValueError, match="in_channels and out_channels must not be negative, got -1 and 1"):
+        nn.Conv2d(-1, 1, 1)
+    assert nn.Conv2d(0, 0, 1).weight.data.shape == (0, 0, 1, 1)
+
+
+def test_the_optimizer_checks_what_it_steps() -> None:
+    parameter = optim.Parameter(np.zeros(3, np.float32))
+    optimizer = optim.SGD([parameter], lr=0.5)
+    for grad, error, message in (
+        (np.zeros(3), TypeError, "grad must have the dtype of data, float32, got float64"),
+        (np.zeros(2, np.float32), ValueError, r"grad must have shape \(3,\) \(as data\), got \(2,\)"),
+    ):
+        parameter.grad = grad
+        with pytest.raises(error, match=message):
+            optimizer.step()
+    np.testing.assert_array_equal(parameter.data, np.zeros(3))
+
+
+def test_a_weight_decay_of_one_acts() -> None:
+    parameter = optim.Parameter(np.array([4.0]))
+    parameter.grad = np.array([2.0])
+    optim.SGD([parameter], lr=0.5, weight_decay=1.0).step()
+    assert parameter.data == 4 - 0.5 * (2 + 4)
