@@ -192,7 +192,7 @@ def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[...
     def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
         names = tuple(name for name in a.pair.gradients if name in case.arrays)
         magnitude, terms = bounds.magnitudes(a.pair.twin, case, grad_output, names), terms_of(case, grad_output)
-        weight = case.arrays["weight"]
+        weight, flushed = case.arrays["weight"], _flushed((*case.arrays.values(), grad_output))
         roundings = {
             "float32": 1,
             "bias": 2 if "bias" in case.arrays and (case.arrays["input"].ndim, weight.ndim) != (2, 2) else 1,
@@ -203,7 +203,7 @@ def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[...
         wanted: dict[str, Wanted] = {}
         for name, exact in ours.items():
             times = roundings[a.accumulator(name)]
-            bound = a.of_sum(exact, magnitude[name], terms[name], times)
+            bound = a.of_sum(exact, magnitude[name], terms[name], times) + terms[name] * flushed
             if not np.isfinite(case.arrays["input"]).all():
                 # 16-bit kernels fill up their blocks with zeros, and inf * 0 is NaN in the neighbours too.
                 bound = np.full(exact.shape, np.inf)
@@ -214,6 +214,18 @@ def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[...
         return wanted
 
     return rule
+
+
+def _flushed(factors: tuple[Array, ...]) -> float:
+    """The most that a product may lose where instructions for bfloat16 take a subnormal factor for 0."""
+    tiny = float(np.finfo(np.float32).tiny)
+    sizes = [bounds.finite_magnitude(factor) for factor in factors]
+    others = [
+        max((other.max(initial=0) for other in sizes if other is not size), default=0)
+        for size in sizes
+        if ((size > 0) & (size < tiny)).any()
+    ]
+    return tiny * max(others, default=0)
 
 
 def _copies(a: Arithmetic, exact: Array, case: Case, magnitude: Array, terms: Array) -> dict[str, Wanted]:
