@@ -15,9 +15,10 @@ twice that. K counts every added term, a bias too.  The sum of absolute values i
 values, in double precision, by torch: a fault of the reference cannot widen its own bound.
 
 Near zero the model has a second error: a product below the smallest normal number loses digits.  Each term then adds at
-most the smallest normal number.  Near the largest number sums overflow in one order and not in another; there only
-whether a result is finite could be compared, so the bound is infinite where the sum of absolute values exceeds a
-quarter of it.
+most the smallest normal number.  Near the largest number sums overflow in one order and not in another, so the bound is
+infinite, and nothing known, where the sum of absolute values exceeds a quarter of it.  A factor that is NaN or infinite
+is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
+bound is NaN, which asks ``compare`` for equality.
 
 exp and log are not rounded correctly by any fast library.  They are taken to be within FUNCTION_ULPS units in the last
 place of the truth, on both sides; a test measures that they are.
@@ -62,21 +63,33 @@ def of_sum(magnitude: Array, terms: float | Array, dtype: np.dtype[Any]) -> Arra
     magnitude = np.asarray(magnitude, np.float64) * (1 + gamma(terms, np.dtype(np.float64)))
     bound = 2 * gamma(terms, dtype) * magnitude + np.asarray(terms) * float(info.tiny)
     with np.errstate(invalid="ignore"):
-        return np.where(magnitude <= float(info.max) / 4, bound, np.inf)
+        return np.where(magnitude > float(info.max) / 4, np.inf, bound)
 
 
 def magnitudes(twin: Twin, case: Case, grad_output: Array, differentiable: tuple[str, ...]) -> dict[str, Array]:
     """The formula and its gradients on absolute values, in double precision: sum |a||b| for each result.
 
-    Meant for formulas that are sums of products; the keys are 'output' and 'grad_' + the arguments' names.
+    NaN where a factor is NaN or infinite, and the other terms stay far from overflow.  Meant for formulas that are sums
+    of products; the keys are 'output' and 'grad_' + the arguments' names.
     """
-    tensors = {
-        name: tensor(np.abs(array).astype(np.float64)).requires_grad_(name in differentiable)
-        for name, array in case.arrays.items()
-    }
+    given = {**case.arrays, "": grad_output}
+    finite = _on_absolute_values(twin, case, {n: finite_magnitude(a) for n, a in given.items()}, differentiable)
+    if all(np.isfinite(array).all() for array in given.values()):
+        return finite
+    whole = _on_absolute_values(twin, case, {n: np.abs(a).astype(np.float64) for n, a in given.items()}, differentiable)
+    safe = float(np.finfo(case.dtype).max) / 4
+    return {n: np.where(np.isfinite(whole[n]) | (finite[n] > safe), finite[n], np.nan) for n in finite}
+
+
+def _on_absolute_values(
+    twin: Twin, case: Case, arrays: dict[str, Array], differentiable: tuple[str, ...]
+) -> dict[str, Array]:
+    """The output and the gradients of the twin on ``arrays``, of which '' is the upstream gradient."""
+    grad_output = arrays.pop("")
+    tensors = {name: tensor(array).requires_grad_(name in differentiable) for name, array in arrays.items()}
     with torch_as_measured():
         output = twin(**tensors, **case.arguments)
-        torch.autograd.backward(output, tensor(np.abs(grad_output).astype(np.float64)))
+        torch.autograd.backward(output, tensor(grad_output))
     results = {"output": output.detach().numpy()}
     for name in differentiable:
         grad = tensors[name].grad

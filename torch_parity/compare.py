@@ -3,10 +3,9 @@
 Shape and dtype must be equal always.  Then, element by element, one of:
 
     bits    the very same bits; NaN equals NaN, and -0.0 is told from 0.0.  For all that does not round.
-    bound   |a - b| at most the bound of ``bounds``.  A bound of 0 asks for equal values, where only the sign of a zero
-    is
-            free.  NaN equals NaN and infinity itself, unless the bound is infinite: then nothing is known of the
-            element, since some orders of summation overflow and others do not.
+    bound   |a - b| at most the bound of ``bounds``.  A bound of 0, or NaN, asks for equal values, where only the sign
+            of a zero is free.  NaN equals NaN and infinity itself, unless the bound is infinite: then nothing is known
+            of the element, since some orders of summation overflow and others do not.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The bounds hold, are not empty, and rest on what was measured."""
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from torch_parity import bounds
 from torch_parity.cases import LATTICE, Case, RandomDraw
 from torch_parity.compare import compare
 from torch_parity.pairs import PAIRS, Pair
-from torch_parity.proof import numbered_case, pair_named, reference_results
+from torch_parity.proof import numbered_case, pair_named, prove, reference_results
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -117,3 +119,33 @@ def test_the_lattice_sees_one_missing_product() -> None:
         without[index] = 0
         changed = pair.forward(**{**case.arrays, "weight": without}, **case.arguments)
         assert not compare(changed, output, np.zeros(())).equal
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> None:
+    """Such a pixel makes every sum that it enters NaN or infinite: a side that swallows it is wrong."""
+    pair = pair_named(name)
+    cases = (pair.cases(RandomDraw(np.random.default_rng(seed)), "real", F32) for seed in range(100))
+    case = next(case for case in cases if case.arrays["input"].size > 20 and case.arrays["weight"].size > 20)
+    shape = case.arrays["input"].shape
+    x = np.where(np.arange(math.prod(shape)) % 15 == 0, F32.type(number), 1).reshape(shape)
+    case = dataclasses.replace(case, kind="extremes", arrays={**case.arrays, "input": x})
+    assert all(verdict.equal for verdict in prove(pair, case).values())
+
+    def swallows(input: Any, **given: Any) -> Any:
+        return pair.forward(np.nan_to_num(input, posinf=0, neginf=0), **given)
+
+    assert not prove(dataclasses.replace(pair, forward=swallows), case)["output"].equal
+
+
+def test_what_overflows_in_one_order_only_is_not_known() -> None:
+    """Neither is what is infinite besides."""
+    x = np.array([[1e38, 3e38, 1.0, 1.0], [1.0, 3e38, np.inf, 1.0], [1.0, 1.0, np.inf, 1.0], [1.0, 1.0, 1.0, 1.0]], F32)
+    case = Case("extremes", F32, {"input": x, "weight": np.ones((1, 4), F32)}, plain=True)
+    pair = pair_named("linear")
+    bound = pair.expected(case, np.ones((4, 1), F32))["output"]
+    assert bound is not None
+    assert bound[:2].tolist() == [[np.inf], [np.inf]]
+    assert np.isnan(bound[2, 0])
+    assert 0 < bound[3, 0] < 1e-5

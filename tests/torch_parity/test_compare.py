@@ -44,6 +44,14 @@ def test_infinities_must_agree() -> None:
     assert compare(a, np.ones(1, np.float32), np.array([np.inf])).equal  # nothing is known where sums overflow
 
 
+@pytest.mark.parametrize("bound", [0.0, np.nan])
+@pytest.mark.parametrize("other", [1.0, np.nan, np.inf, -np.inf])
+def test_bounds_that_ask_for_equality(bound: float, other: float) -> None:
+    for number in (1.0, np.nan, np.inf, -np.inf):
+        equal = number == other or (np.isnan(number) and np.isnan(other))
+        assert compare(np.array([number]), np.array([other]), np.array([bound])).equal == equal
+
+
 @pytest.mark.parametrize(("factor", "equal"), [(0.99, True), (1.01, False)])
 def test_the_bound_is_sharp(factor: float, equal: bool) -> None:
     a = np.array([1.0, 1.0])
