@@ -4,15 +4,16 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from torch_parity import tables
+from torch_parity import exactness, tables
 from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
 from torch_parity.coverage import covered
 from torch_parity.mistakes import MISTAKES, Mistake
-from torch_parity.pairs import PAIRS
+from torch_parity.pairs import PAIRS, Pair
 from torch_parity.proof import DTYPES, pair_named, prove_many
 from torch_parity.report import page, result
 from torch_parity.self_test import Row, self_test
@@ -31,7 +32,8 @@ cases leave a pair of arguments out), 2 when the arguments are wrong.
 --json prints, and --report FILE.json writes, one object: arguments, machine, seconds, equal; formulas, a list with
 name, twin, formula, cases, equal, results (per result, such as output or grad_weight: compared, elements, identical,
 exact_elements, exact_different, largest_share, different) and failures (case, description, difference); coverage, a
-list with name, share and missing; self_test, a list with name, formula, explanation, signature, caught, rejected."""
+list with name, share and missing; self_test, a list with name, formula, explanation, signature, caught, rejected;
+exactness, a list with formula, result, smallest_error_seen, rms_error (both lists are empty without --report)."""
 
 
 def main() -> int:
@@ -44,7 +46,14 @@ def main() -> int:
             parser.error(f"--{name} must be at least {minimum}, got {value}")
     if arguments.report is not None and arguments.report.suffix not in (".html", ".json"):
         parser.error(f"--report must end in .html or .json, got {arguments.report}")
+    if arguments.report is not None:
+        try:
+            arguments.report.open("a").close()  # before the work, not after it; what it holds stays until then
+        except OSError as error:
+            parser.error(f"--report: {error}")
     torch.set_num_threads(arguments.threads)
+    if arguments.exactness:
+        return _exactness(arguments)
     return _self_test(arguments) if arguments.self_test else _prove(arguments, parser)
 
 
@@ -62,7 +71,7 @@ def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> in
         parser.error(str(error))
     count = min(arguments.cases, COMPILED_CASES) if arguments.compile else arguments.cases
     indices = range(count) if arguments.case is None else [arguments.case]
-    pairs = [pair_named(arguments.only)] if arguments.only else PAIRS
+    pairs = _pairs(arguments)
     out = sys.stderr if arguments.json else sys.stdout
     start = time.perf_counter()
     print(tables.header(arguments.seed, backend), file=out)
@@ -87,11 +96,13 @@ def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> in
     equal = all(report.equal for report in reports)
     print(f"{'EQUAL' if equal else 'DIFFERENT'}: {len(reports)} formulas, {seconds:.0f} seconds", file=out)
     rows: list[Row] = []
+    exact: list[exactness.Row] = []
     if arguments.report is not None:
         rows = list(self_test(arguments.seed, SELF_TEST_CASES, _mistakes(arguments)))
+        exact = [row for pair in pairs for row in exactness.exactness(pair, arguments.seed)]
     if arguments.json or arguments.report is not None:
         given = {"seed": arguments.seed, "cases": count, "dtype": arguments.dtype, "backend": str(backend)}
-        found = result(given, reports, coverage, rows, seconds)
+        found = result(given, reports, coverage, rows, exact, seconds)
         if arguments.json:
             print(json.dumps(found, indent=2))
         if arguments.report is not None:
@@ -109,6 +120,18 @@ def _self_test(arguments: argparse.Namespace) -> int:
     caught = sum(row.caught for row in rows)
     print(f"\n{caught} of {len(rows)} planted mistakes rejected")
     return 0 if caught == len(rows) else 1
+
+
+def _exactness(arguments: argparse.Namespace) -> int:
+    print(tables.exactness_header())
+    for pair in _pairs(arguments):
+        for row in exactness.exactness(pair, arguments.seed):
+            print(tables.exactness_line(row), flush=True)
+    return 0
+
+
+def _pairs(arguments: argparse.Namespace) -> Sequence[Pair]:
+    return [pair_named(arguments.only)] if arguments.only else PAIRS
 
 
 def _mistakes(arguments: argparse.Namespace) -> list[Mistake]:
@@ -130,9 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", choices=[pair.name for pair in PAIRS], help="prove this formula alone")
     add("--case", type=int, help="run this one case of each formula, by its number")
     add("--self-test", action="store_true", help="plant known mistakes in turn: each must be rejected")
+    add("--exactness", action="store_true", help="show how small an error is seen, and how well both sides round")
     add("--json", action="store_true", help="print the result as JSON (keys below), the table to standard error")
     add(
-        "--report", type=Path, metavar="FILE", help="write a page (.html) or JSON (.json) with all of it, self-test too"
+        "--report", type=Path, metavar="FILE", help="write a page (.html) or JSON (.json) with all of it, takes minutes"
     )
     return parser
 

@@ -48,6 +48,45 @@ def test_check_parity_dtype() -> None:
     assert "relu" in text
 
 
+def test_check_parity_self_test() -> None:
+    text = run("scripts/check_parity.py", "--only", "flatten", "--self-test").stdout
+    rows = re.findall(r"^flatten +([\w-]+) .*\d", text, re.MULTILINE)
+    assert rows
+    assert f"{len(rows)} of {len(rows)} planted mistakes rejected" in text
+
+
+def test_check_parity_exactness() -> None:
+    text = run("scripts/check_parity.py", "--only", "relu", "--exactness").stdout
+    assert re.search(r"^relu +output +2\^-23 +2\^-24 +2\^-52 +2\^-53 +0.000 +0.000 +-$", text, re.MULTILINE)
+    assert re.search(r"^relu +grad_input ", text, re.MULTILINE)
+
+
+def test_check_parity_report(tmp_path: Path) -> None:
+    """As JSON and as a page, which needs nothing from elsewhere."""
+    for name in ("parity.json", "parity.html"):
+        run("scripts/check_parity.py", "--only", "relu", "--cases", "40", "--report", str(tmp_path / name))
+    found = json.loads((tmp_path / "parity.json").read_text())
+    assert found["equal"]
+    assert found["formulas"][0]["cases"] == 40
+    assert {row["result"] for row in found["exactness"]} == {"output", "grad_input"}
+    assert all(mistake["caught"] for mistake in found["self_test"])
+    page = (tmp_path / "parity.html").read_text()
+    for heading in ("Where and how", "The formulas", "What the calls covered", "Could it have failed?", "How exact?"):
+        assert f"<h2>{heading}</h2>" in page
+    assert all(mistake["name"] in page for mistake in found["self_test"])
+    assert "http" not in page
+    assert "<script" not in page
+
+
+def test_check_parity_refuses_a_report_that_it_cannot_write(tmp_path: Path) -> None:
+    """Before the work, not after it."""
+    arguments = ("scripts/check_parity.py", "--only", "relu", "--cases", "2", "--report")
+    assert "must end in .html or .json" in run(*arguments, str(tmp_path / "parity.txt"), code=2).stderr
+    done = run(*arguments, str(tmp_path / "nowhere" / "parity.html"), code=2)
+    assert "nowhere" in done.stderr
+    assert "relu" not in done.stdout
+
+
 # Run the command with a fault in the reference: a ReLU with slope 1 at 0.
 FAULTY = """
 import runpy, sys

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from torch_parity import exactness
 from torch_parity.coverage import Coverage
 from torch_parity.proof import Report
 from torch_parity.self_test import EVIDENCE, Row
@@ -70,6 +71,7 @@ def result(
     reports: Sequence[Report],
     coverage: Iterable[Coverage],
     rows: Iterable[Row],
+    exact: Iterable[exactness.Row],
     seconds: float,
 ) -> Result:
     """Everything in one dictionary.
@@ -77,7 +79,9 @@ def result(
     Keys: arguments; machine; seconds; equal; formulas, a list with name, twin, formula, cases, equal, results (per
     result: compared, elements, identical, exact_elements, exact_different, largest_share, different) and failures
     (case, description, difference); coverage, a list with name, share and missing; self_test, a list with name,
-    formula, explanation, signature, caught and rejected (per kind of evidence, null where there is none).
+    formula, explanation, signature, caught and rejected (per kind of evidence, null where there is none); exactness, a
+    list with formula, result, smallest_error_seen (per kind and dtype: median and largest, null where none is) and
+    rms_error (per dtype: cases, numpy, torch).
     """
     return {
         "arguments": arguments,
@@ -104,6 +108,7 @@ def result(
             }
             for row in rows
         ],
+        "exactness": [exactness.as_result(row) for row in exact],
     }
 
 
@@ -151,6 +156,8 @@ def page(found: Result) -> str:
         sections.append(_coverage(found))
     if found["self_test"]:
         sections.append(_self_test(found))
+    if found["exactness"]:
+        sections.append(_exactness(found))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -217,10 +224,10 @@ def _share(tally: Result) -> str:
     return _bar(tally["largest_share"])
 
 
-def _bar(share: float) -> str:
-    """A share as a bar and a number."""
+def _bar(share: float, label: str | None = None) -> str:
+    """A share as a bar, and as a number or what ``label`` says."""
     width = max(0.5, min(100.0, 100 * share))
-    return f"<span class='bar'><span style='width:{width:.1f}%'></span></span>{share:.1%}"
+    return f"<span class='bar'><span style='width:{width:.1f}%'></span></span>{label or f'{share:.1%}'}"
 
 
 def _verdict(tally: Result) -> str:
@@ -273,6 +280,44 @@ gave the mistake away, by the kind of numbers compared with torch, and by two wi
 the definition, and the difference quotient of the formula itself. An empty column would be evidence of nothing; no
 column alone is enough.</p>
 <div class="wide"><table class="matrix"><tr><th>formula</th><th>mistake</th>{heads}</tr>{"".join(rows)}</table></div>"""
+
+
+def _exactness(found: Result) -> str:
+    kinds, dtypes = list(found["exactness"][0]["smallest_error_seen"]), ("float32", "float64")
+    largest = max(
+        rms[side] for row in found["exactness"] for rms in row["rms_error"].values() for side in ("numpy", "torch")
+    )
+    rows = []
+    for row in found["exactness"]:
+        seen = "".join(
+            f"<td class='number'>{exactness.power(row['smallest_error_seen'].get(kind))}</td>" for kind in kinds
+        )
+        errors = "".join(_errors(row["rms_error"].get(dtype), largest) for dtype in dtypes)
+        rows.append(
+            f"<tr><td><code>{_text(row['formula'])}</code></td><td class='name'>"
+            f"{_text(RESULT_NAMES.get(row['result'], row['result']))}</td>{seen}{errors}</tr>"
+        )
+    heads = "".join(f"<th>error seen,<br>{_text(kind)}</th>" for kind in kinds)
+    heads += "".join(f"<th>rounding errors,<br>{dtype}</th><th>ratio</th>" for dtype in dtypes)
+    return f"""<h2>How exact?</h2>
+<p>&ldquo;Error seen&rdquo;: a relative error was planted in a single number of a right result. This is the smallest
+that was rejected: in the median, and in brackets for the number where it had to be largest. 2<sup>-23</sup> is the last
+bit of float32, 2<sup>-52</sup> that of float64. Where a sum cancels or a probability is next to nothing, the number is
+smaller than the rounding errors in it, and no relative error of it means anything.</p>
+<p>&ldquo;Rounding errors&rdquo;: the root mean square distance of each side from the true results, NumPy above, torch
+below, in units of half the last bit of the largest number. Neither side rounds worse than it must; the ratio says how
+NumPy's errors compare with torch's.</p>
+<div class="wide"><table><tr><th>formula</th><th>result</th>{heads}</tr>{"".join(rows)}</table></div>"""
+
+
+def _errors(rms: Result | None, largest: float) -> str:
+    """The errors of both sides as bars, and their ratio."""
+    if rms is None:
+        return "<td class='quiet'>not measured</td><td></td>"
+    if not rms["numpy"] and not rms["torch"]:
+        return "<td class='quiet'>none</td><td></td>"
+    bars = "<br>".join(_bar(rms[side] / largest, f"{rms[side]:.3f}") for side in ("numpy", "torch"))
+    return f"<td class='share'>{bars}</td><td class='number'>{rms['numpy'] / rms['torch']:.2f}</td>"
 
 
 def _cell(count: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from torch_parity import exactness
 from torch_parity.coverage import Coverage
 from torch_parity.proof import Report
 from torch_parity.report import machine
@@ -90,3 +91,36 @@ def self_test_line(row: Row) -> str:
     """One line for a mistake; a dot where there is no such evidence."""
     cells = "".join(f"{'.' if count is None else count:>12}" for count in row.rejected.values())
     return f"{row.mistake.formula:<14} {row.mistake.name:<32}{cells}{'' if row.caught else '  NOT REJECTED'}"
+
+
+# The columns of the table of exactness: how small an error is seen in numbers of this kind and dtype.
+SEEN = ("lattice float32", "real float32", "lattice float64", "real float64")
+
+
+def exactness_header() -> str:
+    """What the table of exactness shows, and the names of its columns."""
+    columns = "".join(f" {kind:>16}" for kind in SEEN)
+    errors = f"{'NumPy':>8} {'torch':>6} ratio"
+    return (
+        "Errors seen: the smallest relative error in a single number that is rejected; the median, and (the most).\n"
+        "Last bits are 2^-23 and 2^-52.  The most is large where a sum cancels or a probability is next to nothing.\n"
+        "RMS errors: of NumPy and of torch, against the truth, in halves of the last bit of a case's largest number.\n"
+        "\n"
+        f"{'':<27}{'errors seen':<{len(columns)}}{'RMS float32':<24}RMS float64\n"
+        f"{'formula':<14} {'result':<12}{columns}{errors:>24}{errors:>24}"
+    )
+
+
+def exactness_line(row: exactness.Row) -> str:
+    """One line for a result."""
+    found = exactness.as_result(row)
+    seen = "".join(f" {exactness.power(found['smallest_error_seen'].get(kind)):>16}" for kind in SEEN)
+    errors = "".join(_rms(found["rms_error"].get(dtype)) for dtype in ("float32", "float64"))
+    return f"{row.formula:<14} {row.result:<12}{seen}{errors}".rstrip()
+
+
+def _rms(errors: dict[str, float] | None) -> str:
+    if errors is None:
+        return f"{'-':>18}{'':6}"
+    ratio = f"{errors['numpy'] / errors['torch']:.2f}" if errors["torch"] else ""
+    return f"{errors['numpy']:>11.3f} {errors['torch']:>6.3f} {ratio:>5}"
