@@ -7,6 +7,7 @@ that a reader who has not seen the project can follow.
 import dataclasses
 import html
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -289,9 +290,7 @@ def _exactness(found: Result) -> str:
     )
     rows = []
     for row in found["exactness"]:
-        seen = "".join(
-            f"<td class='number'>{exactness.power(row['smallest_error_seen'].get(kind))}</td>" for kind in kinds
-        )
+        seen = "".join(f"<td class='number'>{_power(row['smallest_error_seen'].get(kind))}</td>" for kind in kinds)
         errors = "".join(_errors(row["rms_error"].get(dtype), largest) for dtype in dtypes)
         rows.append(
             f"<tr><td><code>{_text(row['formula'])}</code></td><td class='name'>"
@@ -305,9 +304,12 @@ that was rejected: in the median, and in brackets for the number where it had to
 bit of float32, 2<sup>-52</sup> that of float64. Where a sum cancels or a probability is next to nothing, the number is
 smaller than the rounding errors in it, and no relative error of it means anything.</p>
 <p>&ldquo;Rounding errors&rdquo;: the root mean square distance of each side from the true results, NumPy above, torch
-below, in units of half the last bit of the largest number. Neither side rounds worse than it must; the ratio says how
-NumPy's errors compare with torch's.</p>
+below, in units of half the last bit of the largest number. The ratio is NumPy's error in errors of torch.</p>
 <div class="wide"><table><tr><th>formula</th><th>result</th>{heads}</tr>{"".join(rows)}</table></div>"""
+
+
+def _power(seen: list[float | None] | None) -> str:
+    return re.sub(r"\^(-?\d+)", r"<sup>\1</sup>", exactness.power(seen))
 
 
 def _errors(rms: Result | None, largest: float) -> str:
