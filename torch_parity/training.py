@@ -56,51 +56,81 @@ class Summary:
         return asdict(self)
 
 
-class _NumpySide:
+class NumpySide:
+    """A network of ``reference.nn`` with its loss and optimizer.  A step is forward, backward, update."""
+
     def __init__(self, build: Callable[[Any], Any], dtype: str, optimizer: dict[str, Any]) -> None:
+        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD."""
         self.network = build(reference.nn)
         if dtype == "float64":
             self.network.double()
         self.criterion = reference.nn.CrossEntropyLoss()
         self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
 
-    def step(self, images: Array, labels: Array) -> float:
+    def forward(self, images: Array, labels: Array) -> float:
+        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
+        return float(self.criterion(self.network(images), labels))
+
+    def backward(self) -> None:
+        """The gradients of that loss, and of it alone."""
         self.optimizer.zero_grad()
-        loss = self.criterion(self.network(images), labels)
         self.network.backward(self.criterion.backward(), needs_input_grad=False)
+
+    def update(self) -> None:
+        """One step of the optimizer."""
         self.optimizer.step()
-        return float(loss)
 
     def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
         return np.asarray(self.network(images).argmax(axis=1))
 
     def weights(self) -> list[Array]:
+        """All parameters, as they are."""
         return [parameter.data for parameter in self.network.parameters()]
 
 
-class _TorchSide:
+class TorchSide:
+    """The same in ``torch.nn``."""
+
     def __init__(
-        self, build: Callable[[Any], Any], dtype: str, optimizer: dict[str, Any], weights: dict[str, Array]
+        self,
+        build: Callable[[Any], Any],
+        dtype: str,
+        optimizer: dict[str, Any],
+        weights: dict[str, Array],
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.network = build(torch.nn)
+        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels."""
+        self.memory_format = memory_format
+        self.network = build(torch.nn).to(memory_format=memory_format)
         if dtype == "float64":
             self.network.double()
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         self.criterion = torch.nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
 
-    def step(self, images: Array, labels: Array) -> float:
+    def forward(self, images: Array, labels: Array) -> float:
+        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
+        batch = torch.from_numpy(images).to(memory_format=self.memory_format)
+        self.loss = self.criterion(self.network(batch), torch.from_numpy(labels))
+        return float(self.loss.item())
+
+    def backward(self) -> None:
+        """The gradients of that loss, and of it alone."""
         self.optimizer.zero_grad()
-        loss = self.criterion(self.network(torch.from_numpy(images)), torch.from_numpy(labels))
-        loss.backward()
+        self.loss.backward()
+
+    def update(self) -> None:
+        """One step of the optimizer."""
         self.optimizer.step()
-        return float(loss.item())
 
     def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
         with torch.no_grad():
             return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
 
     def weights(self) -> list[Array]:
+        """All parameters, as they are."""
         return [parameter.detach().numpy() for parameter in self.network.parameters()]
 
 
@@ -122,8 +152,8 @@ class Lockstep:
         build = NETWORKS[network] if isinstance(network, str) else network
         reference.nn.manual_seed(seed)
         self.dtype = DTYPES[dtype]
-        self.numpy = _NumpySide(build, dtype, optimizer)
-        self.torch = _TorchSide(build, dtype, optimizer, self.numpy.network.state_dict())
+        self.numpy = NumpySide(build, dtype, optimizer)
+        self.torch = TorchSide(build, dtype, optimizer, self.numpy.network.state_dict())
         self.seconds = dict.fromkeys(SIDES, 0.0)
         self.shuffle = np.random.default_rng(seed)
 
@@ -131,9 +161,12 @@ class Lockstep:
         """One step of both sides on ``images`` (N, H, W) uint8 and ``labels`` (N,): the losses before it."""
         batch = normalize(images, dtype=self.dtype)
         losses = {}
-        for name, side in (("numpy", self.numpy), ("torch", self.torch)):
+        sides: dict[str, NumpySide | TorchSide] = {"numpy": self.numpy, "torch": self.torch}
+        for name, side in sides.items():
             start = time.perf_counter()
-            losses[name] = side.step(batch, labels)
+            losses[name] = side.forward(batch, labels)
+            side.backward()
+            side.update()
             self.seconds[name] += time.perf_counter() - start
         return losses
 

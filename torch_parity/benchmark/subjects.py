@@ -1,0 +1,237 @@
+"""What is measured: training steps of whole networks and single layers, each on every side.
+
+The sides are NumPy and torch in both of its memory formats.  Each holds its own copy of the same numbers, in its own
+layout: a layer of the reference inside a network gets its batch last in memory, so it does here.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import reference
+from reference.datasets import mnist, normalize
+from torch_parity.networks import NETWORKS
+from torch_parity.training import NumpySide, TorchSide
+
+Array = npt.NDArray[Any]
+
+NUMPY, TORCH, CHANNELS_LAST = "numpy", "torch", "torch channels_last"
+FORMATS = {TORCH: torch.contiguous_format, CHANNELS_LAST: torch.channels_last}
+# Batches that the training steps of a network take in turn: on a single one the loss would soon vanish, and numbers
+# close to 0 are slow.
+BATCHES = 40
+# The largest difference between two sides, as a share of the largest number: far above rounding, far below any mistake.
+# This makes sure that the same thing is timed; that it is right is proven elsewhere.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to compute a subject: ``phases`` in their order, by name, and ``results`` of the first of them."""
+
+    phases: dict[str, Callable[[], object]]
+    results: Callable[[], dict[str, Array]]
+
+
+class Layer(NamedTuple):
+    """A layer, written once for both sides, and the shape of one sample of its input."""
+
+    build: Callable[[Any], Any]
+    shape: tuple[int, ...]
+
+
+LAYERS = {
+    "conv3x3-64-64-56": Layer(lambda nn: nn.Conv2d(64, 64, 3, padding=1), (64, 56, 56)),
+    "conv3x3-256-256-14": Layer(lambda nn: nn.Conv2d(256, 256, 3, padding=1), (256, 14, 14)),
+    "conv1x1-256-64-56": Layer(lambda nn: nn.Conv2d(256, 64, 1), (256, 56, 56)),
+    "conv7x7-3-64-224-stride2": Layer(lambda nn: nn.Conv2d(3, 64, 7, 2, padding=3), (3, 224, 224)),
+    "depthwise3x3-128-56": Layer(lambda nn: nn.Conv2d(128, 128, 3, padding=1, groups=128), (128, 56, 56)),
+    "maxpool2x2-64-56": Layer(lambda nn: nn.MaxPool2d(2), (64, 56, 56)),
+    "maxpool3x3-64-112-stride2": Layer(lambda nn: nn.MaxPool2d(3, 2, padding=1), (64, 112, 112)),
+    "avgpool2x2-64-56": Layer(lambda nn: nn.AvgPool2d(2), (64, 56, 56)),
+    "avgpool3x3-64-112-stride2": Layer(lambda nn: nn.AvgPool2d(3, 2, padding=1), (64, 112, 112)),
+    "dense-9216-128": Layer(lambda nn: nn.Linear(9216, 128), (9216,)),
+    "cross-entropy-1000": Layer(lambda nn: nn.CrossEntropyLoss(), (1000,)),
+}
+SUBJECTS = (*NETWORKS, *LAYERS)
+
+
+def sides(name: str, batch_size: int, seed: int) -> dict[str, Side]:
+    """The subject ``name``, one of ``SUBJECTS``, on every side.  ValueError for another name."""
+    if name in NETWORKS:
+        return _network(NETWORKS[name], batch_size, seed)
+    if name not in LAYERS:
+        raise ValueError(f"name must be one of {', '.join(SUBJECTS)}, got {name!r}")
+    layer = LAYERS[name]
+    if name.startswith("cross-entropy"):
+        return _loss(layer, batch_size, seed)
+    return _layer(layer, batch_size, seed)
+
+
+def check_equal(sides: dict[str, Side]) -> None:
+    """Run each side once; ArithmeticError where one finds other results than the first."""
+    found = {}
+    for name, side in sides.items():
+        for phase in side.phases.values():
+            phase()
+        found[name] = side.results()
+    first, *others = found
+    for name in others:
+        for what, ours in found[first].items():
+            theirs = found[name][what]
+            if ours.shape != theirs.shape:
+                raise ArithmeticError(f"{what}: {first} has shape {ours.shape}, {name} {theirs.shape}")
+            difference, size = np.abs(ours - theirs).max(), np.abs(theirs).max()
+            if not difference <= TOLERANCE * size:
+                raise ArithmeticError(f"{what}: {first} and {name} differ by {difference:.1e}, at numbers up to {size}")
+
+
+def random_numbers(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Normally distributed numbers, float32."""
+    return generator.standard_normal(shape, np.float32)
+
+
+def batch_last(array: Array) -> Array:
+    """The same (N, ...), in memory (..., N)."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
+
+
+def numpy_layer(layer: Any, input: Array, grad: Array) -> Side:
+    """Forward and all gradients of a layer of ``reference.nn``; dL/dy ``grad`` is laid out as the layer's output is."""
+    output = layer(input)
+    grad_output = np.empty_like(output)
+    grad_output[...] = grad
+    found: dict[str, Array] = {}
+
+    def forward() -> None:
+        found["output"] = layer(input)
+
+    def backward() -> None:
+        layer.zero_grad()
+        found["grad_input"] = layer.backward(grad_output)
+
+    def results() -> dict[str, Array]:
+        return found | {f"grad_{name}": parameter.grad for name, parameter in layer.named_parameters()}
+
+    return Side({"forward": forward, "backward": backward}, results)
+
+
+def torch_layer(layer: torch.nn.Module, input: Array, grad: Array, memory_format: torch.memory_format) -> Side:
+    """The same for a layer of ``torch.nn``."""
+
+    def arranged(array: Array) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.contiguous(memory_format=memory_format) if tensor.ndim == 4 else tensor
+
+    layer.to(memory_format=memory_format)  # type: ignore[call-overload]
+    leaf, grad_output = arranged(input).clone().requires_grad_(), arranged(grad)
+    found: dict[str, Any] = {}
+
+    def forward() -> None:
+        found["output"] = layer(leaf)
+
+    def backward() -> None:
+        layer.zero_grad()
+        leaf.grad = None
+        found["output"].backward(grad_output)
+
+    def results() -> dict[str, Array]:
+        assert leaf.grad is not None
+        grads = {f"grad_{name}": parameter.grad for name, parameter in layer.named_parameters()}
+        tensors = {"output": found["output"].detach(), "grad_input": leaf.grad, **grads}
+        return {name: np.asarray(tensor) for name, tensor in tensors.items()}
+
+    return Side({"forward": forward, "backward": backward}, results)
+
+
+def _network(build: Callable[[Any], Any], batch_size: int, seed: int) -> dict[str, Side]:
+    data = mnist()
+    order = np.random.default_rng(seed).permutation(len(data.train_images))
+    batches = []
+    for number in range(BATCHES):
+        chosen = order[number * batch_size : (number + 1) * batch_size]
+        batches.append((normalize(data.train_images[chosen]), data.train_labels[chosen]))
+    if len(batches[-1][0]) < batch_size:
+        raise ValueError(f"batch_size must be at most {len(order) // BATCHES} for a network, got {batch_size}")
+    optimizer = {"lr": 0.02, "momentum": 0.9}
+    reference.nn.manual_seed(seed)
+    numpy = NumpySide(build, "float32", optimizer)
+    weights = numpy.network.state_dict()
+    found = {NUMPY: _steps(numpy, batches)}
+    for name, memory_format in FORMATS.items():
+        found[name] = _steps(TorchSide(build, "float32", optimizer, weights, memory_format), batches)
+    return found
+
+
+def _steps(side: NumpySide | TorchSide, batches: list[tuple[Array, Array]]) -> Side:
+    """Training steps, with one batch after another."""
+    forever = itertools.cycle(batches)
+    losses: list[float] = []
+
+    def forward() -> None:
+        losses[:] = [side.forward(*next(forever))]
+
+    def results() -> dict[str, Array]:
+        grads = [np.asarray(parameter.grad) for parameter in side.network.parameters()]
+        return {"loss": np.array(losses), **{f"gradient {number}": grad for number, grad in enumerate(grads)}}
+
+    return Side({"forward": forward, "backward": side.backward, "update": side.update}, results)
+
+
+def _layer(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
+    generator = np.random.default_rng(seed)
+    reference.nn.manual_seed(seed)
+    ours = layer.build(reference.nn)
+    weights = {name: torch.from_numpy(array) for name, array in ours.state_dict().items()}
+    input = random_numbers(generator, (batch_size, *layer.shape))
+    grad = random_numbers(generator, ours(input).shape)
+    found = {NUMPY: numpy_layer(ours, batch_last(input), grad)}
+    for name, memory_format in FORMATS.items():
+        if input.ndim == 4 or name == TORCH:
+            theirs = layer.build(torch.nn)
+            theirs.load_state_dict(weights)
+            found[name] = torch_layer(theirs, input, grad, memory_format)
+    return found
+
+
+def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
+    generator = np.random.default_rng(seed)
+    scores = random_numbers(generator, (batch_size, *layer.shape))
+    target = generator.integers(0, layer.shape[0], batch_size)
+    return {NUMPY: _numpy_loss(layer.build(reference.nn), scores, target),
+            TORCH: _torch_loss(layer.build(torch.nn), torch.from_numpy(scores), torch.from_numpy(target))}  # fmt: skip
+
+
+def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Side:
+    found: dict[str, Array] = {}
+
+    def forward() -> None:
+        found["output"] = criterion(scores, target)
+
+    def backward() -> None:
+        found["grad_input"] = criterion.backward()
+
+    return Side({"forward": forward, "backward": backward}, lambda: found)
+
+
+def _torch_loss(criterion: Any, scores: torch.Tensor, target: torch.Tensor) -> Side:
+    leaf = scores.clone().requires_grad_()
+    found: dict[str, Any] = {}
+
+    def forward() -> None:
+        found["output"] = criterion(leaf, target)
+
+    def backward() -> None:
+        leaf.grad = None
+        found["output"].backward()
+
+    def results() -> dict[str, Array]:
+        assert leaf.grad is not None
+        return {"output": found["output"].detach().numpy(), "grad_input": leaf.grad.numpy()}
+
+    return Side({"forward": forward, "backward": backward}, results)
