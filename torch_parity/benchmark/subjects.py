@@ -70,7 +70,9 @@ def sides(name: str, batch_size: int, seed: int) -> dict[str, Side]:
     layer = LAYERS[name]
     if name.startswith("cross-entropy"):
         return _loss(layer, batch_size, seed)
-    return _layer(layer, batch_size, seed)
+    # Without height and width there is one memory format.
+    names = (NUMPY, *FORMATS) if len(layer.shape) == 3 else (NUMPY, TORCH)
+    return {side: layer_side(layer, side, batch_size, seed) for side in names}
 
 
 def check_equal(sides: dict[str, Side]) -> None:
@@ -103,8 +105,7 @@ def batch_last(array: Array) -> Array:
 
 def numpy_layer(layer: Any, input: Array, grad: Array) -> Side:
     """Forward and all gradients of a layer of ``reference.nn``; dL/dy ``grad`` is laid out as the layer's output is."""
-    output = layer(input)
-    grad_output = np.empty_like(output)
+    grad_output = np.empty_like(layer(input))
     grad_output[...] = grad
     found: dict[str, Array] = {}
 
@@ -183,20 +184,20 @@ def _steps(side: NumpySide | TorchSide, batches: list[tuple[Array, Array]]) -> S
     return Side({"forward": forward, "backward": side.backward, "update": side.update}, results)
 
 
-def _layer(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
+def layer_side(layer: Layer, name: str, batch_size: int, seed: int) -> Side:
+    """Forward and all gradients of ``layer`` on the side ``name``; of the same numbers, whatever the side."""
     generator = np.random.default_rng(seed)
     reference.nn.manual_seed(seed)
     ours = layer.build(reference.nn)
-    weights = {name: torch.from_numpy(array) for name, array in ours.state_dict().items()}
     input = random_numbers(generator, (batch_size, *layer.shape))
-    grad = random_numbers(generator, ours(input).shape)
-    found = {NUMPY: numpy_layer(ours, batch_last(input), grad)}
-    for name, memory_format in FORMATS.items():
-        if input.ndim == 4 or name == TORCH:
-            theirs = layer.build(torch.nn)
-            theirs.load_state_dict(weights)
-            found[name] = torch_layer(theirs, input, grad, memory_format)
-    return found
+    theirs = layer.build(torch.nn)
+    theirs.load_state_dict({key: torch.from_numpy(array) for key, array in ours.state_dict().items()})
+    with torch.no_grad():
+        shape = tuple(theirs(torch.from_numpy(input[:1])).shape[1:])
+    grad = random_numbers(generator, (batch_size, *shape))
+    if name == NUMPY:
+        return numpy_layer(ours, batch_last(input), grad)
+    return torch_layer(theirs, input, grad, FORMATS[name])
 
 
 def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:

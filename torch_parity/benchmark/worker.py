@@ -4,13 +4,15 @@
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from torch_parity.benchmark import subjects
+from torch_parity.benchmark import peers, profile, scaling, subjects
+from torch_parity.benchmark.processes import KERNELS
 from torch_parity.benchmark.timing import Samples, alternate
 from torch_parity.report import machine
 from torch_parity.training import threads
@@ -18,24 +20,50 @@ from torch_parity.training import threads
 
 def facts() -> dict[str, str]:
     """The machine, as the measuring processes find it."""
-    return {**machine(), "torch's kernels": torch.backends.cpu.get_cpu_capability()}
+    return {**machine(), KERNELS: torch.backends.cpu.get_cpu_capability()}
 
 
-def seconds(name: str, batch_size: int, seconds: float, seed: int) -> Samples:
-    """The samples of one subject, which all sides compute alike."""
-    sides = subjects.sides(name, batch_size, seed)
+def comparison(name: str, batch_size: int, seconds: float, seed: int) -> Samples:
+    """The samples of one of the ``subjects``."""
+    return _samples(subjects.sides(name, batch_size, seed), seconds)
+
+
+def peer(network: str, layer: str, batch_size: int, seconds: float, seed: int) -> Samples:
+    """The samples of one layer of a network, in the reference and in its peers."""
+    return _samples(peers.sides(network, layer, batch_size, seed), seconds)
+
+
+def growing(layer: str, size: list[int], seconds: float, seed: int) -> Samples:
+    """The samples of one size of a layer, in NumPy and in torch."""
+    names = (subjects.NUMPY, subjects.TORCH)
+    return _samples({name: scaling.side(layer, name, size, seed) for name in names}, seconds)
+
+
+def peak(layer: str, side: str, size: list[int], seed: int) -> int:
+    """The peak memory of one size of a layer, in bytes."""
+    return scaling.peak_bytes(layer, side, size, seed)
+
+
+def instructions(name: str, batch_size: int, seed: int) -> dict[str, Any]:
+    """Where the time of NumPy's side of one of the ``subjects`` goes."""
+    return profile.profile(subjects.sides(name, batch_size, seed)[subjects.NUMPY])
+
+
+def _samples(sides: dict[str, subjects.Side], seconds: float) -> Samples:
     subjects.check_equal(sides)
     return alternate(sides, seconds)
 
 
-TASKS: dict[str, Callable[..., Any]] = {"facts": facts, "seconds": seconds}
+TASKS: dict[str, Callable[..., Any]] = {
+    task.__name__: task for task in (facts, comparison, peer, growing, peak, instructions)
+}
 
 
 def main() -> None:
     """Do the job."""
     job = json.loads(sys.argv[1])
-    task, count = TASKS[job.pop("task")], job.pop("threads")
-    with threads(count):
+    task = TASKS[job.pop("task")]
+    with threads(int(os.environ["OMP_NUM_THREADS"])):
         print(json.dumps(task(**job)))
 
 
