@@ -34,10 +34,10 @@ def growth(processes: Processes, layers: Iterable[str]) -> Iterator[Row]:
     for layer in layers:
         for grows in scaling.GROWS[layer]:
             sizes = scaling.sizes(grows)
-            times = [processes.compare("growing", layer=layer, size=size)["phases"][TOTAL] for size in sizes]
+            times = processes.compare("growing", layer=layer, sizes=sizes)["phases"][TOTAL]["milliseconds"]
             row: Row = {"name": layer, "grows": grows, "sizes": [size._asdict() for size in sizes]}
             for side in (NUMPY, TORCH):
-                values = [one["milliseconds"][side]["median"] for one in times]
+                values = [times[f"{side} {number}"]["median"] for number in range(len(sizes))]
                 row.setdefault("milliseconds", {})[side] = _series(values)
                 values = [_megabytes(processes, layer, side, size) for size in sizes]
                 row.setdefault("megabytes", {})[side] = _series(values)

@@ -22,12 +22,12 @@ NEVER, ALWAYS = 1 << 32, 1 << 16
 
 @dataclass(frozen=True)
 class Processes:
-    """How to measure: ``count`` processes, each for ``seconds``; ``threads`` of BLAS and of torch.
+    """How to measure: in so many ``processes``, each for ``seconds``; with ``threads`` of BLAS and of torch.
 
     ``coretype`` names a kernel of OpenBLAS, such as 'Haswell'; None leaves the choice to it.
     """
 
-    count: int = 5
+    processes: int = 5
     seconds: float = 3
     threads: int = 1
     coretype: str | None = None
@@ -35,7 +35,7 @@ class Processes:
 
     def __post_init__(self) -> None:
         """Check the numbers; ValueError names the one that is wrong."""
-        for name, minimum in {"count": 1, "seconds": 0, "threads": 1, "seed": 0}.items():
+        for name, minimum in {"processes": 1, "seconds": 0, "threads": 1, "seed": 0}.items():
             if not getattr(self, name) >= minimum:
                 raise ValueError(f"{name} must be at least {minimum}, got {getattr(self, name)}")
 
@@ -49,7 +49,7 @@ class Processes:
     def compare(self, task: str, **job: Any) -> dict[str, Any]:
         """The ``timing.summary`` of what ``task`` measures in each process."""
         job |= {"seconds": self.seconds, "seed": self.seed}
-        return summary([self.run(task, **job) for _ in range(self.count)])
+        return summary([self.run(task, **job) for _ in range(self.processes)])
 
     def run(self, task: str, keep_memory: bool = True, **job: Any) -> Any:
         """What the function ``task`` of ``worker`` gives for the arguments ``job``, in a process of its own.

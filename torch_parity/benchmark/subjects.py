@@ -153,12 +153,12 @@ def torch_layer(layer: torch.nn.Module, input: Array, grad: Array, memory_format
 def _network(build: Callable[[Any], Any], batch_size: int, seed: int) -> dict[str, Side]:
     data = mnist()
     order = np.random.default_rng(seed).permutation(len(data.train_images))
+    if batch_size > len(order):
+        raise ValueError(f"batch_size must be at most {len(order)}, the training images, got {batch_size}")
     batches = []
-    for number in range(BATCHES):
+    for number in range(min(BATCHES, len(order) // batch_size)):
         chosen = order[number * batch_size : (number + 1) * batch_size]
         batches.append((normalize(data.train_images[chosen]), data.train_labels[chosen]))
-    if len(batches[-1][0]) < batch_size:
-        raise ValueError(f"batch_size must be at most {len(order) // BATCHES} for a network, got {batch_size}")
     optimizer = {"lr": 0.02, "momentum": 0.9}
     reference.nn.manual_seed(seed)
     numpy = NumpySide(build, "float32", optimizer)

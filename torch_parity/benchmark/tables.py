@@ -21,8 +21,8 @@ def comparison_header(batch_size: int, processes: Processes) -> str:
     """How to read the comparison with torch, and the names of its columns."""
     return (
         f"Whole training steps of networks, forward and all gradients of layers.  Batch {batch_size}, float32.\n"
-        f"Milliseconds: medians of {processes.count} processes.  Ratio: NumPy's time / that of torch in its default "
-        "memory format;\nin brackets / that of torch in the faster format.  Quartiles: of the processes' ratios.\n\n"
+        f"Milliseconds: medians of {processes.processes} processes.  Ratio: NumPy's time / that of torch in its "
+        "default memory format;\nin brackets / that of torch in the faster format.  Quartiles: of the processes' ratios.\n\n"
         f"{'':<26} {'NumPy':>8} {'torch':>8} {'ch.last':>8} {'ratio':>15} {'quartiles':>11}"
         f" {'forward':>15} {'backward':>15} {'update':>15}"
     )
@@ -54,7 +54,7 @@ def peers_header(batch_size: int, processes: Processes) -> str:
     columns = " ".join(f"{name:>9}" for name in peers.PEERS)
     return (
         f"Forward and all gradients of layers.  Batch {batch_size}, float32.  Milliseconds: medians of "
-        f"{processes.count} processes.\nFaster: the time of the fastest peer / that of the reference.\n"
+        f"{processes.processes} processes.\nFaster: the time of the fastest peer / that of the reference.\n"
         f"{''.join(absent)}\n{'':<38} {'reference':>9} {columns} {'faster':>7}"
     )
 

@@ -33,10 +33,14 @@ def peer(network: str, layer: str, batch_size: int, seconds: float, seed: int) -
     return _samples(peers.sides(network, layer, batch_size, seed), seconds)
 
 
-def growing(layer: str, size: list[int], seconds: float, seed: int) -> Samples:
-    """The samples of one size of a layer, in NumPy and in torch."""
-    names = (subjects.NUMPY, subjects.TORCH)
-    return _samples({name: scaling.side(layer, name, size, seed) for name in names}, seconds)
+def growing(layer: str, sizes: list[list[int]], seconds: float, seed: int) -> Samples:
+    """The samples of all ``sizes`` of a layer, in turn; named after the side, NumPy or torch, and the size's number."""
+    sides: dict[str, subjects.Side] = {}
+    for number, size in enumerate(sizes):
+        same = {name: scaling.side(layer, name, size, seed) for name in (subjects.NUMPY, subjects.TORCH)}
+        subjects.check_equal(same)
+        sides |= {f"{name} {number}": side for name, side in same.items()}
+    return alternate(sides, seconds)
 
 
 def peak(layer: str, side: str, size: list[int], seed: int) -> int:

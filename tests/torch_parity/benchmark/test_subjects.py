@@ -1,0 +1,93 @@
+"""What is timed is the same on all sides, in the layouts that each is said to have."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from torch_parity.benchmark.subjects import (
+    CHANNELS_LAST,
+    LAYERS,
+    NUMPY,
+    SUBJECTS,
+    TORCH,
+    batch_last,
+    check_equal,
+    sides,
+)
+from torch_parity.networks import NETWORKS
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_all_sides_compute_the_same(name: str) -> None:
+    found = sides(name, 2, seed=3)
+    one_format = name.startswith(("dense", "cross-entropy"))
+    assert list(found) == ([NUMPY, TORCH] if one_format else [NUMPY, TORCH, CHANNELS_LAST])
+    check_equal(found)
+    results = [side.results() for side in found.values()]
+    assert all(one.keys() == results[0].keys() for one in results)
+    phases = ["forward", "backward", "update"] if name in NETWORKS else ["forward", "backward"]
+    assert all(list(side.phases) == phases for side in found.values())
+
+
+def test_a_layer_gives_its_output_and_all_gradients() -> None:
+    found = sides("conv3x3-256-256-14", 2, seed=0)
+    check_equal(found)
+    assert set(found[NUMPY].results()) == {"output", "grad_input", "grad_weight", "grad_bias"}
+
+
+def test_a_network_has_a_gradient_for_every_parameter_and_the_next_batch_for_every_step() -> None:
+    side = sides("formula", 2, seed=0)[NUMPY]
+    losses = []
+    for _ in range(3):
+        for phase in side.phases.values():
+            phase()
+        losses.append(float(side.results()["loss"][0]))
+    assert len(set(losses)) == 3
+    assert len(side.results()) == 1 + 4
+
+
+@pytest.mark.parametrize("name", ["conv1x1-256-64-56", "maxpool2x2-64-56"])
+def test_each_side_has_its_own_layout(name: str) -> None:
+    found = sides(name, 2, seed=0)
+    check_equal(found)
+    orders = {}
+    for side in found:
+        output = found[side].results()["output"]  # (N, C, H, W)
+        orders[side] = sorted(range(4), key=lambda axis: -output.strides[axis])
+    assert orders == {NUMPY: [1, 2, 3, 0], TORCH: [0, 1, 2, 3], CHANNELS_LAST: [0, 2, 3, 1]}
+
+
+def test_a_side_that_computes_something_else_is_not_timed() -> None:
+    found = sides("dense-9216-128", 3, seed=0)
+    right = found[TORCH].results
+
+    found[TORCH] = dataclasses.replace(found[TORCH], results=lambda: right() | {"grad_bias": np.zeros(128)})
+    with pytest.raises(ArithmeticError, match="grad_bias: numpy and torch differ by"):
+        check_equal(found)
+    found[TORCH] = dataclasses.replace(found[TORCH], results=lambda: right() | {"output": np.zeros((3, 1))})
+    with pytest.raises(ArithmeticError, match="output: numpy has shape"):
+        check_equal(found)
+    found[TORCH] = dataclasses.replace(found[TORCH], results=lambda: right() | {"output": np.full((3, 128), np.nan)})
+    with pytest.raises(ArithmeticError, match="output: numpy and torch differ by nan"):
+        check_equal(found)
+
+
+def test_it_refuses_what_there_is_not() -> None:
+    with pytest.raises(ValueError, match="name must be one of formula, lenet5"):
+        sides("resnet", 2, seed=0)
+    with pytest.raises(ValueError, match="batch_size must be at most 60000"):
+        sides("formula", 60001, seed=0)
+
+
+def test_batch_last_changes_memory_alone() -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    assert (batch_last(array) == array).all()
+    assert batch_last(array).strides == (8, 64, 16)
+
+
+def test_the_layers_that_were_asked_for_are_there() -> None:
+    shapes = {name: layer.shape for name, layer in LAYERS.items()}
+    assert shapes["conv7x7-3-64-224-stride2"] == (3, 224, 224)
+    assert shapes["dense-9216-128"] == (9216,)
+    assert shapes["cross-entropy-1000"] == (1000,)
