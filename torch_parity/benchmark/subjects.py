@@ -202,10 +202,12 @@ def layer_side(layer: Layer, name: str, batch_size: int, seed: int) -> Side:
 
 def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
     generator = np.random.default_rng(seed)
-    scores = random_numbers(generator, (batch_size, *layer.shape))
+    # Laid out as a dense layer leaves them to the loss, which is the reference's own choice.
+    features, weight = random_numbers(generator, (batch_size, 1)), random_numbers(generator, (*layer.shape, 1))
+    scores = reference.linear(batch_last(features), weight)
     target = generator.integers(0, layer.shape[0], batch_size)
     return {NUMPY: _numpy_loss(layer.build(reference.nn), scores, target),
-            TORCH: _torch_loss(layer.build(torch.nn), torch.from_numpy(scores), torch.from_numpy(target))}  # fmt: skip
+            TORCH: _torch_loss(layer.build(torch.nn), torch.from_numpy(scores).contiguous(), torch.from_numpy(target))}  # fmt: skip
 
 
 def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Side:

@@ -22,7 +22,7 @@ def comparison_header(batch_size: int, processes: Processes) -> str:
     return (
         f"Whole training steps of networks, forward and all gradients of layers.  Batch {batch_size}, float32.\n"
         f"Milliseconds: medians of {processes.processes} processes.  Ratio: NumPy's time / that of torch in its "
-        "default memory format;\nin brackets / that of torch in the faster format.  Quartiles: of the processes' ratios.\n\n"
+        "default memory format;\nin brackets / that of torch in the faster one.  Quartiles are of the ratios.\n\n"
         f"{'':<26} {'NumPy':>8} {'torch':>8} {'ch.last':>8} {'ratio':>15} {'quartiles':>11}"
         f" {'forward':>15} {'backward':>15} {'update':>15}"
     )

@@ -1,6 +1,7 @@
 """Measuring processes get the environment that they need, and say what went wrong."""
 
 import json
+import math
 import platform
 import subprocess
 import sys
@@ -59,8 +60,10 @@ def test_a_job_that_fails_says_why() -> None:
         Processes().run("comparison", name="resnet", batch_size=2, seconds=0, seed=0)
 
 
-@pytest.mark.parametrize("wrong", [{"processes": 0}, {"seconds": -1}, {"threads": 0}, {"seed": -1}])
-def test_it_refuses_bad_numbers(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"processes": 0}, {"seconds": -1}, {"seconds": math.nan}, {"threads": 0}, {"seed": -1}]
+)
+def test_it_refuses_bad_numbers(wrong: dict[str, float]) -> None:
     [name] = wrong
     with pytest.raises(ValueError, match=f"{name} must be at least"):
         Processes(**wrong)  # type: ignore[arg-type]

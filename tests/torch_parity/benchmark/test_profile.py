@@ -3,6 +3,7 @@
 import dis
 import gc
 import sys
+from pathlib import Path
 from types import CodeType
 
 import numpy as np
@@ -21,9 +22,10 @@ def test_it_finds_the_lines_of_the_reference() -> None:
     )
     assert set(found) == {"milliseconds", "numpy", "share", "instructions", "lines"}
     assert found["instructions"] > 20
-    [product] = [line for line in found["lines"] if "np.matmul(input, weight.T)" in line["source"]]
+    house = {path.name for path in Path(reference.__file__).parent.glob("*.py")}
+    assert {line["file"] for line in found["lines"]} <= house
+    [product] = [line for line in found["lines"] if "matmul" in line["source"]]
     assert (product["file"], product["function"]) == ("dense.py", "linear")
-    assert {line["file"] for line in found["lines"]} <= {"dense.py", "arguments.py"}
     assert sys.gettrace() is before
     assert gc.isenabled()
 
