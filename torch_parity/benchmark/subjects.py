@@ -206,8 +206,11 @@ def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
     features, weight = random_numbers(generator, (batch_size, 1)), random_numbers(generator, (*layer.shape, 1))
     scores = reference.linear(batch_last(features), weight)
     target = generator.integers(0, layer.shape[0], batch_size)
-    return {NUMPY: _numpy_loss(layer.build(reference.nn), scores, target),
-            TORCH: _torch_loss(layer.build(torch.nn), torch.from_numpy(scores).contiguous(), torch.from_numpy(target))}  # fmt: skip
+    theirs = torch.from_numpy(scores).contiguous(), torch.from_numpy(target)
+    return {
+        NUMPY: _numpy_loss(layer.build(reference.nn), scores, target),
+        TORCH: _torch_loss(layer.build(torch.nn), *theirs),
+    }
 
 
 def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Side:
