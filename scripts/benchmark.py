@@ -86,7 +86,9 @@ def _plan(
     arguments: argparse.Namespace, processes: Processes
 ) -> tuple[str, Iterator[measurements.Row], Callable[[measurements.Row], str]]:
     """What to measure: the head of its table, its rows, and how one looks."""
-    names, batch_size = arguments.only or NAMES[arguments.what], arguments.batch_size
+    # Of a large layer the profile takes a minute, and says what its formula's file says.
+    names = arguments.only or (NETWORKS if arguments.what == "profile" else NAMES[arguments.what])
+    batch_size = arguments.batch_size
     match arguments.what:
         case "peers":
             head = tables.peers_header(batch_size, processes)
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     what.add_argument(
         "--profile", dest="what", action="store_const", const="profile",
-        help="where the time of NumPy's side goes: in NumPy or in Python, and in which lines",
+        help="where the time of NumPy's side goes: in NumPy or in Python, and in which lines (networks, unless --only)",
     )  # fmt: skip
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="these alone (names below)")
