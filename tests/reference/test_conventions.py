@@ -194,6 +194,22 @@ def test_padding_with_a_constant_copies_an_upstream_minus_zero(dtype: Any) -> No
     assert_bits(theirs, cut)
 
 
+@both_dtypes
+@pytest.mark.parametrize("sign", [1, -1])
+def test_padding_takes_constants_up_to_the_largest_number(sign: int, dtype: Any) -> None:
+    x, largest = np.zeros((1, 2), dtype), sign * float(np.finfo(dtype).max)
+    expected = np.array([[largest, 0, 0]], dtype)
+    assert_bits(reference.pad(x, (1, 0), value=largest), expected)
+    assert_bits(F.pad(tensor(x), (1, 0), value=largest).numpy(), expected)
+
+
+@pytest.mark.parametrize("amounts", [(0, 0), (0, -1), (-1, 0)])
+def test_padding_that_only_cuts_takes_any_constant(amounts: tuple[int, int]) -> None:
+    x = np.arange(3, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        assert_bits(reference.pad(x, amounts, value=1e300), F.pad(tensor(x), amounts, value=1e300).numpy())
+
+
 # ReLU.
 
 
@@ -517,6 +533,16 @@ def test_average_pooling_divisor_in_ceil_mode_on_both_axes() -> None:
     assert_bits(grad, image([1, 1, 2], [1, 1, 2], [2, 2, 4]))
 
 
+def test_average_pooling_rounds_its_divisor_before_dividing() -> None:
+    """1 / (2**24 + 1) is below 2**-24 in float32 too; but the divisor itself has become 2**24 there."""
+    x = np.ones((1, 1, 1, 1), np.float32)
+    mean = reference.avg_pool2d(x, 1, divisor_override=2**24 + 1)
+    theirs, (grad,) = differentiate(lambda x: F.avg_pool2d(x, 1, divisor_override=2**24 + 1), (x,), x)
+    assert_bits(mean, np.full_like(x, 2**-24))
+    assert_bits(theirs, mean)
+    assert_bits(reference.avg_pool2d_backward(x, x.shape, 1, divisor_override=2**24 + 1), grad)
+
+
 # Cross-entropy.  The scores log 2, 0, 0 have the probabilities 1/2, 1/4, 1/4, so losses of log 2, log 4, log 4.
 
 
@@ -645,6 +671,30 @@ def test_cross_entropy_is_nan_for_a_class_weight_of_zero_of_an_impossible_class(
     assert math.isnan(losses(IMPOSSIBLE, np.array([0]), ZERO_WEIGHT, label_smoothing=0.3)[0])
     assert math.isnan(losses(IMPOSSIBLE, np.array([[0.0, 1.0, 0.0]]), ZERO_WEIGHT)[0])
     assert math.isnan(losses(IMPOSSIBLE, np.array([1]), ZERO_WEIGHT, reduction="sum")[0])
+
+
+def test_cross_entropy_gradient_of_an_infinite_upstream_gradient() -> None:
+    """Classes that are not the target take no part in the loss: they get +inf, and no NaN of 0 * inf."""
+    x, target = scores(1), np.array([1])
+    grad, _ = reference.cross_entropy_backward(np.asarray(INF), x, target, reduction="sum")
+    _, (theirs,) = differentiate(lambda x: F.cross_entropy(x, tensor(target), reduction="sum"), (x,), np.asarray(INF))
+    np.testing.assert_array_equal(grad, [[INF, NAN, INF]])
+    np.testing.assert_array_equal(theirs, grad)
+
+
+def test_cross_entropy_of_one_sample_takes_its_label_in_a_row() -> None:
+    """torch's gradient refuses the label that its formula took."""
+    x, label, row = scores(1)[0], np.array(1), np.array([1])
+    loss, grad = losses(x, label)
+    assert reference.cross_entropy(x, row) == F.cross_entropy(tensor(x), tensor(row)).numpy() == loss
+    row_grad, _ = reference.cross_entropy_backward(np.asarray(1.0), x, row)
+    np.testing.assert_array_equal(row_grad, grad)
+
+
+def test_cross_entropy_of_ignored_samples_among_no_classes() -> None:
+    loss, grad = losses(np.zeros((2, 0)), np.array([-100, -100]))
+    assert math.isnan(loss)
+    assert grad.shape == (2, 0)
 
 
 # Gradient descent.

@@ -517,6 +517,15 @@ def test_initial_weights_have_torchs_default_distribution(build: Any, fan_in: in
     assert layers[0].weight.data.dtype == np.float32
 
 
+def test_the_bias_of_a_layer_without_inputs_is_zero() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Initializing zero-element tensors is a no-op")  # torch's
+        layer, twin = nn.Linear(0, 3), torch.nn.Linear(0, 3)
+    assert layer.bias is not None
+    np.testing.assert_array_equal(layer.bias.data, np.zeros(3))
+    np.testing.assert_array_equal(twin.bias.detach(), np.zeros(3))
+
+
 # Training.
 
 
@@ -626,6 +635,15 @@ def test_the_optimizer_skips_parameters_without_a_gradient() -> None:
     ours[0].grad = theirs[0].grad = None
     step_both(ours[1:], theirs[1:], optimizer, their_optimizer, 2)
     assert_equal(ours[0].data, theirs[0].detach().numpy(), EXACT)
+
+
+def test_the_optimizer_keeps_the_moving_sums_in_the_order_of_the_parameters() -> None:
+    ours = [optim.Parameter(np.zeros(size)) for size in (1, 2, 3)]
+    optimizer = optim.SGD([{"params": ours[:1]}, {"params": ours[1:]}], momentum=0.5)
+    for k in ours:
+        k.grad = np.ones_like(k.data)
+    optimizer.step()
+    assert [v is not None and v.shape for v in optimizer.momentum_buffers] == [(1,), (2,), (3,)]
 
 
 def test_a_step_changes_the_array_in_place_and_leaves_the_gradient_alone() -> None:

@@ -65,6 +65,33 @@ def test_defaults_of_functions_that_torch_writes_in_c(ours: Any, expected: dict[
 
 
 @pytest.mark.parametrize(
+    "build",
+    [
+        lambda side: side.MaxPool2d(2), lambda side: side.MaxPool2d((3, 2)), lambda side: side.AvgPool2d(3),
+        lambda side: side.AvgPool2d(3, padding=1), lambda side: side.Flatten(), lambda side: side.ZeroPad2d(2),
+    ],
+)  # fmt: skip
+def test_layers_built_with_no_more_than_they_need_compute_the_same(build: Any) -> None:
+    """The sides are no multiples of the kernels, and so each default shows in the output."""
+    image = np.random.default_rng(0).standard_normal((2, 3, 8, 7))
+    layer, twin = build(nn), build(torch.nn)
+    np.testing.assert_array_equal(layer(image), twin(torch.from_numpy(image)).numpy())
+
+
+def test_padding_with_zeros_is_padding_with_the_constant_zero() -> None:
+    assert nn.ZeroPad2d(1).value == torch.nn.ZeroPad2d(1).value == 0
+
+
+def test_an_optimizer_built_with_no_more_than_it_needs_takes_the_same_step() -> None:
+    """Exactly: the gradients are powers of 2, so lr * grad does not round."""
+    parameter, twin = optim.Parameter(np.array([4.0, -1.0])), torch.nn.Parameter(torch.tensor([4.0, -1.0]).double())
+    parameter.grad, twin.grad = np.array([2.0, 8.0]), torch.tensor([2.0, 8.0]).double()
+    optim.SGD([parameter]).step()
+    torch.optim.SGD([twin]).step()
+    np.testing.assert_array_equal(parameter.data, twin.detach().numpy())
+
+
+@pytest.mark.parametrize(
     ("build", "message"),
     [
         (lambda: nn.Conv2d(1.5, 1, 1), "in_channels must be an integer, got 1.5"),  # type: ignore[arg-type]
