@@ -431,6 +431,16 @@ def test_the_gradient_of_the_images_is_computed_only_on_demand(
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("filters", [1, 2])
+def test_the_gradient_of_the_bias_of_a_convolution_may_be_asked_for_alone(filters: int) -> None:
+    x, k, g = integers((2, 3, 4, 5)), integers((filters, 3, 2, 2)), integers((2, filters, 3, 4), seed=1)
+    grad_input, grad_weight, grad_bias = reference.conv2d_backward(g, x, k, output_mask=(False, False, True))
+    assert grad_input is None
+    assert grad_weight is None
+    assert grad_bias is not None
+    assert_equal(grad_bias, g.sum(axis=(0, 2, 3)))
+
+
 def test_a_masked_gradient_of_a_convolution_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     x, weight, g = random((2, 1, 6, 6)), random((3, 1, 3, 3)), random((2, 3, 4, 4))
     full = reference.conv2d_backward(g, x, weight)

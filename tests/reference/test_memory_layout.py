@@ -265,6 +265,33 @@ def batch_last(array: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0) if array.ndim else array
 
 
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) -> None:
+    """The next layer then finds the long contiguous runs that it wants (conv.py)."""
+    x = lattice(4, 8, 6, 5, dtype=dtype).transpose(3, 0, 1, 2)
+    k = lattice(3, 4, 3, 3, dtype=dtype)
+    y = reference.conv2d(x, k, padding=padding)
+    pooled, indices = reference.max_pool2d(x, 3, 2, padding, return_indices=True)
+    images = {
+        "conv2d": y,
+        "conv2d_backward": reference.conv2d_backward(y, x, k, padding=padding)[0],
+        "relu": reference.relu(x),
+        "relu_backward": reference.relu_backward(x, x),
+        "max_pool2d": pooled,
+        "indices": indices,
+        "max_pool2d_backward": reference.max_pool2d_backward(pooled, indices, x.shape),
+        "avg_pool2d": reference.avg_pool2d(x, 3, 2, padding),
+        "avg_pool2d_backward": reference.avg_pool2d_backward(pooled, x.shape, 3, 2, padding),
+    }
+    for name, result in images.items():
+        assert result is not None
+        # A gradient may be cut out of its padded frame, which has gaps between the runs.
+        strides = np.array(result.transpose(1, 2, 3, 0).strides)
+        assert (strides[:-1] > strides[1:]).all(), name
+        assert strides[-1] == result.itemsize, name
+
+
 def test_flatten_is_a_view_where_the_layout_allows_it() -> None:
     x = lattice(2, 3, 4, dtype=np.float32)
     assert np.shares_memory(reference.flatten(x, 1), x)

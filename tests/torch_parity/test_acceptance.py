@@ -484,7 +484,10 @@ BAD = [
             ("label above", ValueError, SCORES, LABELS + 1, {}, ("target", "between 0 and 2", "got 3")),
             ("label below", ValueError, SCORES, LABELS - 1, {}, ("target", "between 0 and 2", "got -1")),
             ("label list", TypeError, SCORES, [0, 1, 2, 0], {}, ("target", "NumPy array", "got list")),
-            ("labels of int32", TypeError, SCORES, LABELS.astype(np.int32), {}, ("target", "int64", "got int32")),
+            ("labels of int32", TypeError, SCORES, LABELS.astype(np.int32), {},
+             ("target", "int64 or uint8 class indices", "got int32")),
+            ("labels of bytes for maps", TypeError, zeros(4, 3, 2), zeros(4, 2, dtype=np.uint8), {},
+             ("target", "must be int64 class indices", "got uint8")),
             ("labels of bool", TypeError, SCORES, LABELS > 0, {}, ("target", "int64", "got bool")),
             ("mixed", TypeError, SCORES, SCORES.astype(DOUBLE), {}, ("target", "float32", "got float64")),
             ("integers", TypeError, SCORES.astype(int), LABELS, {}, ("input", "float32", "got int64")),
@@ -570,6 +573,24 @@ def test_good_input_is_taken() -> None:
     reference.cross_entropy(SCORES, LABELS)
     reference.cross_entropy_backward(zeros(), SCORES, LABELS)
     SGD([ONE], momentum=0.9, nesterov=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [
+        ({}, True),
+        ({"label_smoothing": 0.1}, True),
+        ({"weight": zeros(256)}, True),
+        ({"weight": zeros(256), "label_smoothing": 0.1}, False),
+        ({"weight": zeros(256), "label_smoothing": 0.1, "reduction": "sum"}, True),
+        ({"ignore_index": -255}, True),  # which is 1 as a byte
+    ],
+)
+def test_class_indices_may_be_bytes_where_torchs_may(options: Arguments, taken: bool) -> None:
+    assert (
+        check(Call("cross_entropy", {"input": zeros(3, 256), "target": np.array([0, 1, 255], np.uint8), **options}))
+        == taken
+    )
 
 
 # State.
