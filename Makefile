@@ -1,6 +1,7 @@
 # make train   trains NumPy and torch side by side on the bundled MNIST
 # make test    runs the default test suite
 # make check   lint, types and the slow tests, as CI does after `make test`
+# make mutants breaks reference/ in thousands of ways, one at a time, and counts how many a test notices (half an hour)
 #
 # Each makes the virtual environment .venv first if it is missing or out of date.  pip reads its usual settings (PIP_*) from
 # the environment, so an index or a proxy can be chosen there; see README for a build of torch without CUDA.
@@ -9,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test check
+.PHONY: train test check mutants
 .DELETE_ON_ERROR:
 
 train: $(VENV)/train
@@ -23,6 +24,9 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q -n 2 -m slow
+
+mutants: $(VENV)/dev
+	$(BIN)/python scripts/mutants.py
 
 # One stamp for each set of extras that has been installed.
 $(VENV)/%: pyproject.toml constraints.txt

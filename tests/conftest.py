@@ -8,9 +8,13 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 
 from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
+
+# For mutants, of which it matters only whether a test fails, not on how small a case.
+hypothesis.settings.register_profile("first-failure", phases=[hypothesis.Phase.generate])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
