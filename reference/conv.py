@@ -15,8 +15,9 @@ rows:
     columns[(c, m, k), (i, j, n)] = x[n, c, i s + m d - p, j s + k d - p]
 
 Then all outputs are one matrix product, K @ columns, and both gradients are matrix products too.  A row of ones under
-the columns carries the bias along.  The columns repeat each pixel up to kH*kW times; so they are made a few output rows
-at a time, in a buffer that stays in the cache.
+the columns carries the bias along.  The columns repeat each pixel up to kH*kW times; so they are made block by block,
+in a buffer that stays in the cache: some output rows at a time, or part of one.  Groups are products side by side.
+The columns of a kernel of one pixel would be the image itself, so that is multiplied as it is.
 
 Memory.  Arrays are (N, C, H, W) to the caller.  In memory the batch runs last, (C, H, W, N): then copies into the
 columns and additions out of them move long contiguous runs, and the product already has the layout that the next layer
@@ -27,6 +28,7 @@ convolution arithmetic for deep learning (2016); the columns are Chellapilla, Pu
 convolutional neural networks for document processing (2006).
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,6 +36,13 @@ import numpy as np
 from reference import windows
 from reference.arguments import Array, IntOrPair, check_floats, check_rank, check_shape, ieee754, integer, pair
 from reference.windows import Windows
+
+# The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
+BLOCK_BYTES = 1536 * 1024
+# OpenBLAS multiplies matrices of few rows several times as fast as others, while a product has at most so many terms.
+FEW_ROWS, FEW_TERMS = 1024, 1_000_000
+# What a block gives back to the pixels in one addition, of the many: enough work for a call.
+TAP_BYTES = 192 * 1024
 
 
 @ieee754
@@ -110,15 +119,17 @@ def conv2d_backward(
 
 
 def _forward(input: Array, weight: Array, bias: Array | None, rows: Windows, columns: Windows, groups: int) -> Array:
-    frame = _batch_last(windows.padded(_batch_last(input), rows, columns))
     output = np.empty((len(weight), rows.outputs, columns.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
-    kernels = weight.reshape(len(weight), -1)  # (O, C/G * kH * kW)
+    kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
+    if _is_image(rows, columns):
+        np.matmul(kernels, _pixels(_in_memory(input), groups), out=_pixels(output, groups))
+        if bias is not None:
+            output += bias[:, np.newaxis, np.newaxis, np.newaxis]
+        return output.transpose(3, 0, 1, 2)
     if bias is not None:
-        kernels = np.concatenate([kernels, bias[:, np.newaxis]], axis=1)
-    for channels, filters in _groups(input.shape[1], len(weight), groups):
-        for block, matrix in _column_blocks(frame[:, channels], rows, columns, ones=bias is not None):
-            target = output[filters, block]  # (O/G, rows, oW, N)
-            np.matmul(kernels[filters], matrix, out=target.reshape(len(target), -1))
+        kernels = np.concatenate([kernels, bias.reshape(groups, -1, 1)], axis=2)
+    for g, i, j, matrix in _column_blocks(input, kernels, rows, columns, ones=bias is not None):
+        np.matmul(kernels[g], matrix, out=_pixels(output, groups, g, i, j))
     return output.transpose(3, 0, 1, 2)
 
 
@@ -132,70 +143,99 @@ def _backward(
     output_mask: tuple[bool, bool, bool],
 ) -> tuple[Array | None, Array | None, Array | None]:
     want_input, want_weight, want_bias = output_mask
-    grads = _batch_last(grad_output).transpose(1, 2, 3, 0)  # (O, oH, oW, N)
+    grads = _in_memory(grad_output)  # (O, oH, oW, N)
     grad_input = grad_weight = grad_bias = None
+    kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
     if want_input:
-        grad_input = _grad_input(grads, input, weight, rows, columns, groups)
-    if want_weight:
-        # (C/G * kH * kW + 1, O); the last row is the bias.
-        collected = np.zeros((weight[0].size + 1, len(weight)), weight.dtype)
-        frame = windows.padded(_batch_last(input), rows, columns)
-        for channels, filters in _groups(input.shape[1], len(weight), groups):
-            for block, matrix in _column_blocks(frame[:, channels], rows, columns, ones=True):
-                target = grads[filters, block]  # (O/G, rows, oW, N)
-                collected[:, filters] += matrix @ target.reshape(len(target), -1).T
-        grad_weight = np.ascontiguousarray(collected[:-1].T).reshape(weight.shape)
-        grad_bias = collected[-1]
-    elif want_bias:
+        grad_input = _grad_input(grads, input, kernels, rows, columns)
+    if want_weight and _is_image(rows, columns):
+        grad_weight = np.matmul(_pixels(grads, groups), _pixels(_in_memory(input), groups).transpose(0, 2, 1))
+        grad_weight = grad_weight.reshape(weight.shape)
+    elif want_weight:
+        # (G, C/G * kH * kW + 1, O/G); the last row is the bias.
+        collected = np.zeros((groups, kernels.shape[2] + 1, kernels.shape[1]), weight.dtype)
+        for g, i, j, matrix in _column_blocks(input, kernels, rows, columns, ones=True):
+            collected[g] += matrix @ _pixels(grads, groups, g, i, j).transpose(0, 2, 1)
+        grad_weight = np.ascontiguousarray(collected[:, :-1].transpose(0, 2, 1)).reshape(weight.shape)
+        grad_bias = collected[:, -1].reshape(-1)
+    if want_bias and grad_bias is None:
         grad_bias = grads.reshape(len(grads), -1) @ np.ones(grads[0].size, grads.dtype)
     return grad_input, grad_weight, grad_bias if want_bias else None
 
 
-def _grad_input(grads: Array, input: Array, weight: Array, rows: Windows, columns: Windows, groups: int) -> Array:
-    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N)."""
-    count, channels_in, _, _ = input.shape
+def _grad_input(grads: Array, input: Array, kernels: Array, rows: Windows, columns: Windows) -> Array:
+    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N) and ``kernels`` (G, O/G, C/G * kH * kW)."""
+    count, channels, _, _ = input.shape
+    groups, filters, _ = kernels.shape
+    if _is_image(rows, columns):
+        seen = kernels.transpose(0, 2, 1) @ _pixels(grads, groups)
+        return seen.reshape(channels, rows.size, columns.size, count).transpose(3, 0, 1, 2)
     height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-    frame = np.zeros((channels_in, height, width, count), weight.dtype).transpose(3, 0, 1, 2)
-    kernels = weight.reshape(len(weight), -1)  # (O, C/G * kH * kW)
-    row_bytes = kernels[0].size * columns.outputs * count * weight.itemsize
-    for channels, filters in _groups(channels_in, len(weight), groups):
-        for block, part in windows.row_blocks(rows, row_bytes):
-            target = grads[filters, block]  # (O/G, rows, oW, N)
-            seen = kernels[filters].T @ target.reshape(len(target), -1)  # the gradients of the columns
-            seen = seen.reshape(*weight.shape[1:], *target.shape[1:])  # (C/G, kH, kW, rows, oW, N)
-            below = frame[:, channels, block.start * rows.stride :]
-            windows.unslide(seen.transpose(5, 0, 1, 2, 3, 4), below, part, columns)
-    return frame[..., rows.inside, columns.inside]
+    frame = np.zeros((groups, channels // groups, height, width, count), grads.dtype)
+    for g, i, j in _blocks(rows, columns, groups, TAP_BYTES // max(1, channels // groups * count * grads.itemsize)):
+        taps, pixels = kernels[g].transpose(0, 2, 1), _pixels(grads, groups, g, i, j)
+        # The gradients of the columns.  A matrix of one column times one of one row is a plain product, and faster so.
+        seen = taps * pixels if filters == 1 else taps @ pixels
+        part = rows.part(i), columns.part(j)
+        below = frame[g, :, i.start * rows.stride :, j.start * columns.stride :].transpose(4, 0, 1, 2, 3)
+        shape = (*below.shape[1:3], rows.kernel, columns.kernel, part[0].outputs, part[1].outputs, count)
+        windows.unslide(seen.reshape(shape).transpose(6, 0, 1, 2, 3, 4, 5), below, *part)
+    return frame.reshape(channels, height, width, count).transpose(3, 0, 1, 2)[..., rows.inside, columns.inside]
 
 
-def _batch_last(image: Array) -> Array:
-    """The same (N, C, H, W), in memory (C, H, W, N)."""
-    return np.ascontiguousarray(image.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+def _is_image(rows: Windows, columns: Windows) -> bool:
+    """Whether the columns are the image itself, unchanged: a kernel of one pixel that sees each pixel once."""
+    return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in (rows, columns))
 
 
-def _groups(channels: int, filters: int, groups: int) -> Iterator[tuple[slice, slice]]:
-    """The input channels and the output channels of each group."""
-    c, o = channels // groups, filters // groups
-    for g in range(groups):
-        yield slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)
+def _column_blocks(
+    input: Array, kernels: Array, rows: Windows, columns: Windows, ones: bool
+) -> Iterator[tuple[slice, slice, slice, Array]]:
+    """The columns of the images ``input`` (N, C, H, W), block by block: groups, output rows, output columns, matrices.
 
-
-def _column_blocks(frame: Array, rows: Windows, columns: Windows, ones: bool) -> Iterator[tuple[slice, Array]]:
-    """The columns of the padded ``frame`` (N, C, H, W), block by block: the output rows, and their columns.
-
-    The columns have shape (C * kH * kW, rows * oW * N), with a row of ones below if ``ones``.  They are valid until the
-    next block is asked for, since the blocks share one buffer.
+    These are (groups of the block, C/G * kH * kW, pixels and images), with a row of ones below each if ``ones``, and
+    valid until the next block is asked for, since the blocks share one buffer.  ``kernels`` has G matrices as well.
     """
+    count, channels, _, _ = input.shape
+    groups, filters = len(kernels), kernels.shape[1]
+    frame = windows.padded(windows.batch_last(input), rows, columns)
     seen = windows.slide(frame, rows, columns).transpose(1, 2, 3, 4, 5, 0)  # (C, kH, kW, oH, oW, N), a view
-    taps = seen[..., 0, 0, 0].size if len(frame) else frame.shape[1] * rows.kernel * columns.kernel
-    length = columns.outputs * len(frame)  # of one output row
-    matrix = np.empty((0, 0), frame.dtype)
-    for block, part in windows.row_blocks(rows, (taps + ones) * length * frame.itemsize):
-        if matrix.shape != (taps + ones, part.outputs * length):
-            matrix = np.empty((taps + ones, part.outputs * length), frame.dtype)
-            matrix[taps:] = 1
-        matrix[:taps].reshape(*seen.shape[:3], part.outputs, *seen.shape[4:])[...] = seen[:, :, :, block]
-        yield block, matrix
+    seen = seen.reshape(groups, channels // groups, *seen.shape[1:], copy=False)
+    taps = channels // groups * rows.kernel * columns.kernel
+    most = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
+    if filters * taps < FEW_ROWS:
+        most = min(most, FEW_TERMS // (filters * (taps + ones)))
+    matrix = np.empty((0, 0, 0), frame.dtype)
+    for g, i, j in _blocks(rows, columns, groups, most // max(1, count)):
+        block = seen[g, :, :, :, i, j]
+        shape = len(block), taps + ones, block.shape[4] * block.shape[5] * count
+        if matrix.shape != shape:
+            matrix = np.empty(shape, frame.dtype)
+            matrix[:, taps:] = 1
+        matrix[:, :taps].reshape(block.shape, copy=False)[...] = block
+        yield g, i, j, matrix
+
+
+def _blocks(rows: Windows, columns: Windows, groups: int, most: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Slices (groups, output rows, output columns): ``most`` windows of one group, or more groups if they are few."""
+    together = max(1, most // (rows.outputs * columns.outputs))
+    for first in range(0, groups, together):
+        for i, j in windows.blocks(rows, columns, most):
+            yield slice(first, first + together), i, j
+
+
+def _in_memory(image: Array) -> Array:
+    """``image`` (N, C, H, W) as (C, H, W, N), contiguous."""
+    return windows.batch_last(image).transpose(1, 2, 3, 0)
+
+
+EVERY = slice(None)
+
+
+def _pixels(images: Array, groups: int, g: slice = EVERY, i: slice = EVERY, j: slice = EVERY) -> Array:
+    """A block of ``images`` (C, H, W, N) as matrices (groups of the block, C/G, pixels and images): a view."""
+    block = images.reshape(groups, len(images) // groups, *images.shape[1:], copy=False)[g, :, i, j]
+    return block.reshape(*block.shape[:2], math.prod(block.shape[2:]), copy=False)
 
 
 def _check_fit(

@@ -26,7 +26,8 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     check_floats(input=input, weight=weight)
     _check_fit(input, weight)
-    output = np.asarray(np.matmul(input, weight.T))
+    # In the memory order of the input: where the batch runs last there (conv.py says why), it does in the output.
+    output = np.matmul(input, weight.T, out=np.empty_like(input, shape=input.shape[:-1] + weight.shape[:-1]))
     if bias is None:
         return output
     check_floats(input=input, bias=bias)
@@ -59,7 +60,8 @@ def linear_backward(grad_output: Array, input: Array, weight: Array) -> tuple[Ar
     count = math.prod(input.shape[:-1])
     grads = grad_output.reshape(count, matrix.shape[0])  # (N, O)
     rows = input.reshape(count, matrix.shape[1])  # (N, I)
-    grad_input = (grads @ matrix).reshape(input.shape)
+    # In the memory order of the input, too.
+    grad_input = np.matmul(grads, matrix, out=np.empty_like(rows)).reshape(input.shape)
     grad_weight = (grads.T @ rows).reshape(weight.shape)
     # A sum over the batch as a product with ones: BLAS does it several times faster than np.sum.
     grad_bias = (np.ones(count, grads.dtype) @ grads).reshape(weight.shape[:-1])

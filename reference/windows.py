@@ -15,15 +15,12 @@ Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from reference.arguments import Array
-
-# One block of columns in a convolution: large enough for the matrix product, small enough for the L2 cache.
-BLOCK_BYTES = 384 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,10 @@ class Windows:
         """The pixels of the padded axis that tap ``m`` of all the windows sees."""
         first = m * self.dilation
         return slice(first, first + self.stride * (self.outputs - 1) + 1, self.stride)
+
+    def part(self, outputs: slice) -> "Windows":
+        """Some neighbouring windows alone, for the padded axis from ``outputs.start * stride`` on."""
+        return replace(self, outputs=len(range(self.outputs)[outputs]))
 
     @property
     def inside(self) -> slice:
@@ -83,6 +84,11 @@ def same_padding(kernel: int, dilation: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def batch_last(image: Array) -> Array:
+    """``image`` (N, C, H, W), in memory (C, H, W, N): long contiguous runs for all that slides (conv.py)."""
+    return np.ascontiguousarray(image.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
+
+
 def padded(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> Array:
     """``image`` (..., H, W) with its padding around it, in the same memory order."""
     if not (rows.before or rows.after or columns.before or columns.after):
@@ -95,10 +101,23 @@ def padded(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> 
 
 
 def slide(image: Array, rows: Windows, columns: Windows) -> Array:
-    """What each tap sees: a view (..., kH, kW, oH, oW) of the padded ``image`` (..., H, W)."""
-    view = sliding_window_view(image, (rows.span, columns.span), axis=(-2, -1))  # (..., H', W', span, span)
-    view = view[..., :: rows.stride, :: columns.stride, :: rows.dilation, :: columns.dilation]
-    return np.moveaxis(view[..., : rows.outputs, : columns.outputs, :, :], (-2, -1), (-4, -3))
+    """What each tap sees: a view (..., kH, kW, oH, oW) of the padded ``image`` (..., H, W), not to be written to.
+
+    One tap on is ``dilation`` pixels further, one output on is ``stride`` pixels further: the view is a matter of
+    strides alone.  Raises ValueError where the windows do not lie within the image.
+    """
+    if (
+        max(rows.tap(rows.kernel - 1).stop - image.shape[-2], columns.tap(columns.kernel - 1).stop - image.shape[-1])
+        > 0
+    ):
+        raise ValueError(f"windows must lie within the image {image.shape}, got {rows} and {columns}")
+    shape = (*image.shape[:-2], rows.kernel, columns.kernel, rows.outputs, columns.outputs)
+    *outer, down, right = image.strides
+    # Steps beyond the image belong to single taps and outputs, and are never taken.
+    height, width = image.shape[-2:]
+    taps = down * min(rows.dilation, height), right * min(columns.dilation, width)
+    outputs = down * min(rows.stride, height), right * min(columns.stride, width)
+    return as_strided(image, shape, (*outer, *taps, *outputs), writeable=False)
 
 
 def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows) -> None:
@@ -115,12 +134,14 @@ def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows) -> None:
             frame[..., rows.tap(m), columns.tap(k)] += seen[..., m, k, :, :]
 
 
-def row_blocks(rows: Windows, bytes_per_row: int) -> Iterator[tuple[slice, Windows]]:
-    """Cut the output rows into blocks of at most BLOCK_BYTES: each as a slice of the outputs and its own windows.
+def blocks(rows: Windows, columns: Windows, most: int) -> Iterator[tuple[slice, slice]]:
+    """Cut the outputs into blocks of at most ``most`` windows, but at least one: slices of output rows and columns.
 
-    The windows of a block start at its first row: they apply to ``frame[first_row * stride:]``.
+    A block is a number of whole rows, or a part of one row: either way its outputs follow one another in memory.
     """
-    step = max(1, BLOCK_BYTES // max(1, bytes_per_row))
-    for first in range(0, rows.outputs, step):
-        last = min(first + step, rows.outputs)
-        yield slice(first, last), Windows(rows.size, rows.kernel, rows.stride, 0, 0, rows.dilation, last - first)
+    high = max(1, most // columns.outputs)
+    parts = -(-columns.outputs // max(1, most))
+    wide = -(-columns.outputs // parts)
+    for i in range(0, rows.outputs, high):
+        for j in range(0, columns.outputs, wide):
+            yield slice(i, i + high), slice(j, j + wide)

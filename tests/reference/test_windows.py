@@ -33,6 +33,7 @@ def test_a_tap_sees_the_pixel_that_stride_and_dilation_say(leading: tuple[int, .
         image = windows.padded(integers(*leading, 7, 6), rows, columns)
         seen = windows.slide(image, rows, columns)
         assert seen.shape == (*leading, rows.kernel, columns.kernel, rows.outputs, columns.outputs)
+        assert not seen.flags.writeable  # several entries are one pixel
         for m, k, i, j in np.ndindex(seen.shape[-4:]):
             pixel = image[..., i * rows.stride + m * rows.dilation, j * columns.stride + k * columns.dilation]
             np.testing.assert_array_equal(seen[..., m, k, i, j], pixel)
@@ -47,3 +48,63 @@ def test_unslide_is_the_adjoint_of_slide(leading: tuple[int, ...]) -> None:
         frame = np.zeros_like(image)
         windows.unslide(w, frame, rows, columns)
         assert (seen * w).sum() == (image * frame).sum()
+
+
+def test_a_view_beyond_the_image_is_refused() -> None:
+    """It would show memory that belongs to others."""
+    rows, columns = windows.conv_windows(7, 3, 2, (0, 0), 1), windows.conv_windows(6, 2, 1, (1, 0), 2)
+    windows.slide(integers(7, 7), rows, columns)
+    for image in (integers(6, 7), integers(7, 6)):
+        with pytest.raises(ValueError, match="windows must lie within the image"):
+            windows.slide(image, rows, columns)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 1000])
+def test_blocks_cover_every_window_once_and_hold_no_more_than_they_may(most: int) -> None:
+    rows, columns = windows.conv_windows(7, 1, 1, (0, 0), 1), windows.conv_windows(5, 1, 1, (0, 0), 1)
+    covered = np.zeros((7, 5), int)
+    sizes = []
+    for i, j in windows.blocks(rows, columns, most):
+        block = covered[i, j]
+        block += 1
+        sizes.append(block.size)
+        assert block.shape[0] == 1 or block.shape[1] == 5  # whole rows, or a part of one
+        assert (rows.part(i).outputs, columns.part(j).outputs) == block.shape
+    assert (covered == 1).all()
+    assert max(sizes) <= max(1, most)
+    # As few blocks as there can be: parts of rows of about the same size, or as many whole rows as fit.
+    per_row = -(-5 // max(1, most))
+    assert len(sizes) == (7 * per_row if most < 5 else -(-7 // (most // 5)))
+
+
+def test_a_part_of_the_windows_sees_what_the_whole_sees_there() -> None:
+    rows, columns = windows.conv_windows(9, 2, 3, (0, 0), 2), windows.conv_windows(8, 3, 2, (0, 0), 1)
+    image = integers(9, 8)
+    whole = windows.slide(image, rows, columns)
+    i, j = slice(1, 3), slice(1, 2)
+    corner = image[i.start * rows.stride :, j.start * columns.stride :]
+    np.testing.assert_array_equal(windows.slide(corner, rows.part(i), columns.part(j)), whole[:, :, i, j])
+
+
+def test_if_a_window_of_pooling_is_blind_the_first_one_is() -> None:
+    """So `pooling._blind` looks at that one only."""
+    blind = 0
+    for size, kernel, dilation, stride, ceil_mode in itertools.product(
+        range(1, 9), range(1, 7), range(1, 10), range(1, 6), (False, True)
+    ):
+        for padding in range(kernel // 2 + 1):
+            axis = windows.pool_windows(size, kernel, stride, padding, dilation, ceil_mode)
+            first = np.arange(axis.outputs)[:, np.newaxis] * stride - padding
+            pixels = first + np.arange(kernel) * dilation
+            sees: Array = np.any((pixels >= 0) & (pixels < size), axis=1)
+            assert axis.outputs < 1 or sees.all() == sees[0]
+            blind += not sees.all()
+    assert blind > 100
+
+
+def test_batch_last_changes_the_memory_and_nothing_else() -> None:
+    image = integers(2, 3, 4, 5)
+    moved = windows.batch_last(image)
+    np.testing.assert_array_equal(moved, image)
+    assert moved.transpose(1, 2, 3, 0).flags.c_contiguous
+    assert np.shares_memory(windows.batch_last(moved), moved)
