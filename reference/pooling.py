@@ -14,6 +14,8 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 9.3; Dumou
 arithmetic for deep learning (2016), chapter 3.
 """
 
+import itertools
+from collections.abc import Iterator
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -32,7 +34,11 @@ from reference.arguments import (
     integer,
     pair,
 )
+from reference.select import select
 from reference.windows import Windows
+
+# Max pooling goes over its input as often as there are taps, and does so with this much of it at a time.
+BLOCK_BYTES = 512 * 1024
 
 
 @overload
@@ -73,29 +79,8 @@ def max_pool2d(
     Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
     kernel, and a dilated window that sees nothing but padding.
     """
-    rows, columns = _check_fit(input, kernel_size, stride, padding, dilation, ceil_mode)
-    if _blind(rows) or _blind(columns):
-        raise ValueError(
-            f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
-            f"pixel of the input {input.shape}: every window must see at least one"
-        )
-    # Padding is -inf, which beats no pixel.
-    frame = windows.padded(input, rows, columns, fill=-np.inf)
-    position = _positions(rows, columns)  # of each pixel of the frame
-    output = frame[..., rows.tap(0), columns.tap(0)].copy(order="K")  # (..., oH, oW)
-    indices = np.empty_like(output, np.int64)
-    indices[...] = position[rows.tap(0), columns.tap(0)]
-    for m in range(rows.kernel):
-        for k in range(columns.kernel):
-            seen, where = frame[..., rows.tap(m), columns.tap(k)], position[rows.tap(m), columns.tap(k)]
-            # Strictly greater: the first of equal values stays.  NaN equals nothing, itself included.
-            better = (seen > output) | (seen != seen)
-            if frame is not input:
-                # Padding gives way to the first pixel, though it be -inf too.
-                better |= (indices < 0) & (where >= 0)
-            np.copyto(output, seen, where=better)
-            np.copyto(indices, where, where=better)
-    return (output, indices) if return_indices else output
+    maxima = Maxima(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (maxima.output, maxima.indices()) if return_indices else maxima.output
 
 
 @ieee754
@@ -133,6 +118,88 @@ def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tupl
     if grad_output.ndim == 3:
         return grad_input.reshape(input_shape)
     return grad_input.reshape(*input_shape[1:], count).transpose(3, 0, 1, 2)
+
+
+class Maxima:
+    """The maxima of max pooling, and where they stood: ``max_pool2d`` with a memory of what its gradient needs.
+
+    ``output`` (..., oH, oW) holds the maxima; ``tap`` (..., oH, oW) is m * kW + k, where in its window each stood.
+    """
+
+    @ieee754
+    def __init__(
+        self,
+        input: Array,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None,
+        padding: IntOrPair,
+        dilation: IntOrPair,
+        ceil_mode: bool,
+    ) -> None:
+        """Takes, and raises, what ``max_pool2d`` does."""
+        self.rows, self.columns = rows, columns = _check_fit(input, kernel_size, stride, padding, dilation, ceil_mode)
+        if _blind(rows) or _blind(columns):
+            raise ValueError(
+                f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
+                f"pixel of the input {input.shape}: every window must see at least one"
+            )
+        # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
+        frame = windows.padded(input, rows, columns, fill=-np.inf)
+        self.output = frame[..., rows.tap(0), columns.tap(0)].copy(order="K")
+        self.tap: IntArray = np.empty_like(self.output, np.min_scalar_type(rows.kernel * columns.kernel))
+        self.tap[...] = np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns))
+        for c in _channel_blocks(frame):
+            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], frame[..., c, :, :], rows, columns)
+        if _holds_minus_zero(frame):
+            # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
+            zero = np.nonzero(self.output == 0)
+            row, column = np.divmod(self.indices()[zero], columns.size)
+            self.output[zero] = input[(*zero[:-2], row, column)]
+
+    def indices(self) -> IntArray:
+        """The positions (..., oH, oW) of the maxima in the image's H * W pixels, int64."""
+        rows, columns = self.rows, self.columns
+        first = np.add.outer(
+            (np.arange(rows.outputs) * rows.stride - rows.before) * columns.size,
+            np.arange(columns.outputs) * columns.stride - columns.before,
+        )  # of tap 0 of each window, (oH, oW)
+        further = np.add.outer(
+            np.arange(rows.kernel) * rows.dilation * columns.size, np.arange(columns.kernel) * columns.dilation
+        )  # of each tap from there, (kH, kW)
+        return first + further.ravel()[self.tap]
+
+    @ieee754
+    def backward(self, grad_output: Array) -> Array:
+        """The same gradient as ``max_pool2d_backward``, faster: tap by tap, where that one goes pixel by pixel."""
+        check_floats(grad_output=grad_output)
+        check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
+        rows, columns = self.rows, self.columns
+        height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
+        frame = np.zeros_like(grad_output, shape=(*grad_output.shape[:-2], height, width))
+        overlap = rows.stride < rows.span or columns.stride < columns.span
+        grads = grad_output + 0  # -0.0 arrives as +0.0, as in any sum that starts with +0
+        for c in _channel_blocks(frame):
+            # From the last tap to the first, a pixel meets its windows in row-major order, as in `windows.unslide`.
+            for t, pixels in reversed(list(_taps(frame[..., c, :, :], rows, columns))):
+                chosen = self.tap[..., c, :, :] == t
+                if overlap:
+                    pixels += select(chosen, grads[..., c, :, :])
+                else:
+                    select(chosen, grads[..., c, :, :], out=pixels)
+        return frame[..., rows.inside, columns.inside]
+
+
+def _raise(output: Array, tap: IntArray, frame: Array, rows: Windows, columns: Windows) -> None:
+    """Raise ``output`` (..., oH, oW) from the pixels of tap 0 to the maxima, and ``tap`` to where they stand."""
+    may_be_nan = np.isnan(frame.max(initial=-np.inf))
+    for t, seen in itertools.islice(_taps(frame, rows, columns), 1, None):
+        # Strictly greater: the first of equal values stays.
+        better = seen > output
+        if may_be_nan:
+            better |= seen != seen  # NaN equals nothing, itself included: the last one stays
+        np.maximum(output, seen, out=output)
+        # Taps come in rising order, so the last that was better is the highest.
+        np.maximum(tap, better * tap.dtype.type(t), out=tap)
 
 
 @ieee754
@@ -197,12 +264,30 @@ def avg_pool2d_backward(
     return frame[..., rows.inside, columns.inside]
 
 
-def _positions(rows: Windows, columns: Windows) -> IntArray:
-    """For each pixel of the padded image its position in the image's H * W pixels, -1 in the padding."""
-    shape = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-    position = np.full(shape, -1)
-    position[rows.inside, columns.inside] = np.arange(rows.size * columns.size).reshape(rows.size, columns.size)
-    return position
+def _taps(frame: Array, rows: Windows, columns: Windows) -> Iterator[tuple[int, Array]]:
+    """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: a view (..., oH, oW)."""
+    for m in range(rows.kernel):
+        for k in range(columns.kernel):
+            yield m * columns.kernel + k, frame[..., rows.tap(m), columns.tap(k)]
+
+
+def _channel_blocks(frame: Array) -> Iterator[slice]:
+    """Slices of the channels of ``frame`` (..., C, H, W), so few at a time that all steps find them in the cache."""
+    channels = frame.shape[-3]
+    together = max(1, BLOCK_BYTES // max(1, frame.nbytes // channels))
+    for first in range(0, channels, together):
+        yield slice(first, first + together)
+
+
+def _holds_minus_zero(image: Array) -> bool:
+    """Whether any number is -0.0: of all numbers, its bits are the lowest integer."""
+    bits = np.dtype(f"i{image.itemsize}")
+    return bool(image.view(bits).min(initial=0) == np.iinfo(bits).min)
+
+
+def _first_pixel(axis: Windows) -> IntArray:
+    """For each window along this axis the first tap that sees a pixel of the image, and no padding."""
+    return np.maximum(0, -(-(axis.before - np.arange(axis.outputs) * axis.stride) // axis.dilation))
 
 
 def _divisor(
@@ -226,9 +311,9 @@ def _divisor(
 
 
 def _blind(axis: Windows) -> bool:
-    """Whether some window along this axis sees nothing but padding."""
-    seen = np.arange(axis.outputs)[:, np.newaxis] * axis.stride + np.arange(axis.kernel) * axis.dilation - axis.before
-    return not bool(((seen >= 0) & (seen < axis.size)).any(axis=1).all())
+    """Whether a window along this axis sees nothing but padding: if any does, the first one (padding is small)."""
+    seen = np.arange(axis.kernel) * axis.dilation - axis.before
+    return not bool(((seen >= 0) & (seen < axis.size)).any())
 
 
 def _check_fit(

@@ -12,6 +12,7 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 6.3.1.
 import numpy as np
 
 from reference.arguments import Array, check_floats, check_shape
+from reference.select import select
 
 
 def relu(input: Array) -> Array:
@@ -34,7 +35,5 @@ def relu_backward(grad_output: Array, input: Array) -> Array:
     """
     check_floats(grad_output=grad_output, input=input)
     check_shape("grad_output", grad_output, input.shape, "as input")
-    # Select, never multiply: 0 * inf is nan.  Times True keeps all the bits of an integer, times False clears them; so
-    # the gradient's bits are taken as integers.  `~(x <= 0)` lets nan through, as torch does.
-    bits = np.dtype(f"i{input.dtype.itemsize}")
-    return np.asarray(np.multiply(np.asarray(grad_output).view(bits), ~(input <= 0), dtype=bits)).view(input.dtype)
+    # `~(x <= 0)` lets nan through, as torch does.
+    return select(~(input <= 0), grad_output)
