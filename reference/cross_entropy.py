@@ -19,7 +19,6 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 3.13, 5.5
 et al., Rethinking the Inception architecture for computer vision (2016), section 7.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,17 +48,7 @@ def cross_entropy(
     (). Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit, indices out of range, and
     unknown reductions.  The mean over no samples is NaN.
     """
-    terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
-    log_p = log_softmax(input, terms.axis)
-    if terms.probabilities:
-        return terms.reduce(-sum_over(log_p * terms.target * terms.weights, terms.axis), reduction)
-    weighed = -log_p * terms.weights
-    # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
-    loss = terms.reduce(sum_over(np.where(terms.target, weighed, 0), terms.axis), reduction)
-    if terms.smoothing > 0:
-        uniform = np.where(np.expand_dims(terms.counted, terms.axis), sum_over(weighed, terms.axis), 0)
-        loss = np.asarray((1 - terms.smoothing) * loss + terms.share * terms.reduce(uniform, reduction))
-    return loss
+    return Terms(input, target, weight, ignore_index, reduction, label_smoothing).loss()
 
 
 @ieee754
@@ -87,105 +76,145 @@ def cross_entropy_backward(
     Raises as ``cross_entropy`` does, and ValueError for a ``grad_output`` of another shape.
     """
     check_floats(grad_output=grad_output, input=input)
-    terms = _terms(input, target, weight, ignore_index, reduction, label_smoothing)
-    check_shape("grad_output", grad_output, terms.counted.shape if reduction == "none" else (), "the loss")
-    log_p = log_softmax(input, terms.axis)
-    scale = np.asarray(grad_output / terms.divisor if reduction == "mean" else grad_output, input.dtype)
-    if reduction == "none":
-        scale = np.expand_dims(scale, terms.axis)  # (N, 1, d1, ...)
-    weighed = -terms.weights * scale
-    if terms.probabilities:
-        grad_target = weighed * log_p * (1 - terms.smoothing)
-        return log_softmax_backward(weighed * terms.target, log_p, terms.axis), grad_target
-    grad_log_p = np.where(terms.target, weighed * (1 - terms.smoothing), 0)
-    if terms.smoothing > 0:
-        grad_log_p += np.where(np.expand_dims(terms.counted, terms.axis), weighed * terms.share, 0)
-    return log_softmax_backward(grad_log_p, log_p, terms.axis), None
+    return Terms(input, target, weight, ignore_index, reduction, label_smoothing).gradients(grad_output)
 
 
-@dataclass(frozen=True)
-class _Terms:
-    """The arguments of a loss, checked and brought to one form."""
+class Terms:
+    """The arguments of a loss, checked and brought to one form, and the log-probabilities: for it and its gradients.
 
-    axis: int  # of the classes
-    weights: Array  # (C, 1, ...): broadcasts with input
-    smoothing: float  # e
-    share: np.floating[Any]  # e / C, what smoothing gives to every class
-    probabilities: bool  # whether target holds probabilities rather than class indices
-    target: npt.NDArray[Any]  # as input: those, smoothed; or true at the class of each sample that counts
-    counted: npt.NDArray[np.bool]  # as the losses: which samples count
-    divisor: np.floating[Any]  # of the mean
+    log_p          as input
+    axis           of the classes
+    weights        (C, 1, ...): broadcasts with input
+    smoothing      e
+    share          e / C, what smoothing gives to every class
+    probabilities  whether target holds probabilities rather than class indices
+    target         as input: those, smoothed; or True at the class of each sample that counts
+    counted        (N, 1, d1, ...): which samples count
+    divisor        of the mean
+    """
 
-    def reduce(self, losses: Array, reduction: str) -> Array:
+    @ieee754
+    def __init__(
+        self,
+        input: Array,
+        target: Any,
+        weight: Array | None,
+        ignore_index: object,
+        reduction: str,
+        label_smoothing: object,
+    ) -> None:
+        """Takes, and raises, what ``cross_entropy`` does."""
+        check_floats(input=input)
+        if input.ndim == 0:
+            raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        self.reduction = reduction
+        self.smoothing = max(0.0, number("label_smoothing", label_smoothing))  # negative is none, as in torch
+        if self.smoothing > 1:
+            raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
+        ignored = integer("ignore_index", ignore_index)
+        self.axis = min(input.ndim - 1, 1)
+        classes = input.shape[self.axis]
+        if weight is not None:
+            check_floats(input=input, weight=weight)
+            check_shape("weight", weight, (classes,), "one weight per class")
+        each = np.ones(classes, input.dtype) if weight is None else weight
+        self.weights = each.reshape(-1, *[1] * (input.ndim - 1 - self.axis))
+        self.share = np.divide(self.smoothing, classes).astype(input.dtype)
+        if not isinstance(target, np.ndarray | np.generic):
+            raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
+        self.probabilities = target.shape == input.shape
+        if self.probabilities:
+            check_floats(input=input, target=target)
+            if ignored >= 0:
+                raise ValueError(f"ignore_index must be negative where target holds probabilities, got {ignored}")
+            self.target = np.asarray(target)
+            if self.smoothing > 0:
+                self.target = self.target * (1 - self.smoothing) + self.share
+            self.counted = np.ones(_one_class(input, self.axis), np.bool)
+            self.divisor = np.divide(input.size, classes).astype(input.dtype)
+        else:
+            labels = self._labels(input, target, weight, ignored)
+            self.target, self.counted = _one_hot(input, labels, self.axis, ignored)
+            self.divisor = np.where(self.target, self.weights, 0).sum()
+        self.log_p = log_softmax(input, self.axis)
+
+    def _labels(self, input: Array, target: Any, weight: Array | None, ignored: int) -> IntArray:
+        """``target`` as class indices that torch would take."""
+        # torch reads uint8 class indices, or a single one of shape (1,), in its plainest loss only.
+        smoothed_mean = self.smoothing > 0 and weight is not None and self.reduction == "mean"
+        bytes_too = input.ndim < 3 and not smoothed_mean
+        if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
+            allowed = "int64 or uint8" if bytes_too else "int64"
+            raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+        if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
+            raise ValueError(
+                f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
+                f"byte the two are the same; use int64"
+            )
+        one_in_a_row = input.ndim == 1 and target.shape == (1,) and self.smoothing == 0
+        return np.asarray(target.reshape(()) if one_in_a_row else target)
+
+    @ieee754
+    def loss(self) -> Array:
+        """See ``cross_entropy``."""
+        if self.probabilities:
+            return self._reduce(-sum_over(self.log_p * self.target * self.weights, self.axis))
+        weighed = -self.log_p * self.weights
+        # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
+        loss = self._reduce(sum_over(np.where(self.target, weighed, 0), self.axis))
+        if self.smoothing > 0:
+            uniform = np.where(self.counted, sum_over(weighed, self.axis), 0)
+            loss = np.asarray((1 - self.smoothing) * loss + self.share * self._reduce(uniform))
+        return loss
+
+    @ieee754
+    def gradients(self, grad_output: Array) -> tuple[Array, Array | None]:
+        """See ``cross_entropy_backward``."""
+        check_shape("grad_output", grad_output, self._samples() if self.reduction == "none" else (), "the loss")
+        scale = np.asarray(grad_output / self.divisor if self.reduction == "mean" else grad_output)
+        if self.reduction == "none":
+            scale = scale.reshape(self.counted.shape)
+        weighed = -self.weights * scale
+        if self.probabilities:
+            grad_target = weighed * self.log_p * (1 - self.smoothing)
+            return log_softmax_backward(weighed * self.target, self.log_p, self.axis), grad_target
+        grad_log_p = np.where(self.target, weighed * (1 - self.smoothing), 0)
+        if self.smoothing > 0:
+            grad_log_p += np.where(self.counted, weighed * self.share, 0)
+        return log_softmax_backward(grad_log_p, self.log_p, self.axis), None
+
+    def _reduce(self, losses: Array) -> Array:
         """The ``losses`` (N, 1, d1, ...) kept, added or averaged."""
-        if reduction == "none":
-            return np.asarray(losses.squeeze(self.axis))
+        if self.reduction == "none":
+            return losses.reshape(self._samples())
         total = losses.sum()
-        return np.asarray(total if reduction == "sum" else total / self.divisor)
+        return np.asarray(total if self.reduction == "sum" else total / self.divisor)
 
-
-def _terms(
-    input: Array, target: Any, weight: Array | None, ignore_index: object, reduction: object, label_smoothing: object
-) -> _Terms:
-    check_floats(input=input)
-    if input.ndim == 0:
-        raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-    smoothing = max(0.0, number("label_smoothing", label_smoothing))  # negative is none, as in torch
-    if smoothing > 1:
-        raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
-    ignored = integer("ignore_index", ignore_index)
-    axis = min(input.ndim - 1, 1)
-    classes = input.shape[axis]
-    if weight is not None:
-        check_floats(input=input, weight=weight)
-        check_shape("weight", weight, (classes,), "one weight per class")
-    weights = (np.ones(classes, input.dtype) if weight is None else weight).reshape(-1, *[1] * (input.ndim - 1 - axis))
-    share = np.divide(smoothing, classes).astype(input.dtype)
-    if not isinstance(target, np.ndarray | np.generic):
-        raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
-    if target.shape == input.shape:
-        check_floats(input=input, target=target)
-        if ignored >= 0:
-            raise ValueError(f"ignore_index must be negative where target holds probabilities, got {ignored}")
-        distribution = np.asarray(target)
-        if smoothing > 0:
-            distribution = distribution * (1 - smoothing) + share
-        counted = np.ones(input.shape[:axis] + input.shape[axis + 1 :], np.bool)
-        divisor = np.divide(input.size, classes).astype(input.dtype)
-        return _Terms(axis, weights, smoothing, share, True, distribution, counted, divisor)
-    # torch reads uint8 class indices, or a single one of shape (1,), in its plainest loss only.
-    bytes_too = input.ndim < 3 and not (smoothing > 0 and weight is not None and reduction == "mean")
-    if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
-        allowed = "int64 or uint8" if bytes_too else "int64"
-        raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
-    if target.dtype == np.uint8 and smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
-        raise ValueError(
-            f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
-            f"byte the two are the same; use int64"
-        )
-    if input.ndim == 1 and target.shape == (1,) and smoothing == 0:
-        target = target.reshape(())
-    one_hot, counted = _one_hot(input, target, axis, ignored)
-    divisor = np.where(one_hot, weights, 0).sum(dtype=input.dtype)
-    return _Terms(axis, weights, smoothing, share, False, one_hot, counted, divisor)
+    def _samples(self) -> tuple[int, ...]:
+        """(N, d1, ...)."""
+        return self.counted.shape[: self.axis] + self.counted.shape[self.axis + 1 :]
 
 
 def _one_hot(
     input: Array, target: IntArray, axis: int, ignored: int
 ) -> tuple[npt.NDArray[np.bool], npt.NDArray[np.bool]]:
-    """Where the class of each sample stands in ``input``, and which samples count."""
+    """Where the class of each sample stands in ``input``, and which samples (N, 1, d1, ...) count."""
     samples = input.shape[:axis] + input.shape[axis + 1 :]
     check_shape("target", target, samples, "one class index per sample, or probabilities shaped like input")
     if input.ndim > 2 and input.shape[axis] == 0 and target.size:
         raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
-    labels = np.asarray(target, np.int64)
+    labels = target.reshape(_one_class(input, axis))
     counted = labels != ignored
     classes = input.shape[axis]
     wrong = labels[counted & ((labels < 0) | (labels >= classes))]
     if wrong.size:
         raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
     every = np.arange(classes).reshape(-1, *[1] * (input.ndim - 1 - axis))
-    one_hot = (np.expand_dims(labels, axis) == every) & np.expand_dims(counted, axis)
-    return one_hot, counted
+    return (labels == every) & counted, counted
+
+
+def _one_class(input: Array, axis: int) -> tuple[int, ...]:
+    """(N, 1, d1, ...), the shape of ``input`` with a single class."""
+    return (*input.shape[:axis], 1, *input.shape[axis + 1 :])

@@ -21,12 +21,12 @@ import numpy as np
 from reference import windows
 from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, integer, pair
 from reference.conv import conv2d, conv2d_backward
-from reference.cross_entropy import cross_entropy, cross_entropy_backward
+from reference.cross_entropy import Terms
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
 from reference.optim import Parameter
 from reference.padding import pad, pad_backward
-from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from reference.pooling import Maxima, avg_pool2d, avg_pool2d_backward
 from reference.relu import relu, relu_backward
 from reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
@@ -178,7 +178,10 @@ class Conv2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, O, oH, oW) or (O, oH, oW)."""
+        check_floats(input=input)
         framed = input if self.padding_mode == "zeros" else pad(input, self._frame(), self.padding_mode)
+        if framed.ndim == 4:
+            framed = windows.batch_last(framed)  # once for the formula and its gradient
         bias = None if self.bias is None else self.bias.data
         output = conv2d(framed, self.weight.data, bias, self.stride, self._zeros(), self.dilation, self.groups)
         self.input, self.input_shape = framed, input.shape
@@ -220,14 +223,14 @@ class ReLU(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        output = relu(input)
-        self.input = input
-        return output
+        # The output is positive where the input is, so it serves the gradient as well; the input can be forgotten.
+        self.output = relu(input)
+        return self.output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.relu_backward``."""
-        input = self._remembered("input")
-        return relu_backward(grad_output, input) if needs_input_grad else None
+        output = self._remembered("output")
+        return relu_backward(grad_output, output) if needs_input_grad else None
 
 
 class MaxPool2d(Module):
@@ -250,16 +253,19 @@ class MaxPool2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, C, oH, oW) or (C, oH, oW)."""
-        output, self.indices = max_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, return_indices=True
-        )
-        self.input_shape = input.shape
-        return output
+        self.maxima = Maxima(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        return self.maxima.output
+
+    @property
+    def indices(self) -> IntArray:
+        """Where the maxima of the last ``forward`` stood, as ``reference.max_pool2d`` counts."""
+        maxima: Maxima = self._remembered("maxima")
+        return maxima.indices()
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.max_pool2d_backward``."""
-        indices: IntArray = self._remembered("indices")
-        return max_pool2d_backward(grad_output, indices, self.input_shape) if needs_input_grad else None
+        maxima: Maxima = self._remembered("maxima")
+        return maxima.backward(grad_output) if needs_input_grad else None
 
 
 class AvgPool2d(Module):
@@ -526,23 +532,17 @@ class CrossEntropyLoss:
 
     def forward(self, input: Array, target: Array | IntArray) -> Array:
         """The loss of scores ``input`` against ``target``."""
-        loss = cross_entropy(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )  # fmt: skip
-        self.input, self.target = input, target
-        return loss
+        self.terms = Terms(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
+        return self.terms.loss()
 
     def backward(self, grad_output: Array | None = None) -> Array:
         """dL/dinput; ``grad_output``, shaped like the loss, is 1 unless given."""
-        if "input" not in vars(self):
+        if "terms" not in vars(self):
             raise RuntimeError("CrossEntropyLoss: call forward before backward")
+        dtype = self.terms.log_p.dtype
         if grad_output is None:
             if self.reduction == "none":
                 raise ValueError("grad_output must be given for reduction 'none', where there is a loss per sample")
-            grad_output = np.asarray(1, self.input.dtype)
-        grad_input, _ = cross_entropy_backward(
-            grad_output, self.input, self.target, self.weight, ignore_index=self.ignore_index,
-            reduction=self.reduction, label_smoothing=self.label_smoothing,
-        )  # fmt: skip
-        return grad_input
+            grad_output = np.ones((), dtype)
+        check_floats(input=self.terms.log_p, grad_output=grad_output)
+        return self.terms.gradients(grad_output)[0]

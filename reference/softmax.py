@@ -10,7 +10,12 @@ nothing, so the largest is subtracted first: exp then never overflows, and the l
 is a formula of its own because the logarithm of a rounded probability loses what is small: log(0) is -inf where
 log_softmax still says -200.
 
-Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.1 and 6.2.2.3.
+At the other end, a class that is all but certain has a logarithm next to 0.  The sum is then 1, its largest term, plus
+a rest too small to change it: added to 1 it is lost, and log(1) = 0.  log1p(rest) = log(1 + rest) keeps it.  (torch
+does not: of a probability of 1 - 1e-9 it says in float32 that the loss is 0.)
+
+Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.1 and 6.2.2.3; log1p: Higham, Accuracy and
+Stability of Numerical Algorithms (2002), section 1.14.1.
 """
 
 import numpy as np
@@ -55,7 +60,12 @@ def log_softmax(input: Array, dim: int) -> Array:
     Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
     """
     shifted, axis = _shifted(input, dim)
-    return _unflat(shifted - np.log(sum_over(np.exp(shifted), axis)), input)
+    rest = np.exp(shifted)
+    if rest.size:
+        # The largest term less 1, which is 0 - or NaN, where a score is NaN or infinite, and then all must be.
+        largest = np.expand_dims(shifted.argmax(axis), axis)
+        np.put_along_axis(rest, largest, np.take_along_axis(rest, largest, axis) - 1, axis)
+    return _unflat(shifted - np.log1p(sum_over(rest, axis)), input)
 
 
 @ieee754

@@ -14,4 +14,5 @@ def sum_over(array: Array, axis: int) -> Array:
     NumPy adds in pairs of halves along contiguous memory, so that a sum of C terms rounds about log2(C) times; along
     other axes it adds one term after another, and rounds C times.
     """
-    return np.expand_dims(np.ascontiguousarray(np.moveaxis(array, axis, -1)).sum(-1), axis)
+    last = np.ascontiguousarray(array.swapaxes(axis, -1))
+    return np.asarray(last.sum(-1, keepdims=True)).swapaxes(axis, -1)

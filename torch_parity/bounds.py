@@ -20,8 +20,8 @@ infinite, and nothing known, where the sum of absolute values exceeds a quarter 
 is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
 bound is NaN, which asks ``compare`` for equality.
 
-exp and log are not rounded correctly by any fast library.  They are taken to be within FUNCTION_ULPS units in the last
-place of the truth, on both sides; a test measures that they are.
+exp and log are not rounded correctly by any fast library.  They, and NumPy's log1p, are taken to be within
+FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
 import math
@@ -41,7 +41,7 @@ Array = npt.NDArray[Any]
 Bounds = dict[str, Array]
 Twin = Callable[..., torch.Tensor]
 
-# Largest error of exp and log, numpy's and torch's, in units in the last place; measured: below 2.6.
+# Largest error of exp and log, numpy's and torch's, and numpy's log1p, in units in the last place; measured: below 2.6.
 FUNCTION_ULPS = 4
 
 
@@ -185,9 +185,11 @@ class Probabilities:
 
         epsilon_c = u |s_c| + t
 
-    their sum by the weighted mean of epsilon plus gamma_C, the division by u.  Twice the total covers the products of
-    errors, which are far smaller than the errors themselves while all are below 1/4.  Powers that underflow add the
-    smallest normal number, relative to a sum of at least 1.
+    their sum by the weighted mean of epsilon plus gamma_C, the division by u.  (The reference adds up what is left of
+    the sum without its largest term, r, and takes log1p(r): an error of r moves that by as much as it moves log(1 + r),
+    and the rounding of 1 + r falls away.)  Twice the total covers the products of errors, which are far smaller than
+    the errors themselves while all are below 1/4.  Powers that underflow add the smallest normal number, relative to a
+    sum of at least 1.
     """
 
     def __init__(self, scores: Array, axis: int, dtype: np.dtype[Any]) -> None:

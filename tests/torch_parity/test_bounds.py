@@ -26,7 +26,7 @@ def test_gamma() -> None:
 
 def functions() -> list[Any]:
     tensors = {name: getattr(torch, name) for name in ("exp", "log")}
-    return [
+    both = [
         pytest.param(name, side, call, id=f"{side}-{name}")
         for name in ("exp", "log")
         for side, call in (
@@ -34,6 +34,7 @@ def functions() -> list[Any]:
             ("torch", lambda x, f=tensors[name]: f(torch.from_numpy(x)).numpy()),
         )
     ]
+    return [*both, pytest.param("log1p", "numpy", np.log1p, id="numpy-log1p")]
 
 
 def samples(name: str, dtype: np.dtype[Any], count: int) -> np.ndarray[Any, np.dtype[Any]]:
@@ -41,7 +42,8 @@ def samples(name: str, dtype: np.dtype[Any], count: int) -> np.ndarray[Any, np.d
     generator = np.random.default_rng(0)
     if name == "exp":
         return (-generator.exponential(10, count)).clip(-80, 0).astype(dtype)
-    return (1 + generator.exponential(30, count) * 10.0 ** generator.integers(-6, 3, count)).astype(dtype)
+    rest = generator.exponential(30, count) * 10.0 ** generator.integers(-6, 3, count)
+    return (rest if name == "log1p" else 1 + rest).astype(dtype)
 
 
 @pytest.mark.parametrize(("name", "side", "call"), functions())
