@@ -533,6 +533,18 @@ def test_average_pooling_divisor_in_ceil_mode_on_both_axes() -> None:
     assert_bits(grad, image([1, 1, 2], [1, 1, 2], [2, 2, 4]))
 
 
+def test_pooling_takes_strides_and_dilations_up_to_32_bits() -> None:
+    """Beyond the image they do nothing; torch counts pixels in 32 bits and refuses more."""
+    x = image([3, 1], [2, 4])
+    for stride, dilation in ((100, 1), (2**31 - 1, 1), (1, 2**31 - 1)):
+        y = reference.max_pool2d(x, 1, stride, dilation=dilation)
+        assert_bits(y, F.max_pool2d(tensor(x), 1, stride, dilation=dilation).numpy())
+    with pytest.raises(ValueError, match="32 bits"):
+        reference.max_pool2d(x, 1, 1, dilation=2**31)
+    with pytest.raises(ValueError, match="32 bits"):
+        reference.max_pool2d(x, 1, 2**31)
+
+
 def test_average_pooling_rounds_its_divisor_before_dividing() -> None:
     """1 / (2**24 + 1) is below 2**-24 in float32 too; but the divisor itself has become 2**24 there."""
     x = np.ones((1, 1, 1, 1), np.float32)
@@ -695,6 +707,23 @@ def test_cross_entropy_of_ignored_samples_among_no_classes() -> None:
     loss, grad = losses(np.zeros((2, 0)), np.array([-100, -100]))
     assert math.isnan(loss)
     assert grad.shape == (2, 0)
+
+
+@pytest.mark.parametrize(("score", "loss"), [(20.0, 2.061153620314381e-09), (50.0, 1.9287498479639178e-22)])
+def test_the_loss_of_a_prediction_next_to_certain_is_not_zero(score: float, loss: float) -> None:
+    """-log(1 / (1 + e^-score)) = log1p(e^-score).  torch adds to 1 what is too small for that, and says 0."""
+    x, target = np.array([[0.0, score]], np.float32), np.array([1])
+    np.testing.assert_allclose(reference.cross_entropy(x, target), loss, rtol=1e-6)
+    np.testing.assert_allclose(reference.log_softmax(x, 1)[0, 1], -loss, rtol=1e-6)
+    assert F.cross_entropy(tensor(x), tensor(target)).item() == 0
+
+
+def test_log_softmax_of_ties_and_of_numbers_that_are_not_finite() -> None:
+    """Of several maxima one is taken out of the sum, not all; and NaN or infinity is not taken out with it."""
+    np.testing.assert_allclose(reference.log_softmax(np.array([3.0, 3.0, 3.0]), 0), [-math.log(3)] * 3, rtol=1e-15)
+    for bad in ([NAN, 0.0, 1.0], [0.0, INF, 1.0], [-INF, -INF, -INF], [NAN]):
+        assert np.isnan(reference.log_softmax(np.array(bad), 0)).all()
+    np.testing.assert_array_equal(reference.log_softmax(np.array([-INF, 0.0]), 0), [-INF, 0])
 
 
 # Gradient descent.

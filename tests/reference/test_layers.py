@@ -15,7 +15,7 @@ import torch
 import reference
 from reference import nn, optim
 from torch_parity.backend import tensor, torch_as_measured
-from torch_parity.cases import Case
+from torch_parity.cases import Case, numbers
 from torch_parity.compare import compare, same_bits
 from torch_parity.networks import NETWORKS
 from torch_parity.pairs import PAIRS, Pair
@@ -142,9 +142,9 @@ def test_conv2d_padding_mode_without_input_gradient_leaves_the_parameters_gradie
         assert same_bits(parameter.grad, grad).all()
 
 
-@pytest.mark.parametrize("block_bytes", [1, 500, 3000])
+@pytest.mark.parametrize("block_bytes", [1, 1000, 3000, 5000])
 @pytest.mark.parametrize(("stride", "dilation", "groups"), [(1, 1, 1), (2, 1, 1), ((3, 2), (2, 1), 2)])
-def test_conv2d_computes_the_same_in_blocks_of_rows_of_any_size(
+def test_conv2d_computes_the_same_in_blocks_of_any_size(
     stride: Any, dilation: Any, groups: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, weight, bias = integers((3, 4, 17, 6)), integers((6, 4 // groups, 3, 2)), integers((6,))
@@ -152,12 +152,42 @@ def test_conv2d_computes_the_same_in_blocks_of_rows_of_any_size(
     y = reference.conv2d(x, weight, bias, **options)
     g = integers(y.shape)
     whole = [y, *reference.conv2d_backward(g, x, weight, **options)]
-    monkeypatch.setattr(reference.windows, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reference.conv, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(reference.conv, "TAP_BYTES", block_bytes // 6)
     blocks = [reference.conv2d(x, weight, bias, **options), *reference.conv2d_backward(g, x, weight, **options)]
     for ours, wanted in zip(blocks, whole, strict=True):
         assert ours is not None
         assert wanted is not None
         assert_equal(ours, wanted, EXACT)
+
+
+@pytest.mark.parametrize("filters", [1, 3, 64])
+def test_conv2d_computes_the_same_whatever_the_product_of_its_matrices(
+    filters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small matrices come in smaller blocks."""
+    x, weight, bias = integers((3, 2, 9, 8)), integers((filters, 2, 3, 3)), integers((filters,))
+    y = reference.conv2d(x, weight, bias)
+    monkeypatch.setattr(reference.conv, "FEW_TERMS", 1000)
+    assert_equal(reference.conv2d(x, weight, bias), y, EXACT)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 800, 100_000])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_max_pooling_is_the_same_in_blocks_of_channels_of_any_size(
+    stride: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its two gradients, by taps and by indices, are the same bit for bit, -0.0 and NaN included."""
+    monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", block_bytes)
+    for kind in ("ties", "extremes", "real"):
+        x = numbers(np.random.default_rng(1), (2, 5, 7, 6), kind, np.dtype(np.float32))
+        theirs, places = torch.nn.functional.max_pool2d(torch.from_numpy(x), 2, stride, 1, return_indices=True)
+        maxima = reference.pooling.Maxima(x, 2, stride, 1, 1, False)
+        assert same_bits(maxima.output, theirs.numpy()).all()
+        assert (maxima.indices() == places.numpy()).all()
+        g = numbers(np.random.default_rng(2), theirs.shape, "ties", np.dtype(np.float32))
+        by_taps = maxima.backward(g)
+        assert same_bits(by_taps, reference.max_pool2d_backward(g, maxima.indices(), x.shape)).all()
 
 
 @pytest.mark.parametrize("name", ["ZeroPad2d", "ConstantPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d"])
@@ -208,6 +238,18 @@ def test_cross_entropy_loss_without_reduction_asks_for_the_upstream_gradient() -
     grad = criterion.backward(np.array([2.0, 0.0, -1.0]))
     np.testing.assert_allclose(grad, scores.grad.numpy(), rtol=1e-14)
     assert (grad[1] == 0).all()
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_max_pooling_keeps_where_the_maxima_stood(padding: int) -> None:
+    layer = nn.MaxPool2d(3, 2, padding)
+    with pytest.raises(RuntimeError, match="MaxPool2d: call forward before backward"):
+        _ = layer.indices
+    x = integers((2, 3, 7, 6))
+    layer(x)
+    _, indices = reference.max_pool2d(x, 3, 2, padding, return_indices=True)
+    assert layer.indices.dtype == np.int64
+    np.testing.assert_array_equal(layer.indices, indices)
 
 
 # Interfaces.

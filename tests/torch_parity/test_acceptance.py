@@ -333,6 +333,8 @@ POOLING = [
         ("kernel of 3", ValueError, {"kernel_size": (1, 2, 3)}, ("kernel_size", "pair", "got (1, 2, 3)")),
         ("kernel 2.0", TypeError, {"kernel_size": 2.0}, ("kernel_size", "integer", "got 2.0")),
         ("kernel 2**31", ValueError, {"kernel_size": 2**31}, ("kernel_size", "32 bits", f"got {2**31}")),
+        ("kernel 2**31 at stride 1", ValueError, {"kernel_size": 2**31, "stride": 1}, ("kernel_size", "32 bits")),
+        ("stride 2**31", ValueError, {"kernel_size": 1, "stride": 2**31}, ("stride", "32 bits", f"{2**31} and")),
         ("kernel too large", ValueError, {"kernel_size": 6}, ("kernel_size", "6 x 6", "has 7 x 5")),
         ("stride 0", ValueError, {"stride": 0}, ("stride", "at least 1", "got 0")),
         ("stride below 0", ValueError, {"stride": (2, -1)}, ("stride", "at least 1", "got (2, -1)")),
@@ -367,6 +369,8 @@ BAD = [
         "input_shape", "(2, 4) + (H, W)", "got (2, 5, 7, 5)"),
     bad("max_pool2d_backward-no shape", TypeError, lambda: reference.max_pool2d_backward(POOLED, PLACES, None),
         "input_shape", "got None"),
+    bad("max_pool2d_backward-shape of floats", TypeError,
+        lambda: reference.max_pool2d_backward(POOLED, PLACES, (2, 4, 7.0, 5)), "input_shape", "integer", "got 7.0"),
     bad("max_pool2d_backward-outside", ValueError,
         lambda: reference.max_pool2d_backward(POOLED, PLACES + 35, (2, 4, 7, 5)),
         "indices", "between 0 and 34", "got 35 to 35"),
@@ -497,6 +501,8 @@ BAD = [
             ("smoothing", ValueError, SCORES, LABELS, {"label_smoothing": 1.5}, ("label_smoothing", "1", "got 1.5")),
             ("smoothing text", TypeError, SCORES, LABELS, {"label_smoothing": "0"}, ("label_smoothing", "real", "'0'")),
             ("ignore", TypeError, SCORES, LABELS, {"ignore_index": None}, ("ignore_index", "integer", "got None")),
+            ("ignored beyond int64", ValueError, SCORES, LABELS, {"ignore_index": -(2**63) - 1},
+             ("ignore_index", "64 bits", f"got {-(2**63) - 1}")),
             ("ignored class", ValueError, SCORES, SCORES, {"ignore_index": 1}, ("ignore_index", "negative", "got 1")),
         ]
     ),
@@ -633,6 +639,21 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
 def test_backward_before_forward(layer: Any) -> None:
     with pytest.raises(RuntimeError, match="call forward before backward"):
         layer.backward(zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("grad_output", "message"),
+    [
+        (zeros(dtype=DOUBLE), "grad_output must have the dtype of input, float32, got float64"),
+        (np.zeros((), np.int64), "grad_output must be float32 or float64, got int64"),
+        (1.0, "grad_output must be a NumPy array, got float"),
+    ],
+)
+def test_a_loss_refuses_a_gradient_of_another_type(grad_output: Any, message: str) -> None:
+    criterion = nn.CrossEntropyLoss()
+    criterion(SCORES, LABELS)
+    with pytest.raises(TypeError, match=f"^{message}"):
+        criterion.backward(grad_output)
 
 
 def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
