@@ -190,12 +190,14 @@ def test_benchmark_compares_with_torch(tmp_path: Path) -> None:
     assert re.search(rf"^cross-entropy-1000 +(\d+\.\d\d +){{2}}- +{ratio} .* -$", done.stderr, re.M)
 
 
+@pytest.mark.slow
 def test_benchmark_compares_with_peers() -> None:
     text = run("scripts/benchmark.py", "--peers", "--only", "formula", *QUICK).stdout
     assert re.search(r"reference +MyGrad +autograd +course +faster$", text, re.M)
     assert re.search(r"^formula +conv3x3-1-8-28 +(\d+\.\d\d +)((\d+\.\d\d|-) +){2}\d+\.\d\d +\d+\.\d$", text, re.M)
 
 
+@pytest.mark.slow
 def test_benchmark_profiles() -> None:
     done = run("scripts/benchmark.py", "--profile", "--only", "formula", *QUICK, "--json")
     [found] = json.loads(done.stdout)["profile"]
