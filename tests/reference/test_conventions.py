@@ -141,6 +141,20 @@ def test_an_infinite_weight_on_zero_padding_is_nan() -> None:
     assert_bits(output, image([INF, NAN]))  # 0*1 + 1*1 + 2*inf, and 1*1 + 2*1 + 0*inf
 
 
+def test_a_convolution_of_single_precision_overflows_in_single_precision() -> None:
+    """1e30 * 1e30 - 1e30 * 1e30 is 0 in double precision; here it is NaN, or infinite if products are not rounded."""
+    x, k = image([1e30, 1e30]), image([1e30, -1e30])
+    assert not np.isfinite(reference.conv2d(x, k)).any()
+    assert not np.isfinite(F.conv2d(tensor(x), tensor(k)).numpy()).any()
+    # The gradient of the weight adds up over two images.
+    batch, upstream = np.concatenate([x, -x]), np.full((2, 1, 1, 1), 1e30, np.float32)
+    _, grad_weight, _ = reference.conv2d_backward(upstream, batch, k)
+    _, (theirs,) = differentiate(lambda k: F.conv2d(tensor(batch), k), (k,), upstream)
+    for grad in (grad_weight, theirs):
+        assert grad is not None
+        assert not np.isfinite(grad).any()
+
+
 # Gradients that accumulate start from +0, and so an upstream -0 arrives as +0.
 
 

@@ -292,6 +292,15 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         assert strides[-1] == result.itemsize, name
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_vectors_with_the_batch_last_in_memory_stay_so(dtype: Any) -> None:
+    x, weight = lattice(4, 7, dtype=dtype).T, lattice(3, 4, dtype=dtype)
+    y = reference.linear(x, weight, lattice(3, dtype=dtype))
+    grad_input, _, _ = reference.linear_backward(y, x, weight)
+    assert y.T.flags.c_contiguous
+    assert grad_input.T.flags.c_contiguous
+
+
 def test_flatten_is_a_view_where_the_layout_allows_it() -> None:
     x = lattice(2, 3, 4, dtype=np.float32)
     assert np.shares_memory(reference.flatten(x, 1), x)

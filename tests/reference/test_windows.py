@@ -59,6 +59,25 @@ def test_a_view_beyond_the_image_is_refused() -> None:
             windows.slide(image, rows, columns)
 
 
+def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() -> None:
+    for size, kernel, stride, dilation, ceil_mode in itertools.product(
+        range(1, 8), range(1, 6), range(1, 5), (1, 2), (False, True)
+    ):
+        for padding in range(kernel // 2 + 1):
+            axis = windows.pool_windows(size, kernel, stride, padding, dilation, ceil_mode)
+            if axis.outputs >= 1:
+                length = axis.before + axis.size + axis.after
+                assert length == max(size + 2 * padding, axis.tap(kernel - 1).stop)
+
+
+def test_a_padded_image_is_a_plain_array() -> None:
+    class Subclass(np.ndarray[Any, Any]):
+        pass
+
+    rows = columns = windows.conv_windows(4, 1, 1, (1, 0), 1)
+    assert type(windows.padded(integers(4, 4).view(Subclass), rows, columns)) is np.ndarray
+
+
 @pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 1000])
 def test_blocks_cover_every_window_once_and_hold_no_more_than_they_may(most: int) -> None:
     rows, columns = windows.conv_windows(7, 1, 1, (0, 0), 1), windows.conv_windows(5, 1, 1, (0, 0), 1)

@@ -572,6 +572,15 @@ def test_bad_input_is_named(error: type[Exception], function: Callable[[], objec
     assert not missing, f"{raised.value!s} does not say {missing}"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "is_pixel"), [(np.uint8, True), (np.int64, True), (np.float16, False), (bool, False)]
+)
+def test_only_who_feeds_pixels_is_sent_to_where_they_become_floats(dtype: Any, is_pixel: bool) -> None:
+    with pytest.raises(TypeError) as raised:
+        reference.relu(zeros(2, dtype=dtype))
+    assert ("reference.datasets.normalize" in str(raised.value)) == is_pixel
+
+
 def test_good_input_is_taken() -> None:
     """The calls that the mistakes above were made in."""
     conv2d(), conv2d_backward(), max_pool2d(), avg_pool2d(), avg_pool2d_backward()
