@@ -213,8 +213,10 @@ class Conv2d(Module):
         """The padding of another mode, done before the convolution: (left, right, top, bottom)."""
         if self.padding == "same":
             sides = [windows.same_padding(k, d) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+        elif isinstance(self.padding, str):  # 'valid'
+            sides = [(0, 0), (0, 0)]
         else:
-            sides = [(p, p) for p in pair("padding", 0 if self.padding == "valid" else self.padding, 0)]
+            sides = [(p, p) for p in self.padding]
         return (*sides[1], *sides[0])
 
 

@@ -24,6 +24,7 @@ from reference.arguments import Array, IntArray, array_shape, check_floats, chec
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
+@ieee754
 def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float | None = 0) -> Array:
     """``input`` with ``pad`` = (left, right, top, bottom, ...) pixels around it, pairs from the last dimension inwards.
 

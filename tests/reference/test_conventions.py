@@ -220,8 +220,7 @@ def test_padding_takes_constants_up_to_the_largest_number(sign: int, dtype: Any)
 @pytest.mark.parametrize("amounts", [(0, 0), (0, -1), (-1, 0)])
 def test_padding_that_only_cuts_takes_any_constant(amounts: tuple[int, int]) -> None:
     x = np.arange(3, dtype=np.float32)
-    with np.errstate(over="ignore"):
-        assert_bits(reference.pad(x, amounts, value=1e300), F.pad(tensor(x), amounts, value=1e300).numpy())
+    assert_bits(reference.pad(x, amounts, value=1e300), F.pad(tensor(x), amounts, value=1e300).numpy())
 
 
 # ReLU.
