@@ -8,7 +8,7 @@ weights. Deeper networks repeat these steps.  Read ``definition`` for the mathem
 formula; the other files compute the same, fast.  ``nn`` has the formulas as layers, ``datasets`` the images.
 """
 
-from reference import datasets, definition, nn, optim
+from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
@@ -29,5 +29,5 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "softmax", "softmax_backward",
     "log_softmax", "log_softmax_backward",
     "cross_entropy", "cross_entropy_backward",
-    "optim", "nn", "definition", "datasets",
+    "optim", "lr_scheduler", "nn", "definition", "datasets",
 ]  # fmt: skip

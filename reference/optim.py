@@ -18,12 +18,13 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 4.3, 7.1.
 al., On the importance of initialization and momentum in deep learning (2013).
 """
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, number
+from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, integer, number
 
 
 class Parameter:
@@ -79,6 +80,43 @@ class SGD:
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """A snapshot to go on from, in torch's form: 'state', each v by the parameter's number, and 'param_groups'.
+
+        The groups hold their options, and under 'params' the numbers of their parameters.
+        """
+        buffers = enumerate(self.momentum_buffers)
+        state = {index: {"momentum_buffer": v.copy()} for index, v in buffers if v is not None}
+        numbers = itertools.count()
+        groups = [{**group, "params": [next(numbers) for _ in group["params"]]} for group in self.param_groups]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a snapshot, its options included.
+
+        Raises ValueError where groups, options or shapes differ, TypeError for a v of another dtype; then nothing is
+        changed.
+        """
+        own, given = self.state_dict()["param_groups"], state_dict["param_groups"]
+        if [group["params"] for group in given] != [group["params"] for group in own]:
+            raise ValueError(f"state_dict must have parameters {[group['params'] for group in own]} in its groups")
+        groups = [
+            _checked_group(
+                {**options, "params": group["params"]}, {name: group[name] for name in group if name != "params"}
+            )
+            for options, group in zip(given, self.param_groups, strict=True)
+        ]
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        buffers: list[Array | None] = [None] * len(parameters)
+        for index, entry in state_dict["state"].items():
+            if not 0 <= integer("the parameter's number", index) < len(parameters):
+                raise ValueError(f"state_dict must number {len(parameters)} parameters from 0 on, got {index}")
+            data, v = parameters[index].data, entry["momentum_buffer"]
+            check_floats(data=data, momentum_buffer=v)
+            check_shape("momentum_buffer", v, data.shape, f"as parameter {index}")
+            buffers[index] = v.copy()
+        self.param_groups, self.momentum_buffers = groups, buffers
 
     @ieee754
     def step(self) -> None:

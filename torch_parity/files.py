@@ -1,8 +1,8 @@
 """Files that are either whole or refused: written atomically, and arrays with a checksum.
 
 A file appears under its name only when all of it is on the disk; until then the old one stands, whatever stops the
-program.  Arrays are safetensors files, which torch, JAX and other languages read, and which hold no code.  The format has
-no checksum, so one is put into its metadata: a flipped bit is an error here, never another number.
+program.  Arrays are safetensors files, which torch, JAX and other languages read, and which hold no code.  The format
+has no checksum, so one is put into its metadata: a flipped bit is an error here, never another number.
 """
 
 import contextlib

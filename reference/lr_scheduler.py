@@ -1,0 +1,97 @@
+"""Learning-rate schedules.  Twins: ``torch.optim.lr_scheduler.StepLR`` and ``CosineAnnealingLR``.
+
+Formulas, for the learning rate eta_t after t steps of the schedule, from eta_0, the optimizer's own:
+
+    StepLR              eta_t = gamma^floor(t / step_size) eta_0                                 a staircase downwards
+    CosineAnnealingLR   eta_t = eta_min + (eta_0 - eta_min) (1 + cos(pi t / T_max)) / 2          half a wave downwards
+
+Large steps find the valley, small ones its bottom.  After T_max the cosine climbs again.
+
+Both are computed as torch does, from eta_{t-1} and not from eta_0, and so round alike.  What depends on eta_0 alone
+drops out of the quotient of two steps:
+
+    (eta_t - eta_min) / (eta_{t-1} - eta_min) = (1 + cos(pi t / T_max)) / (1 + cos(pi (t - 1) / T_max))
+
+When the wave starts again from its lowest point, where the quotient is 0 / 0, the climb itself is added.
+
+Source: Loshchilov & Hutter, SGDR: stochastic gradient descent with warm restarts (2017), equation 5, for the cosine;
+Goodfellow, Bengio & Courville, Deep Learning (2016), section 8.3.1, for why the rate must fall.
+"""
+
+import math
+from typing import Any
+
+from reference.arguments import integer, number
+from reference.optim import SGD
+
+
+class LRScheduler:
+    """A schedule: ``step()`` after the optimizer's sets the learning rate of each of its ``param_groups``.
+
+    ``last_epoch`` counts these steps, and ``base_lrs`` are the rates from which the groups start, as in torch.
+    """
+
+    def __init__(self, optimizer: SGD) -> None:
+        """Take the learning rates that the groups of ``optimizer`` have now as eta_0."""
+        if not isinstance(optimizer, SGD):
+            raise TypeError(f"optimizer must be an SGD, got {type(optimizer).__name__}")
+        self.optimizer = optimizer
+        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
+        self.last_epoch = 0
+
+    def step(self) -> None:
+        """Go on by one step."""
+        self.last_epoch += 1
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self._next(float(group["lr"]), base_lr)
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the schedule stands; the rates themselves stand in the optimizer."""
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there; ValueError where it belongs to an optimizer of other groups."""
+        base_lrs = [float(lr) for lr in state_dict["base_lrs"]]
+        if len(base_lrs) != len(self.base_lrs):
+            raise ValueError(f"state_dict must have {len(self.base_lrs)} base_lrs, one per group, got {len(base_lrs)}")
+        self.last_epoch, self.base_lrs = integer("last_epoch", state_dict["last_epoch"]), base_lrs
+
+    def _next(self, lr: float, base_lr: float) -> float:
+        """eta_t from eta_{t-1} and eta_0, for t = ``last_epoch``."""
+        raise NotImplementedError(f"{type(self).__name__} must define _next")
+
+
+class StepLR(LRScheduler):
+    """Multiplies the learning rate by ``gamma`` every ``step_size`` steps."""
+
+    def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1) -> None:
+        """ValueError for a ``step_size`` below 1."""
+        super().__init__(optimizer)
+        self.step_size, self.gamma = integer("step_size", step_size), number("gamma", gamma)
+        if self.step_size < 1:
+            raise ValueError(f"step_size must be at least 1, got {self.step_size}")
+
+    def _next(self, lr: float, base_lr: float) -> float:
+        return lr if self.last_epoch % self.step_size else lr * self.gamma
+
+
+class CosineAnnealingLR(LRScheduler):
+    """Lowers the learning rate to ``eta_min`` along half a cosine wave of ``T_max`` steps."""
+
+    def __init__(self, optimizer: SGD, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803, torch's name
+        """ValueError for a ``T_max`` below 1."""
+        super().__init__(optimizer)
+        self.T_max, self.eta_min = integer("T_max", T_max), number("eta_min", eta_min)
+        if self.T_max < 1:
+            raise ValueError(f"T_max must be at least 1, got {self.T_max}")
+
+    def _next(self, lr: float, base_lr: float) -> float:
+        t, period = self.last_epoch, self.T_max
+        if (t - 1 - period) % (2 * period) == 0:  # the first step up from the lowest point
+            return lr + (base_lr - self.eta_min) * (1 - math.cos(math.pi / period)) / 2
+        quotient = (1 + math.cos(math.pi * t / period)) / (1 + math.cos(math.pi * (t - 1) / period))
+        return quotient * (lr - self.eta_min) + self.eta_min
