@@ -4,6 +4,8 @@
 NumPy and in torch in lockstep.
 """
 
-from torch_parity.training import Lockstep, Progress, Summary, train
+from torch_parity.lockstep import Lockstep
+from torch_parity.settings import Settings
+from torch_parity.training import Progress, Summary, resume, train
 
-__all__ = ["Lockstep", "Progress", "Summary", "train"]
+__all__ = ["Lockstep", "Progress", "Settings", "Summary", "resume", "train"]

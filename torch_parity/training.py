@@ -1,29 +1,34 @@
-"""Both sides in lockstep: the same network, weights, batches and optimizer, in NumPy and in torch.
+"""Training runs: both sides in lockstep over some epochs, watched, kept and gone on with.
 
-After every step both sides should hold the same weights.  They do up to rounding; and rounding grows, since each step
-starts from the weights that the last one left.  In float64 at a stable learning rate the two stay within 1e-12 of each
-other for an epoch.  In float32 no two programs that sum in different orders stay together, torch with one thread and
-torch with two included.
+    summary = train("lenet5")                               # both sides, on the bundled MNIST
+    summary = train("lenet5", runs_dir="runs")              # and kept: weights, metrics, checkpoints
+    summary = resume("runs/20260101-120000-lenet5")         # to the end, to the same bits
+
+A step is Lockstep's; this module does what comes between the steps.
 """
 
 import contextlib
-import time
+import hashlib
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import torch
 
-import reference
-from reference.datasets import MNIST, mnist, normalize
-from torch_parity.networks import NETWORKS
+from reference.datasets import MNIST, mnist
+from torch_parity.lockstep import SIDES, Lockstep, threads
+from torch_parity.networks import RECIPES, Recipe
+from torch_parity.report import machine
+from torch_parity.runs import Run
+from torch_parity.settings import OWN, Settings
+from torch_parity.signals import stop_on_signals
 
 Array = npt.NDArray[Any]
-SIDES = ("numpy", "torch")
-DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64}
-TEST_BATCH = 500
+
+IMAGE = (28, 28)  # what the networks by name take
+POSITION = ("epoch", "step", "lr", "losses", "rows")
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,17 @@ class Progress:
     """Where training stands after a step.  Losses are of the last batch, rates in images per second."""
 
     epoch: int  # from 1
+    epochs: int
     step: int  # from 1, over all epochs
     steps: int
-    loss: dict[str, float]
+    lr: float  # of this step
+    loss: dict[str, float]  # keys 'numpy' and 'torch', as in all dictionaries here
+    accuracy: dict[str, float]  # share of this epoch's images so far that were classified correctly, before the step
     max_weight_difference: float
     images_per_second: dict[str, float]
+    seconds_left: float
+    drift: float | None  # how far torch is from itself with other threads
+    test_accuracy: dict[str, float] | None  # at the last step of an epoch
 
 
 @dataclass(frozen=True)
@@ -50,212 +61,293 @@ class Summary:
     seconds: dict[str, float]  # in training steps, data preparation left out
     images_per_second: dict[str, float]
     steps: int
+    drift: float | None = None  # how far torch is from itself with other threads
+    run: str | None = None  # the folder that keeps it
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
         return asdict(self)
 
 
-class NumpySide:
-    """A network of ``reference.nn`` with its loss and optimizer.  A step is forward, backward, update."""
+class Stopped(Exception):  # noqa: N818, no error: somebody asked for it
+    """Training was asked to stop by the signal ``number``, and did so between two steps."""
 
-    def __init__(self, build: Callable[[Any], Any], dtype: str, optimizer: dict[str, Any]) -> None:
-        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD."""
-        self.network = build(reference.nn)
-        if dtype == "float64":
-            self.network.double()
-        self.criterion = reference.nn.CrossEntropyLoss()
-        self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
-
-    def forward(self, images: Array, labels: Array) -> float:
-        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
-        return float(self.criterion(self.network(images), labels))
-
-    def backward(self) -> None:
-        """The gradients of that loss, and of it alone."""
-        self.optimizer.zero_grad()
-        self.network.backward(self.criterion.backward(), needs_input_grad=False)
-
-    def update(self) -> None:
-        """One step of the optimizer."""
-        self.optimizer.step()
-
-    def predict(self, images: Array) -> Array:
-        """The class that each image (N, C, H, W) gets."""
-        return np.asarray(self.network(images).argmax(axis=1))
-
-    def weights(self) -> list[Array]:
-        """All parameters, as they are."""
-        return [parameter.data for parameter in self.network.parameters()]
+    def __init__(self, message: str, number: int) -> None:
+        """``message`` says where it stopped."""
+        super().__init__(message)
+        self.number = number
 
 
-class TorchSide:
-    """The same in ``torch.nn``."""
+class Diverged(ArithmeticError):  # noqa: N818, as Stopped
+    """A loss was no finite number."""
 
-    def __init__(
+
+class Training:
+    """A training run: ``run`` takes it from where it stands to the end."""
+
+    def __init__(self, settings: Settings, data: MNIST, build: Callable[[Any], Any] | None = None) -> None:
+        """``build`` makes a network of one's own; else ``settings.network`` names one.
+
+        Raises ValueError for images of another size than a network by name takes, and whatever ``Lockstep`` refuses.
+        """
+        if build is None and data.train_images.shape[1:] != IMAGE:
+            raise ValueError(f"images must be {IMAGE} pixels for {settings.network}, got {data.train_images.shape[1:]}")
+        self.settings, self.data = settings, data
+        self.images, self.labels = data.train_images[: settings.limit], data.train_labels[: settings.limit]
+        self.steps_per_epoch = -(-len(self.images) // settings.batch_size)
+        self.steps = settings.epochs * self.steps_per_epoch
+        self.classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
+        self.both = Lockstep(
+            build or settings.network, settings.dtype, settings.seed, classes=self.classes,
+            schedule=settings.scheduled(self.steps_per_epoch), drift_threads=settings.drift_threads,
+            **settings.optimizer(),
+        )  # fmt: skip
+        self.epoch, self.step, self.lr = 1, 0, settings.lr
+        self.losses: dict[str, float] = {}
+        self.rows: list[dict[str, Any]] = []
+
+    def run(
         self,
-        build: Callable[[Any], Any],
-        dtype: str,
-        optimizer: dict[str, Any],
-        weights: dict[str, Array],
-        memory_format: torch.memory_format = torch.contiguous_format,
-    ) -> None:
-        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels."""
-        self.memory_format = memory_format
-        self.network = build(torch.nn).to(memory_format=memory_format)
-        if dtype == "float64":
-            self.network.double()
-        self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-        self.criterion = torch.nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
+        on_step: Callable[[Progress], None] = lambda progress: None,
+        report_every: int = 100,
+        keeper: "Keeper | None" = None,
+        stopped: Callable[[], int] = lambda: 0,
+    ) -> Summary:
+        """Train to the end; ``on_step`` as in ``train``; ``keeper`` keeps a checkpoint of every epoch.
 
-    def forward(self, images: Array, labels: Array) -> float:
-        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
-        batch = torch.from_numpy(images).to(memory_format=self.memory_format)
-        self.loss = self.criterion(self.network(batch), torch.from_numpy(labels))
-        return float(self.loss.item())
+        Raises Stopped after the step in which ``stopped()`` gives a signal's number, with a checkpoint there, and
+        Diverged where a loss is no finite number, with the checkpoint before.
+        """
+        keeper = keeper or Keeper(None)
+        while self.epoch <= self.settings.epochs:
+            for _ in self._steps():
+                if self.step % self.steps_per_epoch and (self.step == 1 or self.step % report_every == 0):
+                    on_step(self._report(None))
+                    keeper.keep_metrics(self.rows)
+                if number := stopped():
+                    keeper.keep(self)
+                    raise Stopped(f"stopped after step {self.step} of {self.steps}", number)
+            predictions = self.both.predict(self.data.test_images)
+            on_step(self._report(self._accuracy(predictions)))
+            self.epoch += 1
+            keeper.keep(self)
+        return self._summary(self.both.predict(self.data.test_images))
 
-    def backward(self) -> None:
-        """The gradients of that loss, and of it alone."""
-        self.optimizer.zero_grad()
-        self.loss.backward()
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""
+        arrays, numbers = self.both.state()
+        own = {name: getattr(self, name) for name in POSITION}
+        return arrays, {"settings": asdict(self.settings), "data": digest(self.data), **own, "lockstep": numbers}
 
-    def update(self) -> None:
-        """One step of the optimizer."""
-        self.optimizer.step()
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there.  ValueError where it was another network, or other data."""
+        if numbers["data"] != digest(self.data):
+            raise ValueError("the data differ from those that the run began with; it needs the same to go on")
+        self.both.load_state(arrays, numbers["lockstep"])
+        for name in POSITION:
+            setattr(self, name, numbers[name])
 
-    def predict(self, images: Array) -> Array:
-        """The class that each image (N, C, H, W) gets."""
-        with torch.no_grad():
-            return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
+    def _steps(self) -> Iterator[None]:
+        """The rest of this epoch."""
+        lr = self.both.lr()
+        epoch = self.both.epoch(self.images, self.labels, self.settings.batch_size)
+        try:
+            for self.losses in epoch:
+                self.step, self.lr, lr = self.step + 1, lr, self.both.lr()
+                yield
+        except FloatingPointError as error:
+            raise Diverged(f"step {self.step + 1}, epoch {self.epoch}: {error}") from error
 
-    def weights(self) -> list[Array]:
-        """All parameters, as they are."""
-        return [parameter.detach().numpy() for parameter in self.network.parameters()]
+    def _report(self, test_accuracy: dict[str, float] | None) -> Progress:
+        """Where training stands, also as a row of ``rows``."""
+        both = self.both
+        trained = (self.epoch - 1) * len(self.images) + both.seen
+        differences = both.weight_differences()
+        progress = Progress(
+            epoch=self.epoch, epochs=self.settings.epochs, step=self.step, steps=self.steps, lr=self.lr,
+            loss=self.losses, accuracy=both.accuracy(), max_weight_difference=max(differences.values()),
+            images_per_second=self._rates(trained),
+            seconds_left=sum(both.seconds.values()) * (self.steps - self.step) / self.step,
+            drift=both.drift(), test_accuracy=test_accuracy,
+        )  # fmt: skip
+        row: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "lr": self.lr}
+        columns = {
+            "loss": progress.loss, "accuracy": progress.accuracy, "images_per_second": progress.images_per_second,
+            "test_accuracy": test_accuracy or dict.fromkeys(SIDES),
+        }  # fmt: skip
+        row |= {f"{side}_{name}": both_sides[side] for name, both_sides in columns.items() for side in SIDES}
+        row |= {"max_weight_difference": progress.max_weight_difference, "drift": progress.drift}
+        self.rows.append({**row, **{f"difference_{name}": one for name, one in differences.items()}})
+        return progress
+
+    def _rates(self, images: int) -> dict[str, float]:
+        return {name: images / max(self.both.seconds[name], 1e-9) for name in SIDES}
+
+    def _accuracy(self, predictions: dict[str, Array]) -> dict[str, float]:
+        return {name: float((predictions[name] == self.data.test_labels).mean()) for name in SIDES}
+
+    def _summary(self, predictions: dict[str, Array]) -> Summary:
+        return Summary(
+            accuracy=self._accuracy(predictions),
+            equal_predictions=int((predictions["numpy"] == predictions["torch"]).sum()),
+            test_images=len(self.data.test_images),
+            max_weight_difference=self.both.max_weight_difference(),
+            final_loss=self.losses,
+            seconds=dict(self.both.seconds),
+            images_per_second=self._rates(self.settings.epochs * len(self.images)),
+            steps=self.step,
+            drift=self.both.drift(),
+        )
 
 
-class Lockstep:
-    """Two networks that take the same steps.
+class Keeper:
+    """Keeps a run in its folder, if there is one.
 
-    ``network`` is a name from ``networks.NETWORKS`` or a function that builds one from ``nn``; ``optimizer`` holds the
-    options of SGD.  The weights of both start as ``reference.nn`` draws them under ``seed``, which also shuffles.
+    A file that cannot be written while training goes on is a reason to tell, not to stop: the disk may have room again
+    at the end of the next epoch.  ``kept`` is whether the last attempt succeeded.
     """
 
-    def __init__(
-        self, network: str | Callable[[Any], Any], dtype: str = "float32", seed: int = 1, **optimizer: Any
-    ) -> None:
-        """Build both sides.  ValueError for an unknown network or dtype, or options that SGD refuses."""
-        if isinstance(network, str) and network not in NETWORKS:
-            raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-        build = NETWORKS[network] if isinstance(network, str) else network
-        reference.nn.manual_seed(seed)
-        self.dtype = DTYPES[dtype]
-        self.numpy = NumpySide(build, dtype, optimizer)
-        self.torch = TorchSide(build, dtype, optimizer, self.numpy.network.state_dict())
-        self.seconds = dict.fromkeys(SIDES, 0.0)
-        self.shuffle = np.random.default_rng(seed)
+    def __init__(self, run: Run | None, on_trouble: Callable[[str], None] = lambda text: None) -> None:
+        """``on_trouble`` is told what could not be kept."""
+        self.run, self.on_trouble, self.kept = run, on_trouble, run is not None
 
-    def step(self, images: Array, labels: Array) -> dict[str, float]:
-        """One step of both sides on ``images`` (N, H, W) uint8 and ``labels`` (N,): the losses before it."""
-        batch = normalize(images, dtype=self.dtype)
-        losses = {}
-        sides: dict[str, NumpySide | TorchSide] = {"numpy": self.numpy, "torch": self.torch}
-        for name, side in sides.items():
-            start = time.perf_counter()
-            losses[name] = side.forward(batch, labels)
-            side.backward()
-            side.update()
-            self.seconds[name] += time.perf_counter() - start
-        return losses
+    def keep(self, training: Training) -> None:
+        """Write checkpoint, metrics and weights."""
 
-    def epoch(self, images: Array, labels: Array, batch_size: int) -> Iterator[dict[str, float]]:
-        """One pass over the images in random order, the last batch perhaps smaller; yields the losses of each step."""
-        order = self.shuffle.permutation(len(images))
-        for first in range(0, len(order), batch_size):
-            chosen = order[first : first + batch_size]
-            yield self.step(images[chosen], labels[chosen])
+        def write(run: Run) -> None:
+            run.write_checkpoint(*training.state())
+            run.write_metrics(training.rows)
+            metadata = {"network": training.settings.network, "classes": str(training.classes)}
+            run.write_weights({name: side.weights() for name, side in training.both.sides.items()}, metadata)
 
-    def max_weight_difference(self) -> float:
-        """The largest absolute difference between a weight here and the same weight there."""
-        pairs = zip(self.numpy.weights(), self.torch.weights(), strict=True)
-        return max(float(np.abs(a - b).max(initial=0)) for a, b in pairs)
+        self._attempt(write, f"the checkpoint after step {training.step}")
 
-    def predict(self, images: Array) -> dict[str, Array]:
-        """The class that each side gives to ``images`` (N, H, W) uint8."""
-        found: dict[str, list[Array]] = {name: [] for name in SIDES}
-        for first in range(0, len(images), TEST_BATCH):
-            batch = normalize(images[first : first + TEST_BATCH], dtype=self.dtype)
-            found["numpy"].append(self.numpy.predict(batch))
-            found["torch"].append(self.torch.predict(batch))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
+    def keep_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write the metrics alone."""
+        self._attempt(lambda run: run.write_metrics(rows), "metrics.csv")
+
+    def keep_summary(self, summary: Summary) -> Summary:
+        """Write the summary; the same with the run's folder, if that holds everything."""
+        if self.run is None:
+            return summary
+        kept = self.kept
+        self._attempt(lambda run: run.write_json("summary.json", summary.as_dict()), "summary.json")
+        self.kept = self.kept and kept
+        return replace(summary, run=str(self.run.folder)) if self.kept else summary
+
+    def _attempt(self, write: Callable[[Run], None], what: str) -> None:
+        if self.run is None:
+            return
+        try:
+            write(self.run)
+            self.kept = True
+        except OSError as error:
+            self.kept = False
+            self.on_trouble(f"{what} could not be written ({error}); training goes on, and tries again")
 
 
-@contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let NumPy's BLAS and torch use ``count`` threads each.  ImportError names the extra that is missing."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise ImportError("training needs threadpoolctl: pip install 'cnn-reference[train]'") from error
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        with threadpool_limits(count):
-            yield
-    finally:
-        torch.set_num_threads(before)
+def digest(data: MNIST) -> str:
+    """SHA-256 of a data set."""
+    total = hashlib.sha256()
+    for array in data:
+        total.update(repr((array.shape, array.dtype.str)).encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 def train(
     network: str | Callable[[Any], Any] = "formula",
     data: MNIST | None = None,
     *,
-    epochs: int = 3,
-    batch_size: int = 64,
-    lr: float = 0.02,
-    momentum: float = 0.9,
-    dtype: str = "float32",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    schedule: str | None = None,
+    lr: float | None = None,
+    momentum: float | None = None,
     thread_count: int = 1,
-    seed: int = 1,
-    limit: int | None = None,
-    on_step: Callable[[Progress], None] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    runs_dir: str | os.PathLike[str] | None = None,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+    on_run: Callable[[Path], None] = lambda folder: None,
+    on_trouble: Callable[[str], None] = lambda text: None,
     report_every: int = 100,
-    **optimizer: Any,
+    **settings: Any,
 ) -> Summary:
-    """Train both sides on ``data`` (the bundled MNIST unless given), then compare them on its test images.
+    """Train both sides, then compare them on the test images.
 
-    ``limit`` takes only the first images of the training set.  ``on_step`` is called after the first step, every
-    ``report_every`` steps and after the last; ``optimizer`` holds further options of SGD.
-    Raises ValueError for counts below 1 and whatever ``Lockstep`` refuses.
+    ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
+    or those in the folder ``data_dir``, or the bundled MNIST.  What is not given comes from the network's recipe;
+    ``settings`` are further ones of ``Settings``.  ``on_step`` is called after the first step, every ``report_every``
+    steps and after every epoch.
+
+    With ``runs_dir`` the run is kept in a new folder in there (see ``runs``), of which ``on_run`` is told;
+    ``on_trouble`` is told what could not be kept.  Ctrl-C and SIGTERM then raise Stopped, after a checkpoint.
+
+    Raises ValueError for settings that make no sense, OSError where the run cannot be kept from the beginning, Diverged
+    where a loss is no finite number.
     """
-    counts = {"epochs": epochs, "batch_size": batch_size, "thread_count": thread_count, "limit": limit}
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    data = mnist() if data is None else data
-    images, labels = data.train_images[:limit], data.train_labels[:limit]
-    both = Lockstep(network, dtype, seed, lr=lr, momentum=momentum, **optimizer)
-    steps = epochs * -(-len(images) // batch_size)
-    step = 0
-    losses: dict[str, float] = {}
-    with threads(thread_count):
-        for epoch in range(1, epochs + 1):
-            for losses in both.epoch(images, labels, batch_size):
-                step += 1
-                if on_step is not None and (step in (1, steps) or step % report_every == 0):
-                    rates = {name: step * batch_size / max(both.seconds[name], 1e-9) for name in SIDES}
-                    on_step(Progress(epoch, step, steps, losses, both.max_weight_difference(), rates))
-        predictions = both.predict(data.test_images)
-    trained = epochs * len(images)
-    return Summary(
-        accuracy={name: float((predictions[name] == data.test_labels).mean()) for name in SIDES},
-        equal_predictions=int((predictions["numpy"] == predictions["torch"]).sum()),
-        test_images=len(data.test_images),
-        max_weight_difference=both.max_weight_difference(),
-        final_loss=losses,
-        seconds=dict(both.seconds),
-        images_per_second={name: trained / both.seconds[name] for name in SIDES},
-        steps=step,
-    )
+    if data is not None and data_dir is not None:
+        raise ValueError(f"data and data_dir exclude each other, got both, data_dir {data_dir!r}")
+    folder = None if data_dir is None else str(Path(data_dir).resolve())
+    data = mnist(folder) if data is None else data
+    recipe = asdict(RECIPES.get(network, Recipe()) if isinstance(network, str) else Recipe())
+    given = {"epochs": epochs, "batch_size": batch_size, "schedule": schedule, "lr": lr, "momentum": momentum}
+    recipe |= {name: value for name, value in given.items() if value is not None}
+    unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
+    if unknown:
+        raise TypeError(
+            f"unknown settings {', '.join(unknown)}; there are {', '.join(sorted(Settings.__annotations__))}"
+        )
+    name, build = (network, None) if isinstance(network, str) else (OWN, network)
+    everything = Settings(network=name, threads=thread_count, data_dir=folder, **recipe, **settings)
+    training = Training(everything, data, build)
+    run = None
+    if runs_dir is not None:
+        config = {**asdict(everything), "classes": training.classes, "data_sha256": digest(data), "machine": machine()}
+        run = Run.create(runs_dir, name, config)
+        run.write_checkpoint(*training.state())
+        on_run(run.folder)
+    return _finish(training, run, on_step, on_trouble, report_every)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    network: Callable[[Any], Any] | None = None,
+    data: MNIST | None = None,
+    *,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+    on_trouble: Callable[[str], None] = lambda text: None,
+    report_every: int = 100,
+) -> Summary:
+    """Go on with the run in ``folder`` from its last checkpoint, to the same bits as if it had never stopped.
+
+    (On torch's side with the same threads, on both with the same kernels.)  ``network`` and ``data`` are needed where
+    the run was given its own.  Raises FileNotFoundError where there is no run, ValueError where its files are damaged
+    or the data differ.
+    """
+    run = Run(folder)
+    arrays, numbers = run.read_checkpoint()
+    try:
+        settings = Settings(**numbers["settings"])
+        if network is None and settings.network == OWN:
+            raise ValueError("the run has a network of its own; pass the function that builds it")
+        training = Training(settings, mnist(settings.data_dir) if data is None else data, network)
+        training.load_state(arrays, numbers)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder}: cannot go on: {error}") from error
+    return _finish(training, run, on_step, on_trouble, report_every)
+
+
+def _finish(
+    training: Training,
+    run: Run | None,
+    on_step: Callable[[Progress], None],
+    on_trouble: Callable[[str], None],
+    report_every: int,
+) -> Summary:
+    """Train from where it stands to the end, and write down what came out."""
+    keeper = Keeper(run, on_trouble)
+    signals = contextlib.nullcontext(lambda: 0) if run is None else stop_on_signals()
+    with threads(training.settings.threads), signals as stopped:
+        summary = training.run(on_step, report_every, keeper, stopped)
+    return keeper.keep_summary(summary)

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_info
 import reference
 from reference.datasets import MNIST, mnist
 from torch_parity import Lockstep, Progress, train
+from torch_parity.lockstep import threads
 from torch_parity.networks import NETWORKS
-from torch_parity.training import threads
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def test_both_sides_start_from_the_same_weights(network: str) -> None:
 
 def test_the_weights_depend_on_the_seed_alone() -> None:
     first, again, other = (Lockstep("formula", seed=seed).numpy.weights() for seed in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not np.array_equal(first[0], other[0])
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["0.weight"], other["0.weight"])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -51,7 +51,7 @@ def test_float32_learns_on_both_sides(digits: MNIST) -> None:
     assert min(summary.accuracy.values()) > 0.7  # guessing gives 0.1
     assert summary.equal_predictions >= 490
     assert summary.max_weight_difference < 1e-2
-    assert [progress.step for progress in seen] == [1, *range(7, 60, 7), 60]
+    assert [progress.step for progress in seen] == [1, 7, 14, 20, 21, 28, 35, 40, 42, 49, 56, 60]  # 20 steps an epoch
     assert seen[0].max_weight_difference < 1e-6  # one step rounds in the last bits only
     assert seen[-1].epoch == 3
     assert seen[-1].loss == summary.final_loss
@@ -110,11 +110,11 @@ def test_a_network_of_ones_own(digits: MNIST) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": "resnet"}, "network must be one of formula, lenet5, mnist-example, got 'resnet'"),
+        ({"network": "resnet"}, "network must be one of formula, lenet5, mnist-example, vgg-small, got 'resnet'"),
         ({"dtype": "float16"}, "dtype must be float32 or float64, got 'float16'"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"thread_count": 0}, "thread_count must be at least 1, got 0"),
+        ({"thread_count": 0}, "threads must be at least 1, got 0"),
         ({"limit": 0}, "limit must be at least 1, got 0"),
         ({"lr": -1.0}, "lr must not be negative, got -1.0"),
         ({"momentum": 0.0, "nesterov": True}, "nesterov needs momentum above 0"),

@@ -1,0 +1,368 @@
+"""Both sides in lockstep: the same network, weights, batches, optimizer and schedule, in NumPy and in torch.
+
+After every step both sides should hold the same weights.  They do up to rounding; and rounding grows, since each step
+starts from the weights that the last one left.  In float64 at a stable learning rate the two stay within 1e-12 of each
+other for an epoch.  In float32 no two programs that sum in different orders stay together, torch with one thread and
+torch with two included.
+"""
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import reference
+from reference.datasets import normalize
+from torch_parity.networks import NETWORKS
+
+Array = npt.NDArray[Any]
+SIDES = ("numpy", "torch")
+DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64}
+TEST_BATCH = 500
+
+# Makes the schedule of an optimizer from the side's own module ``lr_scheduler``.
+Schedule = Callable[[Any, Any], Any]
+
+
+class NumpySide:
+    """A network of ``reference.nn`` with its loss and optimizer.  A step is forward, backward, update."""
+
+    def __init__(
+        self, build: Callable[[Any], Any], dtype: str, optimizer: dict[str, Any], schedule: Schedule | None = None
+    ) -> None:
+        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD."""
+        self.network = build(reference.nn)
+        if dtype == "float64":
+            self.network.double()
+        self.criterion = reference.nn.CrossEntropyLoss()
+        self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
+        self.scheduler = None if schedule is None else schedule(reference.lr_scheduler, self.optimizer)
+
+    def forward(self, images: Array, labels: Array) -> float:
+        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
+        self.scores = self.network(images)
+        return float(self.criterion(self.scores, labels))
+
+    def backward(self) -> None:
+        """The gradients of that loss, and of it alone."""
+        self.optimizer.zero_grad()
+        self.network.backward(self.criterion.backward(), needs_input_grad=False)
+
+    def update(self) -> None:
+        """One step of the optimizer, and of the schedule."""
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+
+    def guesses(self) -> Array:
+        """The class (N,) that each image of the last ``forward`` got."""
+        return np.asarray(self.scores.argmax(axis=1))
+
+    def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
+        return np.asarray(self.network(images).argmax(axis=1))
+
+    def outputs(self, images: Array) -> Iterator[Array]:
+        """What each layer makes of ``images`` (N, C, H, W), one after another."""
+        for layer in self.network:
+            images = layer(images)
+            yield images
+
+    def weights(self) -> dict[str, Array]:
+        """All parameters by name, as they are."""
+        return {name: parameter.data for name, parameter in self.network.named_parameters()}
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from: arrays by name, and numbers ready for JSON."""
+        optimizer = self.optimizer.state_dict()
+        return _state(self.weights(), optimizer, self.scheduler)
+
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there."""
+        weights, optimizer = _parts(arrays, numbers)
+        self.network.load_state_dict(weights)
+        self.optimizer.load_state_dict(optimizer)
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(numbers["scheduler"])
+
+
+class TorchSide:
+    """The same in ``torch.nn``."""
+
+    def __init__(
+        self,
+        build: Callable[[Any], Any],
+        dtype: str,
+        optimizer: dict[str, Any],
+        weights: dict[str, Array],
+        memory_format: torch.memory_format = torch.contiguous_format,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels."""
+        self.memory_format = memory_format
+        self.network = build(torch.nn).to(memory_format=memory_format)
+        if dtype == "float64":
+            self.network.double()
+        self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        self.criterion = torch.nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
+        self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
+
+    def forward(self, images: Array, labels: Array) -> float:
+        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
+        batch = torch.from_numpy(images).to(memory_format=self.memory_format)
+        self.scores = self.network(batch)
+        self.loss = self.criterion(self.scores, torch.from_numpy(labels))
+        return float(self.loss.item())
+
+    def backward(self) -> None:
+        """The gradients of that loss, and of it alone."""
+        self.optimizer.zero_grad()
+        self.loss.backward()
+
+    def update(self) -> None:
+        """One step of the optimizer, and of the schedule."""
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+
+    def guesses(self) -> Array:
+        """The class (N,) that each image of the last ``forward`` got."""
+        return np.asarray(self.scores.detach().argmax(dim=1))
+
+    def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
+        with torch.no_grad():
+            return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
+
+    def outputs(self, images: Array) -> Iterator[Array]:
+        """What each layer makes of ``images`` (N, C, H, W), one after another."""
+        with torch.no_grad():
+            tensor = torch.from_numpy(images)
+            for layer in self.network:
+                tensor = layer(tensor)
+                yield tensor.numpy()
+
+    def weights(self) -> dict[str, Array]:
+        """All parameters by name, as they are."""
+        return {name: parameter.detach().numpy() for name, parameter in self.network.named_parameters()}
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from: arrays by name, and numbers ready for JSON."""
+        optimizer = self.optimizer.state_dict()
+        # Another dictionary: this one is the optimizer's own.
+        state = {i: {"momentum_buffer": one["momentum_buffer"].numpy()} for i, one in optimizer["state"].items()}
+        return _state(self.weights(), {**optimizer, "state": state}, self.scheduler)
+
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there."""
+        weights, optimizer = _parts(arrays, numbers)
+        self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        for entry in optimizer["state"].values():
+            entry["momentum_buffer"] = torch.tensor(entry["momentum_buffer"])
+        self.optimizer.load_state_dict(optimizer)
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(numbers["scheduler"])
+
+
+def _state(
+    weights: dict[str, Array], optimizer: dict[str, Any], scheduler: Any
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    momentum = {f"momentum/{index}": entry["momentum_buffer"] for index, entry in optimizer["state"].items()}
+    arrays = {**{f"weights/{name}": array for name, array in weights.items()}, **momentum}
+    numbers = {"param_groups": optimizer["param_groups"], "scheduler": scheduler and scheduler.state_dict()}
+    return arrays, numbers
+
+
+def _parts(arrays: dict[str, Array], numbers: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The state_dicts of network and optimizer from what ``_state`` made of them."""
+    weights = {name.removeprefix("weights/"): array for name, array in arrays.items() if name.startswith("weights/")}
+    momentum = {int(name.removeprefix("momentum/")): a for name, a in arrays.items() if name.startswith("momentum/")}
+    state = {index: {"momentum_buffer": array} for index, array in momentum.items()}
+    return weights, {"state": state, "param_groups": numbers["param_groups"]}
+
+
+class Lockstep:
+    """Two networks that take the same steps.
+
+    ``network`` is a name from ``networks.NETWORKS`` or a function that builds one from ``nn``; ``optimizer`` holds the
+    options of SGD.  The weights of both start as ``reference.nn`` draws them under ``seed``, which also shuffles.
+    ``schedule`` makes a learning-rate schedule, given a module ``lr_scheduler`` and an optimizer.  With
+    ``drift_threads`` a second torch takes the same steps with so many threads: how far torch drifts from itself.
+    """
+
+    def __init__(
+        self,
+        network: str | Callable[[Any], Any],
+        dtype: str = "float32",
+        seed: int = 1,
+        *,
+        classes: int = 10,
+        schedule: Schedule | None = None,
+        drift_threads: int | None = None,
+        **optimizer: Any,
+    ) -> None:
+        """Build both sides.  ValueError for an unknown network or dtype, or options that SGD refuses."""
+        if isinstance(network, str) and network not in NETWORKS:
+            raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+        build = functools.partial(NETWORKS[network], classes=classes) if isinstance(network, str) else network
+        reference.nn.manual_seed(seed)
+        self.dtype = DTYPES[dtype]
+        self.numpy = NumpySide(build, dtype, optimizer, schedule)
+        weights = self.numpy.network.state_dict()
+        self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule)
+        self.sides: dict[str, NumpySide | TorchSide] = {"numpy": self.numpy, "torch": self.torch}
+        self.drift_threads = drift_threads
+        if drift_threads is not None:
+            self.drifting = TorchSide(build, dtype, optimizer, weights, schedule=schedule)
+        self.seconds = dict.fromkeys(SIDES, 0.0)
+        self.shuffle = np.random.default_rng(seed)
+        self.shuffle_before = self.shuffle.bit_generator.state  # what the order of the epoch was drawn from
+        self.steps_into_epoch = 0
+        self.correct, self.seen = dict.fromkeys(SIDES, 0), 0
+
+    def step(self, images: Array, labels: Array) -> dict[str, float]:
+        """One step of both sides on ``images`` (N, H, W) uint8 and ``labels`` (N,): the losses before it.
+
+        FloatingPointError where a loss is no finite number, before anything is updated from it.
+        """
+        batch = normalize(images, dtype=self.dtype)
+        losses, blame = {}, []
+        for name, side in self.sides.items():
+            start = time.perf_counter()
+            losses[name] = side.forward(batch, labels)
+            if np.isfinite(losses[name]):
+                side.backward()
+                side.update()
+            else:
+                blame.append(_blame(name, side, batch, losses[name]))
+            self.seconds[name] += time.perf_counter() - start
+            self.correct[name] += int((side.guesses() == labels).sum())
+        if blame:
+            raise FloatingPointError("; ".join(blame))
+        if self.drift_threads is not None:
+            self._drift(batch, labels, self.drift_threads)
+        return losses
+
+    def _drift(self, batch: Array, labels: Array, count: int) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            self.drifting.forward(batch, labels)
+            self.drifting.backward()
+            self.drifting.update()
+        finally:
+            torch.set_num_threads(before)
+
+    def epoch(self, images: Array, labels: Array, batch_size: int) -> Iterator[dict[str, float]]:
+        """One pass over the images in random order, the last batch perhaps smaller; yields the losses of each step.
+
+        After ``load_state`` it goes on where the state was taken.
+        """
+        if self.steps_into_epoch == 0:
+            self.correct, self.seen = dict.fromkeys(SIDES, 0), 0
+        self.shuffle_before = self.shuffle.bit_generator.state
+        order = self.shuffle.permutation(len(images))
+        for first in range(self.steps_into_epoch * batch_size, len(order), batch_size):
+            chosen = order[first : first + batch_size]
+            losses = self.step(images[chosen], labels[chosen])
+            self.steps_into_epoch += 1
+            self.seen += len(chosen)
+            yield losses
+        self.steps_into_epoch = 0
+
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.numpy.optimizer.param_groups[0]["lr"])
+
+    def accuracy(self) -> dict[str, float]:
+        """Share of this epoch's images so far that were classified correctly, each before the step it took part in."""
+        return {name: self.correct[name] / max(self.seen, 1) for name in SIDES}
+
+    def weight_differences(self) -> dict[str, float]:
+        """For each parameter, the largest absolute difference between a number here and the same number there."""
+        return _differences(self.numpy, self.torch)
+
+    def max_weight_difference(self) -> float:
+        """The largest of all of them."""
+        return max(self.weight_differences().values())
+
+    def drift(self) -> float | None:
+        """The largest difference between torch and torch with ``drift_threads``; None without."""
+        return None if self.drift_threads is None else max(_differences(self.torch, self.drifting).values())
+
+    def predict(self, images: Array) -> dict[str, Array]:
+        """The class that each side gives to ``images`` (N, H, W) uint8."""
+        found: dict[str, list[Array]] = {name: [] for name in SIDES}
+        for first in range(0, len(images), TEST_BATCH):
+            batch = normalize(images[first : first + TEST_BATCH], dtype=self.dtype)
+            for name, side in self.sides.items():
+                found[name].append(side.predict(batch))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""
+        arrays: dict[str, Array] = {}
+        numbers: dict[str, Any] = {
+            "steps_into_epoch": self.steps_into_epoch,
+            "shuffle": self.shuffle_before if self.steps_into_epoch else self.shuffle.bit_generator.state,
+            "correct": self.correct, "seen": self.seen, "seconds": self.seconds,
+        }  # fmt: skip
+        for name, side in self._all_sides().items():
+            own, numbers[name] = side.state()
+            arrays |= {f"{name}/{key}": array for key, array in own.items()}
+        return arrays, numbers
+
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there.  ValueError or TypeError where the state is that of another network."""
+        for name, side in self._all_sides().items():
+            own = {key.removeprefix(f"{name}/"): a for key, a in arrays.items() if key.startswith(f"{name}/")}
+            side.load_state(own, numbers[name])
+        self.steps_into_epoch = numbers["steps_into_epoch"]
+        self.shuffle.bit_generator.state = numbers["shuffle"]
+        self.correct, self.seen = dict(numbers["correct"]), numbers["seen"]
+        self.seconds = dict(numbers["seconds"])
+
+    def _all_sides(self) -> dict[str, NumpySide | TorchSide]:
+        return self.sides if self.drift_threads is None else {**self.sides, "drift": self.drifting}
+
+
+def _differences(one: NumpySide | TorchSide, other: NumpySide | TorchSide) -> dict[str, float]:
+    others = other.weights()
+    return {name: float(np.abs(array - others[name]).max(initial=0)) for name, array in one.weights().items()}
+
+
+def _blame(name: str, side: NumpySide | TorchSide, batch: Array, loss: float) -> str:
+    """Where the numbers of a side stopped being finite."""
+    where = "in the loss"
+    for parameter, array in side.weights().items():
+        if not np.isfinite(array).all():
+            return f"{name}: the step before left {parameter} without finite numbers, and the loss is {loss}"
+    for number, output in enumerate(side.outputs(batch)):
+        if not np.isfinite(output).all():
+            where = f"in layer {number} ({type(side.network[number]).__name__})"
+            break
+    return f"{name}: the loss is {loss}; it began {where}"
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let NumPy's BLAS and torch use ``count`` threads each.  ImportError names the extra that is missing."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise ImportError("training needs threadpoolctl: pip install 'cnn-reference[train]'") from error
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpool_limits(count):
+            yield
+    finally:
+        torch.set_num_threads(before)
