@@ -1,101 +1,125 @@
-"""Train one network in NumPy and in torch, side by side, on MNIST."""
+"""Train one network in NumPy and in torch, side by side, on MNIST or any data in its format."""
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
-from reference.datasets import mnist
-from torch_parity.networks import NETWORKS
-from torch_parity.training import DTYPES, Progress, Summary, train
+from torch_parity import live, networks, training
+from torch_parity.lockstep import DTYPES
+from torch_parity.settings import SCHEDULES
+from torch_parity.training import Diverged, Stopped, Training
 
-ROUNDING = """\
-Both sides start from the same weights and take the same steps; in float32 each rounds its sums in its own order, and
-training amplifies that.  torch differs as much from itself with another number of threads.  With --dtype float64 the
-two stay together (at a stable learning rate)."""
+NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift")
 
 
 def main() -> int:
     """Parse the arguments, train, report."""
     arguments = _parser().parse_args()
-    options = vars(arguments).copy()
-    as_json, data_dir = options.pop("json"), options.pop("data_dir")
-    out = sys.stderr if as_json else sys.stdout
-
-    def show(progress: Progress) -> None:
-        print(_progress_line(progress), file=out, flush=True)
-
+    stream = sys.stderr if arguments.json else sys.stdout
     try:
-        data = mnist(data_dir)
-        print(_title(arguments, min(arguments.limit or len(data.train_images), len(data.train_images))), file=out)
-        summary = train(data=data, thread_count=options.pop("threads"), on_step=show, **options)
+        prepared, run = _begin(arguments)
     except (ValueError, OSError, ImportError) as error:
-        print(f"train_mnist.py: {error}", file=sys.stderr)
-        return 2
-    if as_json:
-        print(json.dumps({**vars(arguments), **summary.as_dict()}, indent=2))
+        return _fail(str(error), 2)
+    settings = prepared.settings
+    troubles: list[str] = []
+    shown = live.display(stream, title=_title(prepared), dtype=settings.dtype, quiet=arguments.quiet)
+
+    def trouble(text: str) -> None:
+        troubles.append(text)
+        shown.message(text)
+
+    how_to_go_on = f"go on with: python scripts/train_mnist.py --resume {run.folder}"
+    try:
+        with shown:
+            shown.message(f"kept in {run.folder}")
+            summary = training.finish(prepared, run, shown.update, trouble, shown.report_every)
+    except Stopped as stopped:
+        return _fail(f"{stopped}; {how_to_go_on}", 128 + stopped.number)
+    except Diverged as error:
+        return _fail(f"{error}.\nA lower --lr may help.  The last good checkpoint is kept in {run.folder}", 1)
+    except (ValueError, OSError, ImportError) as error:
+        return _fail(str(error), 2)
+    if arguments.json:
+        print(json.dumps({**asdict(settings), **summary.as_dict()}, indent=2))
     else:
-        print(_summary_text(summary, arguments.dtype))
+        print(live.summary_text(summary, settings.dtype, drift=summary.drift, run_folder=summary.run))
+    if summary.run is None:
+        return _fail(f"{troubles[-1]}.\nWhat could be kept is in {run.folder}", 2)
     return 0
 
 
+def _begin(arguments: argparse.Namespace) -> tuple[Training, Any]:
+    """The training run that is asked for, and its folder."""
+    given = {name: one for name, one in vars(arguments).items() if name not in NOT_SETTINGS and one is not None}
+    if arguments.resume is not None:
+        if given or arguments.drift:
+            raise ValueError(
+                f"--resume goes on with the run's own settings, got also {', '.join([*given] or ['drift'])}"
+            )
+        return training.load(arguments.resume)
+    if arguments.drift:
+        given["drift_threads"] = 2 if given.get("threads", 1) == 1 else 1
+    prepared = training.prepare(**given)
+    return prepared, training.begin(prepared, arguments.runs_dir)
+
+
+def _title(prepared: Training) -> str:
+    settings = prepared.settings
+    return live.title(
+        settings.network, len(prepared.images), settings.epochs, settings.batch_size, settings.dtype, settings.threads
+    )
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"train_mnist.py: {message}", file=sys.stderr)
+    return code
+
+
 def _parser() -> argparse.ArgumentParser:
+    recipes = "; ".join(
+        f"{name}: {one.epochs} epochs of batches of {one.batch_size}, {one.schedule} from {one.lr}, momentum "
+        f"{one.momentum}" for name, one in networks.RECIPES.items()
+    )  # fmt: skip
     parser = argparse.ArgumentParser(
         description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        epilog="--json prints one object: all arguments, and accuracy, equal_predictions, test_images, "
-        "max_weight_difference, final_loss, seconds, images_per_second and steps; what each side has of its own is an "
-        "object with the keys numpy and torch.  Progress then goes to standard error.",
+        epilog=f"Recipes: {recipes}.  --json prints one object: all settings, and accuracy, equal_predictions, "
+        "test_images, max_weight_difference, final_loss, seconds, images_per_second, steps, drift and run; what each "
+        "side has of its own is an object with the keys numpy and torch.  Progress then goes to standard error.",
     )
-    parser.add_argument("--network", choices=NETWORKS, default="formula", help="architecture")
-    parser.add_argument("--epochs", type=int, default=3, help="passes over the training images")
-    parser.add_argument("--batch-size", type=int, default=64, help="images per step")
-    parser.add_argument("--lr", type=float, default=0.02, help="learning rate eta")
-    parser.add_argument("--momentum", type=float, default=0.9, help="share of the last step kept in the next")
-    parser.add_argument("--dampening", type=float, default=0.0, help="share of the gradient kept out of the momentum")
-    parser.add_argument("--weight-decay", type=float, default=0.0, help="pull of the weights towards 0")
-    parser.add_argument("--nesterov", action="store_true", help="look ahead by one step of momentum")
-    parser.add_argument("--maximize", action="store_true", help="climb instead of descending")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="precision of both sides")
-    parser.add_argument("--threads", type=int, default=1, help="threads of NumPy's BLAS and of torch")
-    parser.add_argument("--seed", type=int, default=1, help="of the initial weights and the order of the images")
-    parser.add_argument("--limit", type=int, help="train on the first LIMIT images only")
-    parser.add_argument("--data-dir", help="folder with one's own data in MNIST's format (default: the bundled MNIST)")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    network = parser.add_argument_group("network and optimizer (by default as in the network's recipe)")
+    network.add_argument("--network", choices=networks.NETWORKS, help="default: formula")
+    network.add_argument("--epochs", type=int, help="passes over the training images")
+    network.add_argument("--batch-size", type=int, help="images per step")
+    network.add_argument("--optimizer", choices=["sgd"], default="sgd", help="default: sgd")
+    network.add_argument("--lr", type=float, help="learning rate eta at the start")
+    network.add_argument("--momentum", type=float, help="share of the last step kept in the next")
+    network.add_argument("--dampening", type=float, help="share of the gradient kept out of the momentum (default: 0)")
+    network.add_argument("--weight-decay", type=float, help="pull of the weights towards 0 (default: 0)")
+    network.add_argument("--nesterov", action="store_true", default=None, help="look ahead by one step of momentum")
+    network.add_argument("--maximize", action="store_true", default=None, help="climb instead of descending")
+    network.add_argument("--schedule", choices=SCHEDULES, help="how the learning rate falls")
+    network.add_argument("--step-size", type=int, help="of the schedule step: epochs between two drops (default: 1)")
+    network.add_argument("--gamma", type=float, help="of the schedule step: factor of a drop (default: 0.1)")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--dtype", choices=DTYPES, default="float32", help="precision of both sides (default: %(default)s)"
+    )
+    how.add_argument("--threads", type=int, help="threads of NumPy and of torch (default: 1)")
+    how.add_argument(
+        "--seed", type=int, default=1, help="of initial weights and order of images (default: %(default)s)"
+    )
+    how.add_argument("--drift", action="store_true", help="also train torch with other threads: its drift from itself")
+    data = parser.add_argument_group("data")
+    data.add_argument("--data-dir", help="folder with one's own data in MNIST's format (default: the bundled MNIST)")
+    data.add_argument("--limit", type=int, help="train on the first LIMIT images only")
+    output = parser.add_argument_group("output")
+    output.add_argument("--runs-dir", default="runs", help="where the run gets its folder (default: %(default)s)")
+    output.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, with its own settings")
+    output.add_argument("--quiet", action="store_true", help="show the result only")
+    output.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
-
-
-def _title(arguments: argparse.Namespace, images: int) -> str:
-    return (
-        f"{arguments.network} on {images:,} images, {arguments.epochs} epochs of batches of {arguments.batch_size}, "
-        f"{arguments.dtype}, {arguments.threads} thread(s)\n\n"
-        f"{'epoch':>5} {'step':>11}   {'loss NumPy':>10} {'loss torch':>10}   {'weights differ by':>17}   "
-        f"{'images/s NumPy':>14} {'torch':>7}"
-    )
-
-
-def _progress_line(progress: Progress) -> str:
-    loss, rate = progress.loss, progress.images_per_second
-    return (
-        f"{progress.epoch:>5} {progress.step:>5}/{progress.steps:<5}   {loss['numpy']:>10.6f} {loss['torch']:>10.6f}   "
-        f"{progress.max_weight_difference:>17.1e}   {rate['numpy']:>14,.0f} {rate['torch']:>7,.0f}"
-    )
-
-
-def _summary_text(summary: Summary, dtype: str) -> str:
-    def sides(values: dict[str, Any], form: str) -> str:
-        return f"NumPy {values['numpy']:{form}}   torch {values['torch']:{form}}"
-
-    lines = [
-        "",
-        f"test accuracy        {sides(summary.accuracy, '.2%')}",
-        f"equal predictions    {summary.equal_predictions:,} of {summary.test_images:,}",
-        f"weights differ by    at most {summary.max_weight_difference:.1e}",
-        f"time in steps        {sides(summary.seconds, '.1f')} seconds",
-    ]
-    if dtype == "float32":
-        lines += ["", ROUNDING]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

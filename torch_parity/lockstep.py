@@ -163,8 +163,11 @@ class TorchSide:
         """Go on from there."""
         weights, optimizer = _parts(arrays, numbers)
         self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
-        for entry in optimizer["state"].values():
+        parameters = list(self.network.parameters())
+        for index, entry in optimizer["state"].items():
             entry["momentum_buffer"] = torch.tensor(entry["momentum_buffer"])
+            if entry["momentum_buffer"].shape != parameters[index].shape:  # torch itself does not look
+                raise ValueError(f"momentum {index} must have shape {tuple(parameters[index].shape)}")
         self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
             self.scheduler.load_state_dict(numbers["scheduler"])

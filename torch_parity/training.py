@@ -259,55 +259,19 @@ def train(
     network: str | Callable[[Any], Any] = "formula",
     data: MNIST | None = None,
     *,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    schedule: str | None = None,
-    lr: float | None = None,
-    momentum: float | None = None,
-    thread_count: int = 1,
-    data_dir: str | os.PathLike[str] | None = None,
     runs_dir: str | os.PathLike[str] | None = None,
     on_step: Callable[[Progress], None] = lambda progress: None,
-    on_run: Callable[[Path], None] = lambda folder: None,
     on_trouble: Callable[[str], None] = lambda text: None,
     report_every: int = 100,
     **settings: Any,
 ) -> Summary:
-    """Train both sides, then compare them on the test images.
+    """Train both sides, then compare them on the test images; everything else is as in ``prepare`` and ``finish``.
 
-    ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
-    or those in the folder ``data_dir``, or the bundled MNIST.  What is not given comes from the network's recipe;
-    ``settings`` are further ones of ``Settings``.  ``on_step`` is called after the first step, every ``report_every``
-    steps and after every epoch.
-
-    With ``runs_dir`` the run is kept in a new folder in there (see ``runs``), of which ``on_run`` is told;
-    ``on_trouble`` is told what could not be kept.  Ctrl-C and SIGTERM then raise Stopped, after a checkpoint.
-
-    Raises ValueError for settings that make no sense, OSError where the run cannot be kept from the beginning, Diverged
-    where a loss is no finite number.
+    With ``runs_dir`` the run is kept in a new folder in there (see ``runs``).
     """
-    if data is not None and data_dir is not None:
-        raise ValueError(f"data and data_dir exclude each other, got both, data_dir {data_dir!r}")
-    folder = None if data_dir is None else str(Path(data_dir).resolve())
-    data = mnist(folder) if data is None else data
-    recipe = asdict(RECIPES.get(network, Recipe()) if isinstance(network, str) else Recipe())
-    given = {"epochs": epochs, "batch_size": batch_size, "schedule": schedule, "lr": lr, "momentum": momentum}
-    recipe |= {name: value for name, value in given.items() if value is not None}
-    unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
-    if unknown:
-        raise TypeError(
-            f"unknown settings {', '.join(unknown)}; there are {', '.join(sorted(Settings.__annotations__))}"
-        )
-    name, build = (network, None) if isinstance(network, str) else (OWN, network)
-    everything = Settings(network=name, threads=thread_count, data_dir=folder, **recipe, **settings)
-    training = Training(everything, data, build)
-    run = None
-    if runs_dir is not None:
-        config = {**asdict(everything), "classes": training.classes, "data_sha256": digest(data), "machine": machine()}
-        run = Run.create(runs_dir, name, config)
-        run.write_checkpoint(*training.state())
-        on_run(run.folder)
-    return _finish(training, run, on_step, on_trouble, report_every)
+    training = prepare(network, data, **settings)
+    run = None if runs_dir is None else begin(training, runs_dir)
+    return finish(training, run, on_step, on_trouble, report_every)
 
 
 def resume(
@@ -319,7 +283,51 @@ def resume(
     on_trouble: Callable[[str], None] = lambda text: None,
     report_every: int = 100,
 ) -> Summary:
-    """Go on with the run in ``folder`` from its last checkpoint, to the same bits as if it had never stopped.
+    """Go on with the run in ``folder``, as ``load`` and ``finish`` do."""
+    training, run = load(folder, network, data)
+    return finish(training, run, on_step, on_trouble, report_every)
+
+
+def prepare(
+    network: str | Callable[[Any], Any] = "formula",
+    data: MNIST | None = None,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> Training:
+    """A training run before its first step.
+
+    ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
+    or those in the folder ``data_dir``, or the bundled MNIST.  ``settings`` are those of ``Settings``; the network's
+    recipe has the others.
+    Raises ValueError for settings that make no sense and data that are damaged, TypeError for settings that do not
+    exist, FileNotFoundError for data that are not there.
+    """
+    if data is not None and data_dir is not None:
+        raise ValueError(f"data and data_dir exclude each other, got both, data_dir {os.fspath(data_dir)!r}")
+    unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
+    if unknown:
+        raise TypeError(f"settings must be fields of Settings, got {', '.join(unknown)}")
+    folder = None if data_dir is None else str(Path(data_dir).resolve())
+    data = mnist(folder) if data is None else data
+    name, build = (network, None) if isinstance(network, str) else (OWN, network)
+    recipe = asdict(RECIPES.get(name, Recipe()))
+    return Training(Settings(network=name, data_dir=folder, **{**recipe, **settings}), data, build)
+
+
+def begin(training: Training, runs_dir: str | os.PathLike[str]) -> Run:
+    """A new folder in ``runs_dir`` that keeps the run.  OSError where it cannot be made or written to."""
+    settings = training.settings
+    facts = {"classes": training.classes, "data_sha256": digest(training.data), "machine": machine()}
+    run = Run.create(runs_dir, settings.network, {**asdict(settings), **facts})
+    run.write_checkpoint(*training.state())
+    return run
+
+
+def load(
+    folder: str | os.PathLike[str], network: Callable[[Any], Any] | None = None, data: MNIST | None = None
+) -> tuple[Training, Run]:
+    """The run in ``folder``, at its last checkpoint: it goes on to the same bits as if it had never stopped.
 
     (On torch's side with the same threads, on both with the same kernels.)  ``network`` and ``data`` are needed where
     the run was given its own.  Raises FileNotFoundError where there is no run, ValueError where its files are damaged
@@ -335,17 +343,22 @@ def resume(
         training.load_state(arrays, numbers)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}: cannot go on: {error}") from error
-    return _finish(training, run, on_step, on_trouble, report_every)
+    return training, run
 
 
-def _finish(
+def finish(
     training: Training,
-    run: Run | None,
-    on_step: Callable[[Progress], None],
-    on_trouble: Callable[[str], None],
-    report_every: int,
+    run: Run | None = None,
+    on_step: Callable[[Progress], None] = lambda progress: None,
+    on_trouble: Callable[[str], None] = lambda text: None,
+    report_every: int = 100,
 ) -> Summary:
-    """Train from where it stands to the end, and write down what came out."""
+    """Train from where it stands to the end, and compare both sides on the test images.
+
+    ``on_step`` is called after the first step, every ``report_every`` steps and after every epoch.  ``run`` keeps what
+    there is after every epoch; ``on_trouble`` is told what could not be written.  With it, Ctrl-C and SIGTERM raise
+    Stopped, after a checkpoint.  Raises Diverged where a loss is no finite number.
+    """
     keeper = Keeper(run, on_trouble)
     signals = contextlib.nullcontext(lambda: 0) if run is None else stop_on_signals()
     with threads(training.settings.threads), signals as stopped:

@@ -114,7 +114,7 @@ def test_a_network_of_ones_own(digits: MNIST) -> None:
         ({"dtype": "float16"}, "dtype must be float32 or float64, got 'float16'"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"thread_count": 0}, "threads must be at least 1, got 0"),
+        ({"threads": 0}, "threads must be at least 1, got 0"),
         ({"limit": 0}, "limit must be at least 1, got 0"),
         ({"lr": -1.0}, "lr must not be negative, got -1.0"),
         ({"momentum": 0.0, "nesterov": True}, "nesterov needs momentum above 0"),
