@@ -103,13 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--step-size", type=int, help="of the schedule step: epochs between two drops (default: 1)")
     network.add_argument("--gamma", type=float, help="of the schedule step: factor of a drop (default: 0.1)")
     how = parser.add_argument_group("how")
-    how.add_argument(
-        "--dtype", choices=DTYPES, default="float32", help="precision of both sides (default: %(default)s)"
-    )
+    how.add_argument("--dtype", choices=DTYPES, help="precision of both sides (default: float32)")
     how.add_argument("--threads", type=int, help="threads of NumPy and of torch (default: 1)")
-    how.add_argument(
-        "--seed", type=int, default=1, help="of initial weights and order of images (default: %(default)s)"
-    )
+    how.add_argument("--seed", type=int, help="of the initial weights and the order of the images (default: 1)")
     how.add_argument("--drift", action="store_true", help="also train torch with other threads: its drift from itself")
     data = parser.add_argument_group("data")
     data.add_argument("--data-dir", help="folder with one's own data in MNIST's format (default: the bundled MNIST)")

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -119,45 +118,6 @@ def test_check_parity_names_the_smallest_failure_and_how_to_rerun_it() -> None:
 )
 def test_check_parity_refuses_bad_arguments(arguments: tuple[str, ...]) -> None:
     assert "check_parity.py: " in run("scripts/check_parity.py", *arguments, code=2).stderr
-
-
-def test_train_mnist_shows_progress_and_a_summary() -> None:
-    text = run("scripts/train_mnist.py", "--limit", "320", "--epochs", "1").stdout
-    assert "formula on 320 images, 1 epochs of batches of 64, float32, 1 thread(s)" in text
-    assert re.search(r"^ +1 +1/5 +\d\.\d{6} +\d\.\d{6} +\d\.\de-\d\d +[\d,]+ +[\d,]+$", text, re.MULTILINE)
-    assert re.search(r"^test accuracy +NumPy [\d.]+%   torch [\d.]+%$", text, re.MULTILINE)
-    assert re.search(r"^equal predictions +[\d,]+ of 10,000$", text, re.MULTILINE)
-    assert "torch differs as much from itself" in text
-
-
-def test_train_mnist_json() -> None:
-    done = run(
-        "scripts/train_mnist.py", "--network", "formula", "--dtype", "float64", "--limit", "130", "--epochs", "1",
-        "--batch-size", "50", "--lr", "0.01", "--momentum", "0.5", "--weight-decay", "0.001", "--nesterov",
-        "--seed", "4", "--threads", "2", "--json",
-    )  # fmt: skip
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert (found["network"], found["dtype"], found["batch_size"], found["steps"]) == ("formula", "float64", 50, 3)
-    assert found["max_weight_difference"] < 1e-13
-    assert found["equal_predictions"] == found["test_images"] == 10_000
-    assert found["accuracy"]["numpy"] == found["accuracy"]["torch"]
-    assert set(found["seconds"]) == set(found["images_per_second"]) == set(found["final_loss"]) == {"numpy", "torch"}
-    assert "torch differs" not in done.stderr
-    assert "1/3" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--epochs", "0"), "epochs must be at least 1, got 0"),
-        (("--lr", "-1"), "lr must not be negative"),
-        (("--data-dir", "nowhere"), "nowhere"),
-        (("--network", "resnet"), "invalid choice"),
-        (("--nesterov", "--momentum", "0"), "nesterov needs momentum"),
-    ],
-)
-def test_train_mnist_refuses_bad_arguments(arguments: tuple[str, ...], message: str) -> None:
-    assert message in run("scripts/train_mnist.py", *arguments, code=2).stderr
 
 
 QUICK = ("--batch-size", "2", "--processes", "1", "--seconds", "0")

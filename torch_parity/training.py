@@ -92,7 +92,7 @@ class Training:
         """
         if build is None and data.train_images.shape[1:] != IMAGE:
             raise ValueError(f"images must be {IMAGE} pixels for {settings.network}, got {data.train_images.shape[1:]}")
-        self.settings, self.data = settings, data
+        self.settings, self.data, self.digest = settings, data, digest(data)
         self.images, self.labels = data.train_images[: settings.limit], data.train_labels[: settings.limit]
         self.steps_per_epoch = -(-len(self.images) // settings.batch_size)
         self.steps = settings.epochs * self.steps_per_epoch
@@ -137,11 +137,11 @@ class Training:
         """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""
         arrays, numbers = self.both.state()
         own = {name: getattr(self, name) for name in POSITION}
-        return arrays, {"settings": asdict(self.settings), "data": digest(self.data), **own, "lockstep": numbers}
+        return arrays, {"settings": asdict(self.settings), "data": self.digest, **own, "lockstep": numbers}
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there.  ValueError where it was another network, or other data."""
-        if numbers["data"] != digest(self.data):
+        if numbers["data"] != self.digest:
             raise ValueError("the data differ from those that the run began with; it needs the same to go on")
         self.both.load_state(arrays, numbers["lockstep"])
         for name in POSITION:
@@ -318,7 +318,7 @@ def prepare(
 def begin(training: Training, runs_dir: str | os.PathLike[str]) -> Run:
     """A new folder in ``runs_dir`` that keeps the run.  OSError where it cannot be made or written to."""
     settings = training.settings
-    facts = {"classes": training.classes, "data_sha256": digest(training.data), "machine": machine()}
+    facts = {"classes": training.classes, "data_sha256": training.digest, "machine": machine()}
     run = Run.create(runs_dir, settings.network, {**asdict(settings), **facts})
     run.write_checkpoint(*training.state())
     return run

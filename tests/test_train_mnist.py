@@ -1,0 +1,212 @@
+"""Training on the command line, as a user runs it: watched, piped, interrupted, killed."""
+
+import json
+import random
+import re
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference.datasets import NAMES, mnist
+from tests.test_scripts import ROOT, run
+from torch_parity.files import load_arrays
+from torch_parity.runs import CHECKPOINT
+
+SCRIPT = "scripts/train_mnist.py"
+STEPS = 24  # of a run of 3 epochs on the images of `few`
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder with the beginning of MNIST: 512 images to train on, 100 to test."""
+    folder = tmp_path_factory.mktemp("few")
+    data = mnist()
+    for name, array in zip(NAMES, data, strict=True):
+        part = array[: 512 if name.startswith("train") else 100].astype(np.uint8)
+        header = struct.pack(f">HBB{part.ndim}I", 0, 8, part.ndim, *part.shape)
+        (folder / name).write_bytes(header + part.tobytes())
+    return str(folder)
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def the_run(parent: Path) -> Path:
+    [folder] = parent.iterdir()
+    return folder
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """All bits that training ended with: weights and momentum of both sides."""
+    arrays, _ = load_arrays(folder / CHECKPOINT, checksum_required=True)
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(few: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What an uninterrupted run ends with."""
+    parent = tmp_path_factory.mktemp("whole")
+    run(SCRIPT, "--data-dir", few, "--runs-dir", str(parent))
+    return weights(the_run(parent))
+
+
+def test_piped_it_shows_lines_and_a_summary(few: str, tmp_path: Path) -> None:
+    text = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--runs-dir", str(tmp_path)).stdout
+    assert "\x1b" not in text
+    assert text.startswith("formula on 512 images, 1 epoch of batches of 64, float32, 1 thread\n")
+    assert re.search(r"^ +1 +1/8 +\d\.\d+ +\d\.\d+ +\d\.\de-\d\d +[\d,]+ +[\d,]+$", text, re.MULTILINE)
+    assert re.search(r"^ +1 +8/8 +test accuracy: NumPy \d+\.\d+%   torch \d+\.\d+%$", text, re.MULTILINE)
+    assert re.search(r"^test accuracy +NumPy \d\d\.\d\d%   torch \d\d\.\d\d%$", text, re.MULTILINE)
+    assert re.search(r"^equal predictions +\d+ of 100$", text, re.MULTILINE)
+    assert f"files of this run    {the_run(tmp_path)}" in text
+    assert "torch differs as much from itself" in text
+
+
+def test_json_stands_alone_on_standard_output(few: str, tmp_path: Path) -> None:
+    done = run(
+        SCRIPT, "--network", "formula", "--dtype", "float64", "--data-dir", few, "--limit", "130", "--epochs", "1",
+        "--schedule", "step", "--gamma", "0.5", "--json", "--runs-dir", str(tmp_path),
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert (found["network"], found["dtype"], found["limit"], found["steps"]) == ("formula", "float64", 130, 3)
+    assert (found["lr"], found["momentum"], found["schedule"], found["gamma"]) == (0.02, 0.9, "step", 0.5)
+    assert found["max_weight_difference"] <= 1e-13
+    assert found["equal_predictions"] == found["test_images"] == 100
+    assert set(found["accuracy"]) == set(found["seconds"]) == {"numpy", "torch"}
+    assert found["run"] == str(the_run(tmp_path))
+    assert "1/3" in done.stderr
+
+
+def test_quiet_shows_the_result_only(few: str, tmp_path: Path) -> None:
+    done = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--quiet", "--runs-dir", str(tmp_path))
+    assert done.stdout.strip().startswith("test accuracy")
+    assert done.stderr == ""
+
+
+def test_drift_stands_beside_the_difference(few: str, tmp_path: Path) -> None:
+    text = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--drift", "--runs-dir", str(tmp_path)).stdout
+    assert "torch from itself" in text
+    assert re.search(r"^torch from itself +at most \d\.\de-\d\d, with another number of threads$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "epochs must be at least 1, got 0"),
+        (("--lr", "-1"), "lr must not be negative"),
+        (("--data-dir", "nowhere"), "nowhere"),
+        (("--network", "resnet"), "invalid choice"),
+        (("--nesterov", "--momentum", "0"), "nesterov needs momentum"),
+        (("--resume", "nowhere"), "nowhere must be the folder of a run"),
+        (("--resume", "nowhere", "--lr", "1"), "--resume goes on with the run's own settings, got also lr"),
+        (("--runs-dir", "README.md"), "README.md"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    arguments = arguments if "--runs-dir" in arguments else (*arguments, "--runs-dir", str(tmp_path))
+    assert message in run(SCRIPT, *arguments, code=2).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_says_how_to_go_on_and_goes_on(
+    number: signal.Signals, whole: dict[str, bytes], few: str, tmp_path: Path
+) -> None:
+    process = start("--data-dir", few, "--runs-dir", str(tmp_path))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if re.match(rf" +1 +1/{STEPS} ", line):
+            break
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    folder = the_run(tmp_path)
+    assert re.search(rf"stopped after step \d+ of {STEPS}; go on with: python {SCRIPT} --resume {folder}$", errors)
+    assert "Traceback" not in errors
+    text = run(SCRIPT, "--resume", str(folder)).stdout
+    assert "formula on 512 images, 3 epochs" in text
+    assert weights(folder) == whole
+
+
+def killed(few: str, parent: Path, seconds: float) -> bool:
+    """Start a run and kill it after some time; whether it had got as far as a first checkpoint."""
+    process = start("--data-dir", few, "--quiet", "--runs-dir", str(parent))
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    return parent.exists() and (the_run(parent) / CHECKPOINT).exists()
+
+
+def goes_on(folder: Path, whole: dict[str, bytes]) -> bool:
+    """Whether the run goes on to the same bits, and leaves no half files."""
+    run(SCRIPT, "--resume", str(folder), "--quiet")
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink()  # of the moment of the kill
+    return weights(folder) == whole
+
+
+def test_killed_it_goes_on(whole: dict[str, bytes], few: str, tmp_path: Path) -> None:
+    seconds = 3.0
+    while not killed(few, tmp_path / f"{seconds}", seconds):
+        seconds += 1
+    assert goes_on(the_run(tmp_path / f"{seconds}"), whole)
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_it_goes_on(whole: dict[str, bytes], few: str, tmp_path: Path) -> None:
+    start_time = time.perf_counter()
+    run(SCRIPT, "--data-dir", few, "--quiet", "--runs-dir", str(tmp_path / "timed"))
+    longest = time.perf_counter() - start_time
+    randoms = random.Random(1)
+    done = 0
+    for number in range(100):
+        if killed(few, tmp_path / f"{number}", randoms.uniform(0, longest)):
+            assert goes_on(the_run(tmp_path / f"{number}"), whole)
+            done += 1
+        if done == 20:
+            return
+    pytest.fail(f"only {done} runs had begun")
+
+
+def test_a_file_limit_like_a_full_disk_is_told_and_nothing_is_lost(few: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: the metrics fit, a checkpoint does not."""
+    run(SCRIPT, "--data-dir", few, "--epochs", "1", "--quiet", "--runs-dir", str(tmp_path))
+    folder = the_run(tmp_path)
+    before = weights(folder)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--resume", str(folder)],
+        cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit,
+    )  # fmt: skip
+    assert done.returncode in (0, 2)
+    assert "Traceback" not in done.stderr
+    assert weights(folder) == before
+
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--data-dir", few, "--epochs", "1", "--runs-dir", str(tmp_path / "full")],
+        cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert re.search(r"^train_mnist.py: .*File too large", done.stderr)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_layer(few: str, tmp_path: Path) -> None:
+    done = run(SCRIPT, "--data-dir", few, "--lr", "1e9", "--runs-dir", str(tmp_path), code=1)
+    assert re.search(
+        r"step \d+, epoch 1: numpy: the loss is (?:nan|inf); it began in layer 4 \(Linear\); torch: ", done.stderr
+    )
+    assert f"The last good checkpoint is kept in {the_run(tmp_path)}" in done.stderr
+    assert all(np.isfinite(array).all() for array in load_arrays(the_run(tmp_path) / CHECKPOINT)[0].values())
