@@ -41,7 +41,6 @@ A reader, with ``my_kernel(formula, inputs, arguments, grad_output)`` the code t
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -51,12 +50,12 @@ import numpy.typing as npt
 import torch
 from safetensors.numpy import save
 
-from torch_parity import low_precision
 from torch_parity.backend import Backend
 from torch_parity.cases import Case
 from torch_parity.compare import compare
+from torch_parity.files import write_atomically
 from torch_parity.pairs import Pair
-from torch_parity.proof import DTYPES, expected_of, numbered_case, reference_results, torch_results
+from torch_parity.proof import DTYPES, both_sides, numbered_case
 
 Arrays = dict[str, npt.NDArray[Any]]
 # NumPy's dtype in which the numbers of a 16-bit dtype are stored.
@@ -87,22 +86,14 @@ def export(
     about = {"seed": seed, "torch": torch.__version__, "numpy": np.__version__}
     found = {**about, "sha256": hashlib.sha256(data).hexdigest(), "cases": cases}
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "cases.safetensors", data)
-    _write(folder / "cases.json", json.dumps(found, indent=1, allow_nan=False).encode())
+    write_atomically(folder / "cases.safetensors", data)
+    write_atomically(folder / "cases.json", json.dumps(found, indent=1, allow_nan=False).encode())
     return len(cases)
 
 
 def _add(arrays: Arrays, name: str, pair: Pair, case: Case, backend: Backend) -> dict[str, Any]:
     """Add the arrays of a case; gives back its object in the JSON."""
-    if backend.dtype:
-        case = low_precision.rounded(case, backend.dtype)
-    results, grad_output = reference_results(pair, case)
-    theirs, _ = torch_results(pair, case, backend)
-    with np.errstate(all="ignore"):  # extremes: an infinite bound is a bound
-        if backend.dtype:
-            results, expected = low_precision.expected(pair, case, grad_output, results, backend)
-        else:
-            expected = expected_of(pair, case, grad_output, any_order=True)
+    case, results, theirs, expected, grad_output = both_sides(pair, case, backend, any_order=True)
     stored = _STORED.get(backend.dtype or "")
     for key, array in case.arrays.items():
         arrays[f"{name}/inputs/{key}"] = _plain(array, stored)
@@ -140,13 +131,3 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_as_json(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The whole file or, after an error, the one that was there before."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -62,17 +62,28 @@ def torch_results(pair: Pair, case: Case, backend: Backend = CPU) -> tuple[Resul
     return results, grad_output
 
 
-def prove(pair: Pair, case: Case, backend: Backend = CPU) -> dict[str, Verdict]:
-    """Compare every result of both sides.  The upstream gradient is the same, since it depends on the shape alone."""
+def both_sides(
+    pair: Pair, case: Case, backend: Backend, any_order: bool
+) -> tuple[Case, Results, Results, dict[str, npt.NDArray[Any] | None], npt.NDArray[Any]]:
+    """The case as the backend gets it, the results of reference and torch, their bounds, and the upstream gradient.
+
+    The upstream gradient is the same on both sides, since it depends on the shape alone.
+    """
     if backend.dtype:
         case = low_precision.rounded(case, backend.dtype)
-    ours, _ = reference_results(pair, case)
-    theirs, grad_output = torch_results(pair, case, backend)
+    ours, grad_output = reference_results(pair, case)
+    theirs, _ = torch_results(pair, case, backend)
     with np.errstate(all="ignore"):  # extremes: an infinite bound is a bound
         if backend.dtype:
             ours, expected = low_precision.expected(pair, case, grad_output, ours, backend)
         else:
-            expected = expected_of(pair, case, grad_output, any_order=not backend.sums_as_reference)
+            expected = expected_of(pair, case, grad_output, any_order)
+    return case, ours, theirs, expected, grad_output
+
+
+def prove(pair: Pair, case: Case, backend: Backend = CPU) -> dict[str, Verdict]:
+    """Compare every result of both sides."""
+    _, ours, theirs, expected, _ = both_sides(pair, case, backend, any_order=not backend.sums_as_reference)
     return {name: compare(ours[name], theirs[name], expected.get(name)) for name in theirs}
 
 
