@@ -87,24 +87,11 @@ def download(
     source = sources[name]
     raw = Path(folder) / source.folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    connection = _Connection(scheme, timeout, longest)
-    mirrors = list(source.mirrors)
+    mirrors = _Mirrors(source.mirrors, scheme, timeout, longest, on_url)
     for stem, (size, sha256) in zip(NAMES, source.files, strict=True):
         path = raw / f"{stem}.gz"
         if not _is(path, size, sha256):
-            failures = []
-            for url in [mirror + path.name for mirror in mirrors]:
-                if on_url is not None:
-                    on_url(url)
-                try:
-                    content = connection.read(url, size, sha256)
-                    break
-                except (OSError, http.client.HTTPException, ValueError) as error:
-                    failures.append(f"  {url}: {error or type(error).__name__}")
-                    mirrors.append(mirrors.pop(0))  # the next file is asked of the others first
-            else:
-                raise OSError(_advice(name, path, failures))
-            write_atomically(path, content)
+            write_atomically(path, mirrors.fetch(path.name, size, sha256, by_hand=raw))
         _check_unpacked(raw / stem, path)
     return raw
 
@@ -126,28 +113,42 @@ def _check_unpacked(plain: Path, packed: Path) -> None:
             raise ValueError(f"{plain} would be read, but is not what {packed.name} beside it holds; remove it")
 
 
-def _advice(name: str, path: Path, failures: list[str]) -> str:
-    return "\n".join(
-        [
-            f"no mirror of {name} gave {path.name}:",
-            *failures,
-            f"try again later, or put {', '.join(f'{stem}.gz' for stem in NAMES)} into {path.parent} by hand and name",
-            "that folder as --data-dir; what was there before is untouched",
-        ]
-    )
+class _Mirrors:
+    """Gives files whose size and SHA-256 are known, from the first mirror that has them."""
 
+    def __init__(
+        self,
+        starts: tuple[str, ...],
+        scheme: str,
+        timeout: float,
+        longest: float,
+        on_url: Callable[[str], None] | None,
+    ) -> None:
+        self.starts, self.scheme, self.timeout, self.longest = list(starts), f"{scheme}://", timeout, longest
+        self.on_url = on_url
+        self.opener = urllib.request.build_opener(_Redirects(self.scheme))
 
-class _Connection:
-    """Reads files whose size and SHA-256 are known."""
+    def fetch(self, name: str, size: int, sha256: str, by_hand: Path) -> bytes:
+        """The file ``name``.  OSError where no mirror has it: a user may put it into the folder ``by_hand``."""
+        failures = []
+        for url in [start + name for start in self.starts]:
+            if self.on_url is not None:
+                self.on_url(url)
+            try:
+                return self._read(url, size, sha256)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                failures.append(f"  {url}: {error or type(error).__name__}")
+                self.starts.append(self.starts.pop(0))  # the next file is asked of the others first
+        raise OSError(
+            f"no mirror gave {name}:\n" + "\n".join(failures) + "\n"
+            f"Try again later; or put {', '.join(f'{stem}.gz' for stem in NAMES)}\n"
+            f"into {by_hand} by hand, and read them with --data-dir {by_hand}"
+        )
 
-    def __init__(self, scheme: str, timeout: float, longest: float) -> None:
-        self.start, self.timeout, self.longest = f"{scheme}://", timeout, longest
-        self.opener = urllib.request.build_opener(_Redirects(self.start))
-
-    def read(self, url: str, size: int, sha256: str) -> bytes:
+    def _read(self, url: str, size: int, sha256: str) -> bytes:
         """The file at ``url``.  OSError, HTTPException or ValueError for anything but that file."""
-        if not url.startswith(self.start):
-            raise ValueError(f"need a URL that starts with {self.start}")
+        if not url.startswith(self.scheme):
+            raise ValueError(f"need a URL that starts with {self.scheme}")
         content = bytearray()
         deadline = time.monotonic() + self.longest
         with self.opener.open(url, timeout=self.timeout) as response:
@@ -165,10 +166,10 @@ class _Connection:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to URLs with the same start."""
+    """Follows redirects to URLs of one scheme."""
 
-    def __init__(self, start: str) -> None:
-        self.start = start
+    def __init__(self, scheme: str) -> None:
+        self.scheme = scheme
 
     def redirect_request(
         self,
@@ -180,6 +181,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         """The request to follow with.  URLError for another scheme."""
-        if not newurl.startswith(self.start):
-            raise urllib.error.URLError(f"redirected to {newurl}, need {self.start}")
+        if not newurl.startswith(self.scheme):
+            raise urllib.error.URLError(f"redirected to {newurl}, need {self.scheme}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
