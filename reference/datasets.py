@@ -3,7 +3,7 @@
 The complete data set ships beside this file, in ``data/mnist``, so nothing is ever downloaded.  Any other data set in
 the same format (Fashion-MNIST, KMNIST, EMNIST, one's own) is read from its folder:
 
-    data = mnist()                                # or mnist("path/to/folder")
+    data = mnist()                                # or mnist("path/to/folder"), or mnist("folder/emnist-letters")
     images = normalize(data.train_images[:64])    # (64, 1, 28, 28) float32, ready for a convolution
     labels = data.train_labels[:64]               # (64,) int64, ready for the cross-entropy
 
@@ -11,12 +11,13 @@ Sources: for the data and its IDX format, LeCun, Cortes & Burges, The MNIST data
 ``data/mnist/README.md``; for the layouts of folders, ``torchvision.datasets``.
 """
 
+import contextlib
 import gzip
 import math
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -28,8 +29,10 @@ from reference.arguments import Array
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 BUNDLED = Path(__file__).parent / "data" / "mnist"
 
-# A header may claim anything, so a limit is set: 1 GiB, twice the largest usual file (EMNIST's byclass, 0.55 GB).
-MAX_BYTES = 1 << 30
+# A header may claim anything, and a gzip stream of 1 MB unpack to 1 GB, so a limit is set on a data set in memory.  The
+# largest usual one, EMNIST's byclass, takes 0.65 GB; a buffer that grows to 768 MiB stays below 1 GiB.
+MAX_BYTES = 3 << 28
+LABEL_BYTES = 9  # of a label in memory: as stored, and as int64
 CHUNK_BYTES = 1 << 20  # read at a time
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -50,21 +53,28 @@ def mnist(data_dir: str | os.PathLike[str] | None = None) -> MNIST:
 
     The four files, plain or ``.gz``, may lie in ``data_dir`` itself, in ``raw``, in ``MNIST/raw``, or in the only
     ``*/raw`` that holds any; the first of these with IDX files in it is read.  Names are MNIST's, such as
-    ``train-images-idx3-ubyte``, or have one prefix on all four and ``test`` for ``t10k``, as in EMNIST.  Pixels and
-    labels come as they are stored.
+    ``train-images-idx3-ubyte``, or have one prefix on all four and ``test`` for ``t10k``, as in EMNIST.  Where several
+    data sets lie side by side, as EMNIST's six do, the prefix is appended to the folder: ``EMNIST/raw/emnist-letters``,
+    or for short ``EMNIST/emnist-letters``.  Pixels and labels come as they are stored (EMNIST's images are transposed).
 
-    Raises FileNotFoundError where a file is missing; ValueError where several data sets fit, a file is damaged, or two
-    files contradict each other.
+    A plain file has no checksum, so nothing shows a changed pixel or label in it; gzip has one, and it is verified.
+
+    Raises FileNotFoundError where a file is missing; ValueError where several data sets fit, a file is damaged, two
+    files contradict each other, or all four together claim more than 768 MiB.
     """
     paths = _locate(BUNDLED if data_dir is None else Path(data_dir))
-    train_images, train_labels = _read_pair(paths[0], paths[1])
-    test_images, test_labels = _read_pair(paths[2], paths[3])
-    if train_images.shape[1:] != test_images.shape[1:]:
-        raise ValueError(
-            f"{paths[0]} has images of shape {train_images.shape[1:]} and {paths[2]} of {test_images.shape[1:]}; "
-            "training and test images need one height and width"
-        )
-    return MNIST(train_images, train_labels, test_images, test_labels)
+    _check_claims(paths)
+    train_images, train_labels, test_images, test_labels = (read_idx(path) for path in paths)
+    return MNIST(train_images, train_labels.astype(np.int64), test_images, test_labels.astype(np.int64))
+
+
+def classes(data: MNIST) -> int:
+    """How many scores a network for ``data`` needs: one for each label from 0 to the largest, and at least 2.
+
+    Labels stay as they are stored.  Those of EMNIST's letters run from 1 to 26, which makes 27 classes, of which class
+    0 has no example, as in ``torchvision.datasets.EMNIST``.
+    """
+    return max(2, 1 + max(int(data.train_labels.max()), int(data.test_labels.max())))
 
 
 def normalize(
@@ -105,20 +115,31 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
     Memory follows what the file really holds, never what its header claims, and reading stops one byte past the claim.
 
-    Raises ValueError, naming the file, for anything but one complete, undamaged array of 1 byte to 1 GiB.
+    Raises ValueError, naming the file, for anything but one complete, undamaged array of 1 byte to 768 MiB.
+    """
+    with _opened(path) as (stream, shape):
+        return _elements(stream, shape)
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, tuple[int, ...]]]:
+    """The IDX file ``path``, unpacked and read as far as the elements, and the shape that its header claims.
+
+    What goes wrong with the content, here and in the ``with`` block, becomes a ValueError that names the file.
     """
     with Path(path).open("rb") as file:
         is_gzip = file.peek(2)[:2] == GZIP_MAGIC
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_gzip else file
         try:
-            return _parse_idx(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_gzip else file)
+            yield stream, _claimed_shape(stream)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path}: damaged gzip stream ({error}); need a complete, undamaged one") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _parse_idx(stream: BinaryIO) -> NDArray[np.uint8]:
-    """The array in ``stream``; the format is in ``data/mnist/README.md``."""
+def _claimed_shape(stream: BinaryIO) -> tuple[int, ...]:
+    """The shape in the header of ``stream``; the format is in ``data/mnist/README.md``."""
     magic = stream.read(4)
     if len(magic) < 4:
         raise ValueError(f"got {len(magic)} bytes in all, need an IDX header: 4 bytes, then the sizes")
@@ -137,7 +158,12 @@ def _parse_idx(stream: BinaryIO) -> NDArray[np.uint8]:
     wanted = math.prod(shape)  # Python integers: cannot overflow
     if not 0 < wanted <= MAX_BYTES:
         raise ValueError(f"got a header that claims shape {shape}, {wanted} bytes; need 1 to {MAX_BYTES}")
+    return shape
 
+
+def _elements(stream: BinaryIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The rest of ``stream``, which must fill ``shape``."""
+    wanted = math.prod(shape)
     # One byte more than wanted: it shows a file that is too long, and lets gzip reach its end and test the checksum.
     data = bytearray()
     while chunk := stream.read(min(CHUNK_BYTES, wanted + 1 - len(data))):
@@ -148,39 +174,70 @@ def _parse_idx(stream: BinaryIO) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def _read_pair(images_path: Path, labels_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images (N, H, W) and their labels (N,), checked against each other."""
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+def _check_claims(paths: list[Path]) -> None:
+    """Refuse four files that contradict each other or are too large together, by their headers, before all is read."""
+    shapes = []
+    for path in paths:
+        with _opened(path) as (_, shape):
+            shapes.append(shape)
+    for images, labels in ((0, 1), (2, 3)):
+        if len(shapes[images]) != 3 or len(shapes[labels]) != 1 or shapes[images][0] != shapes[labels][0]:
+            raise ValueError(
+                f"{paths[images]} has shape {shapes[images]} and {paths[labels]} has shape {shapes[labels]}; "
+                "need images (N, H, W) and labels (N) with the same N"
+            )
+    if shapes[0][1:] != shapes[2][1:]:
         raise ValueError(
-            f"{images_path} has shape {images.shape} and {labels_path} has shape {labels.shape}; "
-            "need images (N, H, W) and labels (N) with the same N"
+            f"{paths[0]} has images of shape {shapes[0][1:]} and {paths[2]} of {shapes[2][1:]}; "
+            "training and test images need one height and width"
         )
-    return images, labels.astype(np.int64)
+    wanted = sum(math.prod(shape) * (LABEL_BYTES if len(shape) == 1 else 1) for shape in shapes)
+    if wanted > MAX_BYTES:
+        raise ValueError(f"{paths[0].parent} claims a data set of {wanted} bytes in memory; need at most {MAX_BYTES}")
 
 
-def _locate(root: Path) -> list[Path]:
+def _locate(data_dir: Path) -> list[Path]:
     """The paths of training images, training labels, test images and test labels, found as ``mnist`` describes."""
-    if not root.is_dir():
-        raise FileNotFoundError(f"data_dir must be a folder that holds {NAMES[0]}, got {root}")
-    folders = [folder for folder in (root, root / "raw", root / "MNIST" / "raw") if _idx_files(folder)][:1]
-    folders = folders or [folder for folder in sorted(root.glob("*/raw")) if _idx_files(folder)]
+    root, wanted = (data_dir, None) if data_dir.is_dir() else (data_dir.parent, data_dir.name)
+    folders = [folder for folder in (root, root / "raw", root / "MNIST" / "raw") if _prefixes(folder, wanted)][:1]
+    folders = folders or [folder for folder in sorted(root.glob("*/raw")) if _prefixes(folder, wanted)]
     if len(folders) > 1:
         raise ValueError(f"data_dir must hold one data set, got {root} with several: {_listing(folders, root)}")
+    if not folders and wanted is not None:
+        raise FileNotFoundError(
+            f"data_dir must be a folder that holds {NAMES[0]}, or FOLDER/PREFIX of such files, got {data_dir}"
+        )
 
     folder = folders[0] if folders else root
-    files = _idx_files(folder)
-    prefixes = [name.removesuffix(NAMES[0]) for name in files if name.endswith(NAMES[0])] or [""]
+    prefixes = _prefixes(folder, wanted) or [""]
     if len(prefixes) > 1:
-        raise ValueError(f"{folder} must hold one {NAMES[0]}, got several: {_listing(files.values(), folder)}")
+        names = [prefix.rstrip("-_") for prefix in prefixes]
+        raise ValueError(
+            f"{folder} must hold one data set, got several: {', '.join(names)}; append one, as in {folder / names[0]}"
+        )
+    files, prefix = _idx_files(folder), prefixes[0]
     paths = []
     for name in NAMES:
-        path = files.get(prefixes[0] + name) or files.get(prefixes[0] + name.replace("t10k", "test"))
+        path = files.get(prefix + name) or files.get(prefix + name.replace("t10k", "test"))
         if path is None:
             found = _listing(folder.iterdir(), folder)
-            raise FileNotFoundError(f"{folder} must hold {prefixes[0]}{name} (or .gz), got {found}")
+            raise FileNotFoundError(f"{folder} must hold {prefix}{name} (or .gz), got {found}")
         paths.append(path)
     return paths
+
+
+def _prefixes(folder: Path, wanted: str | None) -> list[str]:
+    """What stands before MNIST's names in ``folder``, once for each data set; only ``wanted`` where that is given.
+
+    It may be empty, and then is the only one unless another is wanted: so no data set is out of reach.
+    """
+    files = _idx_files(folder)
+    prefixes = [name.removesuffix(NAMES[0]) for name in files if name.endswith(NAMES[0])]
+    if files and not prefixes:
+        prefixes = [""]  # training images are missing among other files: incomplete, which is not absent
+    if wanted is not None:
+        return [prefix for prefix in prefixes if prefix.rstrip("-_") == wanted.rstrip("-_")]
+    return [""] if "" in prefixes else sorted(prefixes)
 
 
 def _idx_files(folder: Path) -> dict[str, Path]:

@@ -2,8 +2,12 @@
 
 import gzip
 import hashlib
+import json
+import os
 import random
 import struct
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,9 @@ import pytest
 import torch
 
 from reference import datasets
+from tests.reference import damaged_data
 
+ROOT = Path(__file__).parent.parent.parent
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.NAMES
 SHA256 = {
     TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -181,8 +187,59 @@ def test_several_prefixes_are_an_error(tmp_path: Path) -> None:
     for prefix in ("emnist-digits-", "emnist-letters-"):
         write(tmp_path, small_data_set(), [prefix + name for name in datasets.NAMES])
     text = message(ValueError, datasets.mnist, tmp_path)
-    assert f"{tmp_path} must hold one {TRAIN_IMAGES}, got several: emnist-digits-t10k-images-idx3-ubyte, " in text
-    assert "emnist-letters-train-images-idx3-ubyte" in text
+    assert text == (
+        f"{tmp_path} must hold one data set, got several: emnist-digits, emnist-letters; "
+        f"append one, as in {tmp_path / 'emnist-digits'}"
+    )
+
+
+SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
+
+
+def write_emnist(folder: Path) -> dict[str, Any]:
+    """EMNIST as torchvision unpacks it, its six data sets side by side in one folder; gives back the arrays of each."""
+    written = {split: small_data_set(seed) for seed, split in enumerate(SPLITS)}
+    for split, arrays in written.items():
+        write(folder, arrays, [f"emnist-{split}-{name.replace('t10k', 'test')}" for name in datasets.NAMES])
+        (folder / f"emnist-{split}-mapping.txt").write_text("0 48\n")
+    (folder / "gzip.zip").touch()
+    return written
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("folder", ["EMNIST/raw", "EMNIST", "."])
+def test_a_prefix_picks_one_of_several_data_sets(tmp_path: Path, split: str, folder: str) -> None:
+    arrays = write_emnist(tmp_path / "EMNIST/raw")[split]
+    write(tmp_path / "FashionMNIST/raw", small_data_set(seed=7))
+    assert_read(tmp_path / folder / f"emnist-{split}", arrays)
+    assert_read(f"{tmp_path / folder}/emnist-{split}-", arrays)
+
+
+def test_each_of_torchvisions_data_sets_is_read_from_its_own_folder(tmp_path: Path) -> None:
+    letters = write_emnist(tmp_path / "EMNIST/raw")["letters"]
+    written = {name: small_data_set(seed) for seed, name in enumerate(("MNIST", "FashionMNIST", "KMNIST"), start=6)}
+    for name, arrays in written.items():
+        write(tmp_path / name / "raw", arrays)
+        write(tmp_path / name / "raw", arrays, GZ_NAMES, gzipped_idx)
+    for name, arrays in written.items():
+        assert_read(tmp_path / name, arrays)
+    assert_read(tmp_path / "EMNIST/emnist-letters", letters)
+    assert_read(tmp_path, written["MNIST"])
+
+
+def test_part_of_a_prefix_picks_nothing(tmp_path: Path) -> None:
+    write_emnist(tmp_path / "EMNIST/raw")
+    for name in ("emnist", "emnist-b", "letters", "emnist-letters-train-images-idx3-ubyte"):
+        text = message(FileNotFoundError, datasets.mnist, tmp_path / "EMNIST" / name)
+        assert f"or FOLDER/PREFIX of such files, got {tmp_path / 'EMNIST' / name}" in text
+
+
+def test_files_without_a_prefix_come_first(tmp_path: Path) -> None:
+    """So every one of the data sets can be picked."""
+    plain, letters = small_data_set(seed=6), write_emnist(tmp_path)["letters"]
+    write(tmp_path, plain)
+    assert_read(tmp_path, plain)
+    assert_read(tmp_path / "emnist-letters", letters)
 
 
 def test_files_of_two_data_sets_are_not_mixed(tmp_path: Path) -> None:
@@ -215,7 +272,9 @@ def test_what_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "absent", tmp_path / "file"):
         text = message(FileNotFoundError, datasets.mnist, path)
-        assert text == f"data_dir must be a folder that holds {TRAIN_IMAGES}, got {path}"
+        assert (
+            text == f"data_dir must be a folder that holds {TRAIN_IMAGES}, or FOLDER/PREFIX of such files, got {path}"
+        )
 
 
 # Files that contradict each other
@@ -242,10 +301,18 @@ def test_a_contradiction_names_both_files(tmp_path: Path, which: Any, shape: Any
     assert "need" in text
 
 
+def test_a_data_set_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
+    """Four files that agree and are each small enough; with labels as int64, their arrays would take 1 GB."""
+    count = 100_000_000
+    write(tmp_path, [(count, 1, 1), (count,), (1, 1, 1), (1,)], encode=lambda shape: header(*shape))
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == f"{tmp_path} claims a data set of {10 * count + 10} bytes in memory; need at most {3 << 28}"
+
+
 def test_an_empty_data_set_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, [array[:0] for array in small_data_set()])
     text = message(ValueError, datasets.mnist, tmp_path)
-    assert text == f"{tmp_path / TRAIN_IMAGES}: got a header that claims shape (0, 7, 6), 0 bytes; need 1 to {1 << 30}"
+    assert text == f"{tmp_path / TRAIN_IMAGES}: got a header that claims shape (0, 7, 6), 0 bytes; need 1 to {3 << 28}"
 
 
 # One file
@@ -282,11 +349,11 @@ DAMAGED = {
     "cut in the sizes": (header(2, 3)[:-1], "got 7 bytes of sizes, need 8 for 2 dimensions"),
     "cut in the data": (header(2, 3) + b"abcde", "got only 5 bytes after the header, need 6 for shape (2, 3)"),
     "one byte too many": (header(2, 3) + b"abcdefg", "got more than 6 bytes after the header, need 6 for shape (2, 3)"),
-    "size 0": (header(2, 0, 3), "got a header that claims shape (2, 0, 3), 0 bytes; need 1 to 1073741824"),
+    "size 0": (header(2, 0, 3), "got a header that claims shape (2, 0, 3), 0 bytes; need 1 to 805306368"),
     "overflow": (OVERFLOW, "got a header that claims shape (0, 4294967295, 4294967295, 4294967295), 0 bytes; need 1"),
     "terabyte": (TERA, "got a header that claims shape (1048576, 1048576, 1), 1099511627776 bytes; need 1 to"),
-    "above the limit": (header((1 << 30) + 1), "claims shape (1073741825,), 1073741825 bytes; need 1 to 1073741824"),
-    "at the limit": (header(1 << 30) + b"abc", "got only 3 bytes after the header, need 1073741824"),
+    "above the limit": (header((3 << 28) + 1), "claims shape (805306369,), 805306369 bytes; need 1 to 805306368"),
+    "at the limit": (header(3 << 28) + b"abc", "got only 3 bytes after the header, need 805306368"),
 }
 
 
@@ -378,6 +445,38 @@ def test_random_damage_is_refused_or_harmless(tmp_path: Path, is_gzip: bool, fli
         else:
             np.testing.assert_array_equal(got, array, strict=True)
     assert refused > 200
+
+
+def test_damaged_data_sets_are_refused_or_harmless(tmp_path: Path) -> None:
+    assert sum(damaged_data.read_damaged(tmp_path, count=100, seed=1).values()) == 100
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_damaged_data_sets_take_less_than_a_gibibyte() -> None:
+    """A thousand of them; and the largest that are read, which are undamaged, but gzip bombs all the same."""
+    run = [sys.executable, "-m", "tests.reference.damaged_data"]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["read"] == 1000
+    assert 700 < found["peak_mib"] < 1024
+
+
+# Classes
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "count"), [([0, 9], [3], 10), ([1, 26], [1, 26], 27), ([0, 3], [7], 8), ([0], [0], 2)]
+)
+def test_classes_reach_to_the_largest_label(train: Any, test: Any, count: int) -> None:
+    images = np.zeros((2, 1, 1), np.uint8)
+    assert datasets.classes(datasets.MNIST(images, np.array(train), images, np.array(test))) == count
+
+
+def test_mnist_has_ten_classes(data: datasets.MNIST) -> None:
+    assert datasets.classes(data) == 10
 
 
 # Pixels to floats
