@@ -172,7 +172,7 @@ def _weights(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str) -> d
     """The arrays in ``path``, which must have these names, ``shapes`` and ``dtype``."""
     arrays, _ = load_arrays(_existing(path, "the weights of the run"))
     if arrays.keys() != shapes.keys():
-        raise ValueError(f"{path}: need the weights {', '.join(shapes)}, got {', '.join(arrays) or 'none'}")
+        raise ValueError(f"{path}: need the weights {', '.join(shapes)}, got {', '.join(sorted(arrays)) or 'none'}")
     for name, array in arrays.items():
         if array.shape != shapes[name] or array.dtype != dtype:
             raise ValueError(f"{path}: {name} must be {dtype} {shapes[name]}, got {array.dtype} {array.shape}")

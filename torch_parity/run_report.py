@@ -148,9 +148,10 @@ def _tiles(run: Run, answers: Answers) -> Iterable[str]:
     )
     differences = run_findings.weight_differences(run)
     largest = max(differences, key=lambda name: np.nan_to_num(differences[name], nan=math.inf))
+    place = f" in <code>{escape(largest)}</code>" if differences[largest] else ""
     yield _tile(
         "Largest weight difference",
-        f"<b>{_power(differences[largest])}</b> in <code>{escape(largest)}</code>",
+        f"<b>{_power(differences[largest])}</b>{place}",
         "Between a weight in NumPy and the same one in torch.",
     )
     if run.summary is not None:
@@ -182,7 +183,7 @@ def _sides(values: dict[str, str]) -> str:
 def _power(number: float) -> str:
     """A small number as in 1.9 x 10^-2."""
     if not math.isfinite(number) or not number:
-        return f"{number:g}"
+        return f"{number:g}".replace("nan", "NaN")
     digits, _, exponent = f"{number:.1e}".partition("e")
     return f"{digits}&nbsp;&times;&nbsp;10<sup>{int(exponent)}</sup>"
 
@@ -206,11 +207,10 @@ def _loss(run: Run, ends: Array) -> str:
     step, window = run.metrics["step"], smoothing_window(len(run.metrics["step"]))
     raw = {side: run.metrics[f"{side}_loss"] for side in SIDES}
     smooth = {side: run_findings.smooth(values, window) for side, values in raw.items()}
-    explanation = (
-        "How wrong the network is about the images of a batch; it should fall. "
-        f"Pale: single batches; bold: the mean of {window} of them. The dashed line lies on the other one as long as "
-        "both sides compute the same."
-    )
+    explanation = "How wrong the network is about the images of a batch; it should fall. "
+    if window > 1:
+        explanation += f"Pale: single batches; bold: the mean of {window} points in a row. "
+    explanation += "The dashed line lies on the other one as long as both sides compute the same."
     for side, values in raw.items():
         if not np.isfinite(values).all():
             first = step[~np.isfinite(values)][0]
