@@ -5,7 +5,6 @@ that a reader who has not seen the project can follow.
 """
 
 import dataclasses
-import html
 import platform
 import re
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ import torch
 
 from torch_parity import exactness
 from torch_parity.coverage import Coverage
+from torch_parity.html_pages import bar, document, escape
 from torch_parity.proof import Report
 from torch_parity.self_test import EVIDENCE, Row
 
@@ -129,22 +129,8 @@ def _formula(report: Report) -> Result:
 
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #fff; max-width: 84rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
-p { max-width: 48rem; }
-table { border-collapse: collapse; font-size: .9rem; } .wide { overflow-x: auto; }
-th, td { padding: .3rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #dde3e9; }
-th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-code { font: .85rem ui-monospace, monospace; } .quiet { color: #5b6875; }
-.verdict { display: inline-block; padding: .2rem .8rem; border-radius: .3rem; font-weight: 600; }
-.good { background: #d9f0e0; color: #0c5527; } .bad { background: #fbdcd8; color: #8c1d10; }
-.bar { display: inline-block; width: 7rem; height: .7rem; background: #edf1f5; border-radius: .2rem; overflow: hidden;
-       vertical-align: middle; margin-right: .5rem; }
-.bar span { display: block; height: 100%; background: #3b7fc4; }
 .matrix td.cell { text-align: center; min-width: 4.2rem; } .matrix th.cell { text-align: center; }
-.seen { background: #d9f0e0; } .unseen { color: #9aa5b1; } .none { background: #f4f6f8; }
-td.share, td.name { white-space: nowrap; }
+.seen { background: var(--good); } .unseen { color: var(--pale); } .none { background: var(--soft); }
 """
 
 
@@ -159,13 +145,7 @@ def page(found: Result) -> str:
         sections.append(_self_test(found))
     if found["exactness"]:
         sections.append(_exactness(found))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>NumPy against torch</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(sections)
-        + "\n</body>\n</html>\n"
-    )
+    return document("NumPy against torch", sections, STYLE)
 
 
 def _head(found: Result) -> str:
@@ -184,7 +164,7 @@ exceed.</p>"""
 
 def _machine(found: Result) -> str:
     facts = {**found["machine"], **found["arguments"]}
-    rows = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in facts.items())
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts.items())
     return f"<h2>Where and how</h2>\n<table>{rows}</table>\n<p class='quiet'>{found['seconds']:.0f} seconds.</p>"
 
 
@@ -193,13 +173,13 @@ def _formulas(found: Result) -> str:
     for formula in found["formulas"]:
         for index, (name, tally) in enumerate(formula["results"].items()):
             lead = (
-                f"<td><code>{_text(formula['name'])}</code></td><td><code>{_text(formula['twin'])}</code></td>"
-                f"<td><code>{_text(formula['formula'])}</code></td><td class='number'>{formula['cases']:,}</td>"
+                f"<td><code>{escape(formula['name'])}</code></td><td><code>{escape(formula['twin'])}</code></td>"
+                f"<td><code>{escape(formula['formula'])}</code></td><td class='number'>{formula['cases']:,}</td>"
                 if index == 0
                 else "<td></td><td></td><td></td><td></td>"
             )
             rows.append(
-                f"<tr>{lead}<td class='name'>{_text(RESULT_NAMES.get(name, name))}</td>"
+                f"<tr>{lead}<td class='name'>{escape(RESULT_NAMES.get(name, name))}</td>"
                 f"<td class='number'>{_exact(tally)}</td><td class='share'>{_share(tally)}</td>"
                 f"<td>{_verdict(tally)}</td></tr>"
             )
@@ -222,13 +202,7 @@ def _exact(tally: Result) -> str:
 def _share(tally: Result) -> str:
     if tally["elements"] == tally["exact_elements"]:
         return "<span class='quiet'>none: bit for bit</span>"
-    return _bar(tally["largest_share"])
-
-
-def _bar(share: float, label: str | None = None) -> str:
-    """A share as a bar, and as a number or what ``label`` says."""
-    width = max(0.5, min(100.0, 100 * share))
-    return f"<span class='bar'><span style='width:{width:.1f}%'></span></span>{label or f'{share:.1%}'}"
+    return bar(tally["largest_share"])
 
 
 def _verdict(tally: Result) -> str:
@@ -239,8 +213,8 @@ def _verdict(tally: Result) -> str:
 
 def _failures(found: Result) -> str:
     rows = [
-        f"<tr><td><code>{_text(formula['name'])}</code></td><td class='number'>{failure['case']}</td>"
-        f"<td>{_text(failure['description'])}</td><td>{_text(failure['difference'])}</td></tr>"
+        f"<tr><td><code>{escape(formula['name'])}</code></td><td class='number'>{failure['case']}</td>"
+        f"<td>{escape(failure['description'])}</td><td>{escape(failure['difference'])}</td></tr>"
         for formula in found["formulas"]
         for failure in formula["failures"][:5]
     ]
@@ -252,9 +226,9 @@ def _failures(found: Result) -> str:
 
 def _coverage(found: Result) -> str:
     rows = [
-        f"<tr><td><code>{_text(one['name'])}</code></td>"
-        f"<td class='share'>{_bar(one['share'])}</td>"
-        f"<td class='quiet'>{_text('; '.join(one['missing'][:5]))}</td></tr>"
+        f"<tr><td><code>{escape(one['name'])}</code></td>"
+        f"<td class='share'>{bar(one['share'])}</td>"
+        f"<td class='quiet'>{escape('; '.join(one['missing'][:5]))}</td></tr>"
         for one in found["coverage"]
     ]
     return f"""<h2>What the calls covered</h2>
@@ -264,13 +238,14 @@ with padding, say, or a class weight with a probability as target) that occurred
 
 
 def _self_test(found: Result) -> str:
-    heads = "".join(f"<th class='cell'>{_text(EVIDENCE_NAMES[name])}</th>" for name in EVIDENCE)
+    heads = "".join(f"<th class='cell'>{escape(EVIDENCE_NAMES[name])}</th>" for name in EVIDENCE)
     rows = []
     for mistake in found["self_test"]:
         cells = "".join(_cell(mistake["rejected"][name]) for name in EVIDENCE)
         rows.append(
-            f"<tr><td><code>{_text(mistake['formula'])}</code></td><td><b>{_text(mistake['name'])}</b><br>"
-            f"{_text(mistake['explanation'])} <span class='quiet'>{_text(mistake['signature'])}</span></td>{cells}</tr>"
+            f"<tr><td><code>{escape(mistake['formula'])}</code></td><td><b>{escape(mistake['name'])}</b><br>"
+            f"{escape(mistake['explanation'])} <span class='quiet'>{escape(mistake['signature'])}</span></td>"
+            f"{cells}</tr>"
         )
     caught = sum(mistake["caught"] for mistake in found["self_test"])
     mark = "good" if caught == len(found["self_test"]) else "bad"
@@ -293,10 +268,10 @@ def _exactness(found: Result) -> str:
         seen = "".join(f"<td class='number'>{_power(row['smallest_error_seen'].get(kind))}</td>" for kind in kinds)
         errors = "".join(_errors(row["rms_error"].get(dtype), largest) for dtype in dtypes)
         rows.append(
-            f"<tr><td><code>{_text(row['formula'])}</code></td><td class='name'>"
-            f"{_text(RESULT_NAMES.get(row['result'], row['result']))}</td>{seen}{errors}</tr>"
+            f"<tr><td><code>{escape(row['formula'])}</code></td><td class='name'>"
+            f"{escape(RESULT_NAMES.get(row['result'], row['result']))}</td>{seen}{errors}</tr>"
         )
-    heads = "".join(f"<th>error seen,<br>{_text(kind)}</th>" for kind in kinds)
+    heads = "".join(f"<th>error seen,<br>{escape(kind)}</th>" for kind in kinds)
     heads += "".join(f"<th>rounding errors,<br>{dtype}</th><th>ratio</th>" for dtype in dtypes)
     return f"""<h2>How exact?</h2>
 <p>&ldquo;Error seen&rdquo;: a relative error was planted in a single number of a right result. This is the smallest
@@ -318,7 +293,7 @@ def _errors(rms: Result | None, largest: float) -> str:
         return "<td class='quiet'>not measured</td><td></td>"
     if not rms["numpy"] and not rms["torch"]:
         return "<td class='quiet'>none</td><td></td>"
-    bars = "<br>".join(_bar(rms[side] / largest, f"{rms[side]:.3f}") for side in ("numpy", "torch"))
+    bars = "<br>".join(bar(rms[side] / largest, f"{rms[side]:.3f}") for side in ("numpy", "torch"))
     return f"<td class='share'>{bars}</td><td class='number'>{rms['numpy'] / rms['torch']:.2f}</td>"
 
 
@@ -326,7 +301,3 @@ def _cell(count: int | None) -> str:
     if count is None:
         return "<td class='cell none' title='no such cases'></td>"
     return f"<td class='cell {'seen' if count else 'unseen'}'>{count or '&ndash;'}</td>"
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))
