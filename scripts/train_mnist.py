@@ -35,6 +35,7 @@ def main() -> int:
         with shown:
             shown.message(f"kept in {run.folder}")
             summary = training.finish(prepared, run, shown.update, trouble, shown.report_every)
+            training.write_report(prepared, run, trouble)
     except Stopped as stopped:
         return _fail(f"{stopped}; {how_to_go_on}", 128 + stopped.number)
     except Diverged as error:

@@ -9,9 +9,12 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from reference.datasets import NAMES, mnist
@@ -27,8 +30,8 @@ STEPS = 24  # of a run of 3 epochs on the images of `few`
 def few(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder with the beginning of MNIST: 512 images to train on, 100 to test."""
     folder = tmp_path_factory.mktemp("few")
-    data = mnist()
-    for name, array in zip(NAMES, data, strict=True):
+    arrays: Iterable[npt.NDArray[Any]] = mnist()
+    for name, array in zip(NAMES, arrays, strict=True):
         part = array[: 512 if name.startswith("train") else 100].astype(np.uint8)
         header = struct.pack(f">HBB{part.ndim}I", 0, 8, part.ndim, *part.shape)
         (folder / name).write_bytes(header + part.tobytes())

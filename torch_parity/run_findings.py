@@ -18,14 +18,14 @@ import torch
 import reference
 from reference.datasets import MNIST, normalize
 from torch_parity.files import load_arrays
+from torch_parity.lockstep import DTYPES, SIDES, TEST_BATCH
 from torch_parity.networks import NETWORKS
-from torch_parity.training import DTYPES, SIDES, TEST_BATCH
+from torch_parity.runs import WEIGHTS
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.integer[Any]]
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
-WEIGHTS = {"numpy": "weights.safetensors", "torch": "weights-torch.safetensors"}
 TEST_ACCURACY = {side: f"{side}_test_accuracy" for side in SIDES}  # filled at the end of an epoch, else empty
 COLUMNS = (
     "epoch",

@@ -17,8 +17,8 @@ from torch_parity import layer_times, run_findings
 from torch_parity.files import write_atomically
 from torch_parity.html_pages import bar, document, escape
 from torch_parity.layer_times import BACKWARD, FORWARD, LayerTime
+from torch_parity.lockstep import SIDES, threads
 from torch_parity.run_findings import SUMMARY, Answers, Convolution, Run
-from torch_parity.training import SIDES, threads
 
 try:
     from torch_parity import run_plots

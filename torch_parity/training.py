@@ -28,6 +28,7 @@ from torch_parity.signals import stop_on_signals
 Array = npt.NDArray[Any]
 
 IMAGE = (28, 28)  # what the networks by name take
+RECORD_EVERY = 20  # steps between two rows of metrics
 POSITION = ("epoch", "step", "lr", "losses", "rows")
 
 
@@ -113,7 +114,7 @@ class Training:
         keeper: "Keeper | None" = None,
         stopped: Callable[[], int] = lambda: 0,
     ) -> Summary:
-        """Train to the end; ``on_step`` as in ``train``; ``keeper`` keeps a checkpoint of every epoch.
+        """Train to the end; ``on_step`` as in ``finish``; ``keeper`` keeps a checkpoint of every epoch.
 
         Raises Stopped after the step in which ``stopped()`` gives a signal's number, with a checkpoint there, and
         Diverged where a loss is no finite number, with the checkpoint before.
@@ -121,14 +122,18 @@ class Training:
         keeper = keeper or Keeper(None)
         while self.epoch <= self.settings.epochs:
             for _ in self._steps():
-                if self.step % self.steps_per_epoch and (self.step == 1 or self.step % report_every == 0):
-                    on_step(self._report(None))
-                    keeper.keep_metrics(self.rows)
+                if self.step % self.steps_per_epoch:  # the last step of an epoch is reported below
+                    if self.step == 1 or self.step % RECORD_EVERY == 0:
+                        self._record(self._progress())
+                    if self.step == 1 or self.step % report_every == 0:
+                        on_step(self._progress())
+                        keeper.keep_metrics(self.rows)
                 if number := stopped():
                     keeper.keep(self)
                     raise Stopped(f"stopped after step {self.step} of {self.steps}", number)
-            predictions = self.both.predict(self.data.test_images)
-            on_step(self._report(self._accuracy(predictions)))
+            progress = self._progress(self._accuracy(self.both.predict(self.data.test_images)))
+            self._record(progress)
+            on_step(progress)
             self.epoch += 1
             keeper.keep(self)
         return self._summary(self.both.predict(self.data.test_images))
@@ -158,27 +163,27 @@ class Training:
         except FloatingPointError as error:
             raise Diverged(f"step {self.step + 1}, epoch {self.epoch}: {error}") from error
 
-    def _report(self, test_accuracy: dict[str, float] | None) -> Progress:
-        """Where training stands, also as a row of ``rows``."""
+    def _progress(self, test_accuracy: dict[str, float] | None = None) -> Progress:
         both = self.both
         trained = (self.epoch - 1) * len(self.images) + both.seen
-        differences = both.weight_differences()
-        progress = Progress(
+        return Progress(
             epoch=self.epoch, epochs=self.settings.epochs, step=self.step, steps=self.steps, lr=self.lr,
-            loss=self.losses, accuracy=both.accuracy(), max_weight_difference=max(differences.values()),
+            loss=self.losses, accuracy=both.accuracy(), max_weight_difference=both.max_weight_difference(),
             images_per_second=self._rates(trained),
             seconds_left=sum(both.seconds.values()) * (self.steps - self.step) / self.step,
             drift=both.drift(), test_accuracy=test_accuracy,
         )  # fmt: skip
-        row: dict[str, Any] = {"epoch": self.epoch, "step": self.step, "lr": self.lr}
+
+    def _record(self, progress: Progress) -> None:
+        """Add a row to the metrics."""
+        row: dict[str, Any] = {"epoch": progress.epoch, "step": progress.step, "lr": progress.lr}
         columns = {
             "loss": progress.loss, "accuracy": progress.accuracy, "images_per_second": progress.images_per_second,
-            "test_accuracy": test_accuracy or dict.fromkeys(SIDES),
+            "test_accuracy": progress.test_accuracy or dict.fromkeys(SIDES),
         }  # fmt: skip
         row |= {f"{side}_{name}": both_sides[side] for name, both_sides in columns.items() for side in SIDES}
         row |= {"max_weight_difference": progress.max_weight_difference, "drift": progress.drift}
-        self.rows.append({**row, **{f"difference_{name}": one for name, one in differences.items()}})
-        return progress
+        self.rows.append(row | {f"difference_{name}": one for name, one in self.both.weight_differences().items()})
 
     def _rates(self, images: int) -> dict[str, float]:
         return {name: images / max(self.both.seconds[name], 1e-9) for name in SIDES}
@@ -270,8 +275,12 @@ def train(
     With ``runs_dir`` the run is kept in a new folder in there (see ``runs``).
     """
     training = prepare(network, data, **settings)
-    run = None if runs_dir is None else begin(training, runs_dir)
-    return finish(training, run, on_step, on_trouble, report_every)
+    if runs_dir is None:
+        return finish(training, None, on_step, on_trouble, report_every)
+    run = begin(training, runs_dir)
+    summary = finish(training, run, on_step, on_trouble, report_every)
+    write_report(training, run, on_trouble)
+    return summary
 
 
 def resume(
@@ -285,7 +294,9 @@ def resume(
 ) -> Summary:
     """Go on with the run in ``folder``, as ``load`` and ``finish`` do."""
     training, run = load(folder, network, data)
-    return finish(training, run, on_step, on_trouble, report_every)
+    summary = finish(training, run, on_step, on_trouble, report_every)
+    write_report(training, run, on_trouble)
+    return summary
 
 
 def prepare(
@@ -364,3 +375,18 @@ def finish(
     with threads(training.settings.threads), signals as stopped:
         summary = training.run(on_step, report_every, keeper, stopped)
     return keeper.keep_summary(summary)
+
+
+def write_report(training: Training, run: Run, on_trouble: Callable[[str], None] = lambda text: None) -> None:
+    """Write ``report.html`` into the run's folder, unless the network is one's own, whose layers nobody knows.
+
+    What has been trained must not be lost for the sake of a picture: ``on_trouble`` is told why there is none.
+    """
+    if training.settings.network == OWN:
+        return
+    try:
+        from torch_parity import run_report  # here, since drawing takes its time to load
+
+        run_report.write_report(run.folder, training.data)
+    except (ImportError, OSError, ValueError) as error:
+        on_trouble(f"report.html could not be written ({error})")

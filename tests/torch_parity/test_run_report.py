@@ -23,8 +23,10 @@ from safetensors.numpy import load_file
 
 from reference.datasets import MNIST, mnist, normalize
 from torch_parity import files, layer_times, run_findings, run_plots, run_report
+from torch_parity.lockstep import SIDES, Lockstep
 from torch_parity.networks import NETWORKS
-from torch_parity.training import SIDES, Lockstep, Summary
+from torch_parity.runs import WEIGHTS
+from torch_parity.training import Summary
 
 Array = npt.NDArray[Any]
 
@@ -78,21 +80,20 @@ def leave_run(
     """Train, and leave the files that a training run leaves; a row for every second step."""
     folder.mkdir()
     both = Lockstep(lambda nn: NETWORKS[network](nn, classes), dtype, lr=0.05, momentum=0.5)
-    names = list(both.numpy.network.state_dict())
     rows: list[dict[str, Any]] = []
     step, losses = 0, {}
     for epoch in range(1, epochs + 1):
         for losses in both.epoch(data.train_images, data.train_labels, 32):
             step += 1
             if step % 2 == 0:
-                pairs = zip(both.numpy.weights(), both.torch.weights(), strict=True)
-                differences = [float(np.abs(ours - theirs).max()) for ours, theirs in pairs]
-                rows.append({"epoch": epoch, "step": step, "lr": 0.05, "max_weight_difference": max(differences)})
+                differences = both.weight_differences()
+                rows.append({"epoch": epoch, "step": step, "lr": 0.05})
+                rows[-1]["max_weight_difference"] = both.max_weight_difference()
                 rows[-1] |= {f"{side}_loss": losses[side] for side in SIDES}
                 rows[-1] |= {f"{side}_accuracy": epoch / 4 for side in SIDES}
                 rows[-1] |= {f"{side}_images_per_second": 2000.0 if side == "numpy" else 1000.0 for side in SIDES}
                 rows[-1] |= {f"{side}_test_accuracy": "" for side in SIDES}
-                rows[-1] |= {f"difference_{name}": one for name, one in zip(names, differences, strict=True)}
+                rows[-1] |= {f"difference_{name}": one for name, one in differences.items()}
         predictions = both.predict(data.test_images)
         accuracy = {side: float((predictions[side] == data.test_labels).mean()) for side in SIDES}
         rows[-1] |= {f"{side}_test_accuracy": accuracy[side] for side in SIDES}
@@ -221,7 +222,7 @@ def test_kernels_and_maps_of_the_first_convolution(split: Path, data: MNIST) -> 
     assert found.channels == (8, 1)
     assert found.outputs.tolist() == list(range(8))
     image = torch.from_numpy(normalize(data.test_images[:1]))
-    for side, name in run_findings.WEIGHTS.items():
+    for side, name in WEIGHTS.items():
         weights = {name: torch.from_numpy(array) for name, array in load_file(split / name).items()}
         np.testing.assert_array_equal(found.kernels[side], weights["0.weight"])
         maps = F.relu(F.conv2d(image, weights["0.weight"], weights["0.bias"]))[0]
@@ -415,7 +416,7 @@ def test_the_numbers_in_the_confusion_matrix(trained: Path, data: MNIST, written
 
 def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -> None:
     text = (split / "report.html").read_text(encoding="utf-8")
-    scores = {side: formula_scores(split / name, data.test_images) for side, name in run_findings.WEIGHTS.items()}
+    scores = {side: formula_scores(split / name, data.test_images) for side, name in WEIGHTS.items()}
     shares = {side: np.exp(one) / np.exp(one).sum(axis=1, keepdims=True) for side, one in scores.items()}
     chosen = {side: one.argmax(axis=1) for side, one in scores.items()}
     wrong = np.flatnonzero(chosen["numpy"] != data.test_labels)
@@ -442,7 +443,7 @@ def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -
 
 def test_the_kernels_in_the_page_are_the_weights(trained: Path, data: MNIST, written: str) -> None:
     page = Page(written)
-    weights = {side: load_file(trained / name)["0.weight"] for side, name in run_findings.WEIGHTS.items()}
+    weights = {side: load_file(trained / name)["0.weight"] for side, name in WEIGHTS.items()}
     limit = max(np.abs(one).max() for one in weights.values())
     scale, gap = round(run_plots.TILE / 3), run_plots.GAP
     for side, name in (("numpy", "NumPy"), ("torch", "torch")):

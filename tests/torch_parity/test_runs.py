@@ -23,7 +23,7 @@ from torch_parity.files import load_arrays, save_arrays
 from torch_parity.networks import RECIPES, lenet5
 from torch_parity.runs import CHECKPOINT, PREVIOUS, STATE, WEIGHTS, Run
 from torch_parity.signals import stop_on_signals
-from torch_parity.training import Diverged, Progress, Stopped, begin, finish, load, prepare
+from torch_parity.training import Diverged, Progress, Stopped, Summary, begin, finish, load, prepare
 
 SETTINGS: dict[str, Any] = {"epochs": 3, "batch_size": 64, "report_every": 2}
 STEPS = 12  # 250 images are 4 steps an epoch
@@ -48,6 +48,10 @@ def kept(folder: Path) -> dict[str, Any]:
     return {**bits, "numbers": numbers}
 
 
+def go_on(folder: Path, data: MNIST, on_step: Callable[[Progress], None] = lambda progress: None) -> Summary:
+    return finish(*load(folder, data=data), on_step, report_every=2)
+
+
 @pytest.fixture(scope="module")
 def whole(digits: MNIST, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run from beginning to end."""
@@ -57,9 +61,9 @@ def whole(digits: MNIST, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(whole: Path, digits: MNIST) -> None:
-    assert {path.name for path in whole.iterdir()} >= {
-        "config.json", "metrics.csv", "weights.safetensors", "weights-torch.safetensors", "summary.json", CHECKPOINT,
-        PREVIOUS,
+    assert {path.name for path in whole.iterdir()} == {
+        "config.json", "metrics.csv", "weights.safetensors", "weights-torch.safetensors", "summary.json", "report.html",
+        CHECKPOINT, PREVIOUS,
     }  # fmt: skip
     config = json.loads((whole / "config.json").read_text())
     assert config["network"] == "lenet5"
@@ -81,11 +85,18 @@ def test_a_run_leaves_what_it_promises(whole: Path, digits: MNIST) -> None:
     assert (found == digits.test_labels).mean() == summary["accuracy"]["torch"]
 
 
+def test_metrics_have_a_row_for_every_twenty_steps(digits: MNIST, tmp_path: Path) -> None:
+    run = begin(prepare("formula", digits, epochs=2, batch_size=6), tmp_path)
+    go_on(run.folder, digits)
+    with (run.folder / "metrics.csv").open() as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [1, 20, 40, 42, 60, 80, 84]
+
+
 def test_metrics_are_plain_columns(whole: Path) -> None:
     with (whole / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows] == REPORTS
-    assert [row["numpy_test_accuracy"] != "" for row in rows] == [False, False, True, False, True, False, True]
+    assert [int(row["step"]) for row in rows] == [1, 4, 8, 12]  # every 20 steps, and the first and last ones
+    assert [row["numpy_test_accuracy"] != "" for row in rows] == [False, True, True, True]
     rates = [float(row["lr"]) for row in rows]
     assert rates[0] == 0.02
     assert rates == sorted(rates, reverse=True)
@@ -107,7 +118,7 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_bits(
         training.run(report_every=2, keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == step))
     assert stop.value.number == 15
     seen: list[Progress] = []
-    resume(run.folder, data=digits, report_every=2, on_step=seen.append)
+    go_on(run.folder, digits, seen.append)
     assert kept(run.folder) == kept(whole)
     left = [report for report in REPORTS if report > step or report == step in (4, 8, 12)]  # an epoch's end comes last
     assert [progress.step for progress in seen] == left
@@ -131,14 +142,14 @@ def test_torchs_drift_from_itself_is_measured_and_goes_on(digits: MNIST, tmp_pat
 
 def test_killed_before_its_first_epoch_it_begins_again(digits: MNIST, whole: Path, tmp_path: Path) -> None:
     run = begin(prepare("lenet5", digits, epochs=3, batch_size=64), tmp_path)
-    resume(run.folder, data=digits, report_every=2)
+    go_on(run.folder, digits)
     assert kept(run.folder) == kept(whole)
 
 
 def test_a_finished_run_has_nothing_left_to_do(digits: MNIST, whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
     seen: list[Progress] = []
-    summary = resume(folder, data=digits, on_step=seen.append)
+    summary = go_on(folder, digits, seen.append)
     assert not seen
     assert summary.accuracy == json.loads((whole / "summary.json").read_text())["accuracy"]
     assert kept(folder) == kept(whole)
@@ -183,7 +194,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_works(
         resume(folder, data=digits)
     assert f"The checkpoint before it is {folder / PREVIOUS}: copy that over it" in str(error.value)
     shutil.copy(folder / PREVIOUS, path)  # the advice
-    resume(folder, data=digits, report_every=2)
+    go_on(folder, digits)
     assert kept(folder) == kept(whole)
 
 
@@ -333,7 +344,7 @@ def test_ctrl_c_keeps_a_checkpoint(digits: MNIST, whole: Path, tmp_path: Path) -
 
     with pytest.raises(Stopped, match="stopped after step 6"):
         finish(training, run, interrupt, report_every=2)
-    resume(run.folder, data=digits, report_every=2)
+    go_on(run.folder, digits)
     assert kept(run.folder) == kept(whole)
 
 
