@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 
 from reference.datasets import MNIST, mnist, normalize
 from torch_parity import files, layer_times, run_findings, run_plots, run_report
+from torch_parity.layer_times import LayerTime
 from torch_parity.networks import NETWORKS
 from torch_parity.training import SIDES, Lockstep, Summary
 
@@ -320,11 +321,23 @@ def test_the_ticks_of_a_logarithmic_axis() -> None:
     assert len(places) <= 8
 
 
+def test_a_long_curve_is_drawn_thinner() -> None:
+    kept = run_plots._thinned(12_345)
+    assert len(kept) == run_plots.POINTS
+    assert (kept[0], kept[-1]) == (0, 12_344)
+    assert set(np.diff(kept)) <= {41, 42}
+    assert run_plots._thinned(7).tolist() == list(range(7))
+
+
 def test_a_loss_that_is_not_finite_leaves_a_gap() -> None:
     step, fine = np.arange(1.0, 6), np.array([2.0, 1.0, 0.5, 0.4, 0.3])
     broken = np.array([2.0, 1.0, np.inf, np.nan, np.nan])
-    for raw in ({"numpy": fine, "torch": broken}, {"numpy": broken * np.nan, "torch": broken * np.nan}):
-        assert run_plots.losses(step, raw, raw, np.array([])).startswith("<svg ")
+    raw = {"numpy": fine, "torch": broken}
+    drawn = run_plots.losses(step, raw, raw, np.array([]))
+    assert ">0.5</text>" in drawn
+    assert ">1</text>" in drawn
+    nothing = dict.fromkeys(SIDES, np.full(5, np.nan))
+    assert "nan" not in run_plots.losses(step, nothing, nothing, np.array([]))
 
 
 def test_the_colours_of_weights_and_of_maps() -> None:
@@ -455,6 +468,28 @@ def test_the_kernels_in_the_page_are_the_weights(trained: Path, data: MNIST, wri
     digit = page.pixels(f"Test image 0, of class {data.test_labels[0]}")
     np.testing.assert_array_equal(digit[::3, ::3], data.test_images[0])
     assert f"−{limit:.2f}" in page.text
+
+
+def test_the_table_of_times(run: Path, data: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With known times, measured with as many threads as the run had."""
+    seen: list[int] = []
+
+    def measure(*arguments: Any) -> list[LayerTime]:
+        seen.append(torch.get_num_threads())
+        return [
+            LayerTime("0 Conv2d", (8, 26, 26), {"numpy": {"forward": 1.0, "backward": 3.0},
+                                                "torch": {"forward": 2.0, "backward": 4.0}}),
+            LayerTime("loss", (), {"numpy": {"forward": 0.5, "backward": 0.25},
+                                   "torch": {"forward": 0.25, "backward": 0.125}}),
+        ]  # fmt: skip
+
+    edited("config.json", lambda text: text.replace('"threads": 1', '"threads": 2'))(run)
+    monkeypatch.setattr(layer_times, "measure", measure)
+    part = section(write(run, data), "Time of each layer")
+    assert seen == [2]
+    assert "0 Conv2d 8 × 26 × 26 1.000 2.000 0.50 3.000 4.000 0.75" in Page(part).text
+    assert "loss 0.500 0.250 2.00 0.250 0.125 2.00 sum 1.500 2.250 0.67 3.250 4.125 0.79" in Page(part).text
+    assert re.findall(r"width:([\d.]+)%", part) == ["25.0", "50.0", "75.0", "100.0", "12.5", "6.2", "6.2", "3.1"]
 
 
 def test_equal_sides_are_said_to_be_equal(run: Path, data: MNIST) -> None:
