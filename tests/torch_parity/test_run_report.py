@@ -295,6 +295,13 @@ def test_the_times_are_of_every_layer_and_of_the_right_computation(network: str,
         np.testing.assert_allclose(theirs, leaf.grad, rtol=1e-4, atol=1e-6)
 
 
+def test_the_times_of_a_network_that_begins_without_weights(data: MNIST) -> None:
+    both = Lockstep(lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    networks = {"numpy": both.numpy.network, "torch": both.torch.network}
+    times = layer_times.measure(networks, normalize(data.train_images[:6]), data.train_labels[:6], seconds=0)
+    assert [layer.name for layer in times] == ["0 Flatten", "1 Linear", "loss"]
+
+
 # What is drawn.
 
 
@@ -377,6 +384,7 @@ def test_writing_leaves_settings_as_they_are(run: Path, data: MNIST) -> None:
     looks, threads = dict(matplotlib.rcParams), torch.get_num_threads()
     write(run, data)
     assert dict(matplotlib.rcParams) == looks
+    assert looks["text.color"] != run_plots.INK  # nor did another test change it before
     assert torch.get_num_threads() == threads
 
 
@@ -386,6 +394,7 @@ def test_the_page_is_whole_and_stands_alone(split: Path) -> None:
     without_pixels = re.sub(r"base64,[^\"]*", "", text)
     assert "http" not in without_pixels
     assert "<script" not in text
+    assert text.count("<style") == 1  # those of the pictures would change the page
     assert "prefers-color-scheme: dark" in text
     assert all(colour not in text for colour in run_plots.VARIABLES)
     page = Page(text)
@@ -406,7 +415,7 @@ def test_the_headline_is_what_the_run_found(trained: Path, written: str) -> None
     assert f"Test accuracy {summary['accuracy']['numpy']:.2%} NumPy {summary['accuracy']['torch']:.2%} torch" in text
     assert f"Equal predictions {summary['equal_predictions']} of 250" in text
     digits, _, exponent = f"{summary['max_weight_difference']:.1e}".partition("e")
-    assert f"Largest weight difference {digits} × 10 {int(exponent)} in" in text
+    assert f"Largest weight difference {digits} × 10 −{-int(exponent)} in" in text
     assert "Time 1.2 s NumPy 2.5 s torch" in text
     assert "Images per second 3,000 NumPy 1,500 torch NumPy trains 2.00 times as many as torch; 1 thread(s)" in text
     assert "finished 20250102-030405-formula" in text
@@ -514,7 +523,7 @@ def test_every_network_with_other_classes_and_few_images(network: str, data: MNI
 def test_float64(data: MNIST, tmp_path: Path) -> None:
     folder = leave_run(tmp_path / "run", data._replace(**first(64, data)), dtype="float64")
     text = Page(write(folder, data)).text
-    assert "2.2 × 10 -16 (eps)" in text
+    assert "2.2 × 10 −16 (eps)" in text
     assert "In float64 they stay tiny" in text
     assert "eps of float64" in text
 
