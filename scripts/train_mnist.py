@@ -68,7 +68,7 @@ def _begin(arguments: argparse.Namespace) -> tuple[Training, Any]:
 
 def _title(prepared: Training) -> str:
     settings = prepared.settings
-    return live.title(
+    return live.title_text(
         settings.network, len(prepared.images), settings.epochs, settings.batch_size, settings.dtype, settings.threads
     )
 

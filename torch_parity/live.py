@@ -10,12 +10,15 @@ without escape codes, and ``Quiet`` shows nothing.  All are used the same way:
 A display draws inside ``update`` and nowhere else, so never while a step is timed.
 """
 
+import contextlib
 import math
 import os
+import signal
 import sys
+import threading
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from types import FrameType
 from typing import Self, TextIO
 
 from torch_parity.lockstep import SIDES
@@ -35,8 +38,11 @@ except ImportError as error:
 NAMES = {"numpy": "NumPy", "torch": "torch"}
 
 
-class Display(ABC):
-    """Shows how training goes.  A context manager: what it drew is tidied up on leaving, for whatever reason."""
+class Display:
+    """Shows how training goes: of itself, nothing.
+
+    A context manager; what it drew is tidied up on leaving, for whatever reason one leaves.
+    """
 
     report_every = 100  # how many steps may pass between two updates
 
@@ -44,14 +50,12 @@ class Display(ABC):
         """Begin."""
         return self
 
-    def __exit__(self, *_: object) -> None:  # noqa: B027
+    def __exit__(self, *_: object) -> None:
         """End."""
 
-    @abstractmethod
     def update(self, progress: Progress) -> None:
         """Show where training stands."""
 
-    @abstractmethod
     def message(self, text: str) -> None:
         """Tell of something that happened, on lines of its own."""
 
@@ -60,14 +64,14 @@ def display(stream: TextIO, *, title: str, dtype: str, quiet: bool = False) -> D
     """The display that suits ``stream``; ``title`` says what is trained, ``dtype`` in which precision."""
     if quiet:
         return Quiet()
-    console = Console(file=stream)
+    console = Console(file=stream, markup=False, emoji=False, highlight=False)
     # rich would also take a file for a terminal where FORCE_COLOR is set; a file gets lines in any case.
     if stream.isatty() and console.is_interactive:
         return Live(console, title=title, dtype=dtype)
     return Plain(stream, title=title)
 
 
-def title(network: str, images: int, epochs: int, batch_size: int, dtype: str, threads: int) -> str:
+def title_text(network: str, images: int, epochs: int, batch_size: int, dtype: str, threads: int) -> str:
     """What is trained, in one line."""
     return (
         f"{network} on {_count(images, 'image')}, {_count(epochs, 'epoch')} of batches of {batch_size}, {dtype}, "
@@ -77,12 +81,6 @@ def title(network: str, images: int, epochs: int, batch_size: int, dtype: str, t
 
 class Quiet(Display):
     """Nothing, not even messages.  What must be read in any case is printed after training."""
-
-    def update(self, progress: Progress) -> None:
-        """Nothing."""
-
-    def message(self, text: str) -> None:
-        """Nothing."""
 
 
 class Plain(Display):
@@ -157,29 +155,33 @@ class Live(Display):
 
     def __enter__(self) -> Self:
         """Print the title and hide the cursor."""
-        self._print_title()
-        self.live.start()
+        with _undisturbed():
+            self._print_title()
+            self.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Draw the last table and show the cursor again."""
         self.frame.closed = True
-        self._start_afresh_if_broken()
-        self.live.stop()
+        with _undisturbed():
+            self._start_afresh_if_broken()
+            self.live.stop()
 
     def update(self, progress: Progress) -> None:
         """Take in ``progress``; draw it if the last drawing is old enough, or an epoch ended."""
         self.frame.add(progress)
         now = time.monotonic()
         if now - self.drawn >= self.seconds_between_frames or progress.test_accuracy is not None:
-            self._start_afresh_if_broken()
-            self.live.refresh()
             self.drawn = now
+            with _undisturbed():
+                self._start_afresh_if_broken()
+                self.live.refresh()
 
     def message(self, text: str) -> None:
         """Print ``text`` above the table.  The terminal breaks long lines, so that they can be copied whole."""
-        self._start_afresh_if_broken()
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with _undisturbed():
+            self._start_afresh_if_broken()
+            self.console.print(Text(text), soft_wrap=True)
 
     def _print_title(self) -> None:
         self.console.print(Text(f"{self.title}\n", style="bold"))
@@ -195,6 +197,22 @@ class Live(Display):
             self.console.file.write("\n" * self.console.height)
             self.console.control(Control.home())
             self._print_title()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait until a drawing is complete: rich writes one again that was interrupted, and in a wrong place."""
+    if threading.current_thread() is not threading.main_thread():  # the only one that is interrupted
+        yield
+        return
+    pressed: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed and callable(before):
+            before(*pressed[0])
 
 
 class _Frame:
@@ -244,7 +262,7 @@ class _Frame:
         wide = options.max_width >= self.FOR_NOTES
         parts: list[RenderableType] = [self._bar(progress), self._position(progress), "", self._table(progress, wide)]
         if not wide:
-            parts.append(_faster(progress.images_per_second))
+            parts.append(Text(_faster(progress.images_per_second)))
         curve = self._curve(progress)
         if curve and not options.ascii_only:
             parts.append(Text(f"{'loss so far':<{16 if wide else 11}}  {curve}", no_wrap=True, overflow="ellipsis"))
@@ -282,7 +300,7 @@ class _Frame:
             "loss": ([_loss(progress.loss[side]) for side in SIDES], "how wrong on the last batch; 0 is best"),
             "accuracy so far": (
                 [_percent(progress.accuracy[side]) for side in SIDES],
-                "of the images of this epoch",
+                "right answers on this epoch's images",
             ),
             "test accuracy": (
                 [_percent(test[side]) for side in SIDES],
@@ -339,23 +357,27 @@ def summary_text(
         f"test accuracy        {sides(summary.accuracy, '.2%')}",
         f"equal predictions    {summary.equal_predictions:,} of {summary.test_images:,}",
         f"weights differ by    at most {summary.max_weight_difference:.1e}",
-        f"time in steps        {sides(summary.seconds, '.1f')} seconds; {_faster(summary.images_per_second)}",
     ]
     if drift is not None:
         lines.append(f"torch from itself    at most {drift:.1e}, with another number of threads")
+    lines.append(f"time in steps        {sides(summary.seconds, '.1f')} seconds; {_faster(summary.images_per_second)}")
     if run_folder is not None:
         lines.append(f"files of this run    {os.fspath(run_folder)}")
-    return "\n".join([*lines, "", _explanation(dtype, summary.max_weight_difference)])
+    return "\n".join([*lines, "", _explanation(dtype, summary.max_weight_difference, drift)])
 
 
-def _explanation(dtype: str, difference: float) -> str:
-    if dtype != "float32" or not math.isfinite(difference) or not difference:
-        return _agreement(dtype, difference) + "."
-    return (
-        "Both sides start from the same weights and take the same steps; in float32 each rounds its sums in its own\n"
-        "order, and training amplifies that.  torch differs as much from itself with another number of threads.  With\n"
-        "--dtype float64 the two stay together (at a stable learning rate)."
-    )
+def _explanation(dtype: str, difference: float, drift: float | None) -> str:
+    """Why the weights are no closer, or how close they are where that says it all."""
+    if dtype != "float32" or not 0 < difference < math.inf:
+        return f"{_agreement(dtype, difference)}."
+    sentences = [
+        "Both sides start from the same weights and take the same steps; but each rounds",
+        "its sums in its own order, and in float32 training amplifies that.",
+        "With --dtype float64 the two stay together (at a stable learning rate).",
+    ]
+    if drift is None:
+        sentences.insert(2, "torch differs as much from itself with another number of threads.")
+    return "\n".join(sentences)
 
 
 def _agreement(dtype: str, difference: float) -> str:

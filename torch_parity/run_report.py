@@ -57,7 +57,8 @@ details { margin-top: .8rem; }
 .image table { font-size: .85rem; font-variant-numeric: tabular-nums; }
 .image th, .image td { padding: .1rem .4rem; border: 0; text-align: right; } .image th:first-child { padding-left: 0; }
 .image .chosen { font-weight: 700; }
-.scale { display: flex; align-items: center; gap: .5rem; font-size: .85rem; }
+.scale { display: flex; align-items: center; gap: .5rem; font-size: .85rem; margin-bottom: .8rem; }
+sup { line-height: 0; }
 .scale span { width: 8rem; height: .8rem; border-radius: .2rem; }
 .bar { width: 5rem; } tr.sum td, tr.sum th { border-top: 2px solid var(--line); }
 @media (max-width: 40rem) {
@@ -185,7 +186,7 @@ def _power(number: float) -> str:
     if not math.isfinite(number) or not number:
         return f"{number:g}".replace("nan", "NaN")
     digits, _, exponent = f"{number:.1e}".partition("e")
-    return f"{digits}&nbsp;&times;&nbsp;10<sup>{int(exponent)}</sup>"
+    return f"{digits}&nbsp;&times;&nbsp;10<sup>{int(exponent)}</sup>".replace("-", "&minus;")
 
 
 def _curves(run: Run) -> str:

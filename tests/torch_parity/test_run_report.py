@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 
 from reference.datasets import MNIST, mnist, normalize
 from torch_parity import files, layer_times, run_findings, run_plots, run_report
+from torch_parity.layer_times import LayerTime
 from torch_parity.lockstep import SIDES, Lockstep
 from torch_parity.networks import NETWORKS
 from torch_parity.runs import WEIGHTS
@@ -295,6 +296,13 @@ def test_the_times_are_of_every_layer_and_of_the_right_computation(network: str,
         np.testing.assert_allclose(theirs, leaf.grad, rtol=1e-4, atol=1e-6)
 
 
+def test_the_times_of_a_network_that_begins_without_weights(data: MNIST) -> None:
+    both = Lockstep(lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)))
+    networks = {"numpy": both.numpy.network, "torch": both.torch.network}
+    times = layer_times.measure(networks, normalize(data.train_images[:6]), data.train_labels[:6], seconds=0)
+    assert [layer.name for layer in times] == ["0 Flatten", "1 Linear", "loss"]
+
+
 # What is drawn.
 
 
@@ -321,11 +329,23 @@ def test_the_ticks_of_a_logarithmic_axis() -> None:
     assert len(places) <= 8
 
 
+def test_a_long_curve_is_drawn_thinner() -> None:
+    kept = run_plots._thinned(12_345)
+    assert len(kept) == run_plots.POINTS
+    assert (kept[0], kept[-1]) == (0, 12_344)
+    assert set(np.diff(kept)) <= {41, 42}
+    assert run_plots._thinned(7).tolist() == list(range(7))
+
+
 def test_a_loss_that_is_not_finite_leaves_a_gap() -> None:
     step, fine = np.arange(1.0, 6), np.array([2.0, 1.0, 0.5, 0.4, 0.3])
     broken = np.array([2.0, 1.0, np.inf, np.nan, np.nan])
-    for raw in ({"numpy": fine, "torch": broken}, {"numpy": broken * np.nan, "torch": broken * np.nan}):
-        assert run_plots.losses(step, raw, raw, np.array([])).startswith("<svg ")
+    raw = {"numpy": fine, "torch": broken}
+    drawn = run_plots.losses(step, raw, raw, np.array([]))
+    assert ">0.5</text>" in drawn
+    assert ">1</text>" in drawn
+    nothing = dict.fromkeys(SIDES, np.full(5, np.nan))
+    assert "nan" not in run_plots.losses(step, nothing, nothing, np.array([]))
 
 
 def test_the_colours_of_weights_and_of_maps() -> None:
@@ -365,6 +385,7 @@ def test_writing_leaves_settings_as_they_are(run: Path, data: MNIST) -> None:
     looks, threads = dict(matplotlib.rcParams), torch.get_num_threads()
     write(run, data)
     assert dict(matplotlib.rcParams) == looks
+    assert looks["text.color"] != run_plots.INK  # nor did another test change it before
     assert torch.get_num_threads() == threads
 
 
@@ -374,6 +395,7 @@ def test_the_page_is_whole_and_stands_alone(split: Path) -> None:
     without_pixels = re.sub(r"base64,[^\"]*", "", text)
     assert "http" not in without_pixels
     assert "<script" not in text
+    assert text.count("<style") == 1  # those of the pictures would change the page
     assert "prefers-color-scheme: dark" in text
     assert all(colour not in text for colour in run_plots.VARIABLES)
     page = Page(text)
@@ -394,7 +416,7 @@ def test_the_headline_is_what_the_run_found(trained: Path, written: str) -> None
     assert f"Test accuracy {summary['accuracy']['numpy']:.2%} NumPy {summary['accuracy']['torch']:.2%} torch" in text
     assert f"Equal predictions {summary['equal_predictions']} of 250" in text
     digits, _, exponent = f"{summary['max_weight_difference']:.1e}".partition("e")
-    assert f"Largest weight difference {digits} × 10 {int(exponent)} in" in text
+    assert f"Largest weight difference {digits} × 10 −{-int(exponent)} in" in text
     assert "Time 1.2 s NumPy 2.5 s torch" in text
     assert "Images per second 3,000 NumPy 1,500 torch NumPy trains 2.00 times as many as torch; 1 thread(s)" in text
     assert "finished 20250102-030405-formula" in text
@@ -458,6 +480,28 @@ def test_the_kernels_in_the_page_are_the_weights(trained: Path, data: MNIST, wri
     assert f"−{limit:.2f}" in page.text
 
 
+def test_the_table_of_times(run: Path, data: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With known times, measured with as many threads as the run had."""
+    seen: list[int] = []
+
+    def measure(*arguments: Any) -> list[LayerTime]:
+        seen.append(torch.get_num_threads())
+        return [
+            LayerTime("0 Conv2d", (8, 26, 26), {"numpy": {"forward": 1.0, "backward": 3.0},
+                                                "torch": {"forward": 2.0, "backward": 4.0}}),
+            LayerTime("loss", (), {"numpy": {"forward": 0.5, "backward": 0.25},
+                                   "torch": {"forward": 0.25, "backward": 0.125}}),
+        ]  # fmt: skip
+
+    edited("config.json", lambda text: text.replace('"threads": 1', '"threads": 2'))(run)
+    monkeypatch.setattr(layer_times, "measure", measure)
+    part = section(write(run, data), "Time of each layer")
+    assert seen == [2]
+    assert "0 Conv2d 8 × 26 × 26 1.000 2.000 0.50 3.000 4.000 0.75" in Page(part).text
+    assert "loss 0.500 0.250 2.00 0.250 0.125 2.00 sum 1.500 2.250 0.67 3.250 4.125 0.79" in Page(part).text
+    assert re.findall(r"width:([\d.]+)%", part) == ["25.0", "50.0", "75.0", "100.0", "12.5", "6.2", "6.2", "3.1"]
+
+
 def test_equal_sides_are_said_to_be_equal(run: Path, data: MNIST) -> None:
     shutil.copy(run / "weights.safetensors", run / "weights-torch.safetensors")
     text = Page(write(run, data)).text
@@ -480,7 +524,7 @@ def test_every_network_with_other_classes_and_few_images(network: str, data: MNI
 def test_float64(data: MNIST, tmp_path: Path) -> None:
     folder = leave_run(tmp_path / "run", data._replace(**first(64, data)), dtype="float64")
     text = Page(write(folder, data)).text
-    assert "2.2 × 10 -16 (eps)" in text
+    assert "2.2 × 10 −16 (eps)" in text
     assert "In float64 they stay tiny" in text
     assert "eps of float64" in text
 
