@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", nargs="+", metavar="NAME", help="these alone (names below)")
     add("--batch-size", type=int, default=64, help="images per step (default: 64)")
-    add("--threads", type=int, default=1, help="of NumPy's BLAS and of torch (default: 1)")
+    add("--threads", type=int, default=1, help="of NumPy and of torch (default: 1)")
     add("--coretype", help="OpenBLAS kernel for NumPy, such as Haswell or SkylakeX (default: OpenBLAS chooses)")
     add("--processes", type=int, default=5, help="fresh processes for each line (default: 5)")
     add("--seconds", type=float, default=3, help="of measuring in each process, at least 5 rounds (default: 3)")

@@ -1,13 +1,15 @@
 """Train one network in NumPy and in torch, side by side, on MNIST or any data in its format."""
 
 import argparse
+import contextlib
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
 
 from torch_parity import live, networks, training
+from torch_parity.distributed import Group
 from torch_parity.lockstep import DTYPES
+from torch_parity.runs import Run
 from torch_parity.settings import SCHEDULES
 from torch_parity.training import Diverged, Stopped, Training
 
@@ -17,30 +19,41 @@ NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift")
 def main() -> int:
     """Parse the arguments, train, report."""
     arguments = _parser().parse_args()
+    try:
+        group = Group.from_environment()
+    except (ValueError, RuntimeError) as error:
+        return _fail(str(error), 2)
+    with contextlib.nullcontext() if group is None else contextlib.closing(group):
+        return _train(arguments, group)
+
+
+def _train(arguments: argparse.Namespace, group: Group | None) -> int:
+    """Train and report; of several processes the first one reports, and writes the files."""
     stream = sys.stderr if arguments.json else sys.stdout
     try:
-        prepared, run = _begin(arguments)
-    except (ValueError, OSError, ImportError) as error:
-        return _fail(str(error), 2)
-    settings = prepared.settings
-    troubles: list[str] = []
-    shown = live.display(stream, title=_title(prepared), dtype=settings.dtype, quiet=arguments.quiet)
+        prepared, run = _begin(arguments, group)
+        settings = prepared.settings
+        if run is None:
+            training.finish(prepared)
+            return 0
+        troubles: list[str] = []
+        shown = live.display(stream, title=_title(prepared), dtype=settings.dtype, quiet=arguments.quiet)
 
-    def trouble(text: str) -> None:
-        troubles.append(text)
-        shown.message(text)
+        def trouble(text: str) -> None:
+            troubles.append(text)
+            shown.message(text)
 
-    how_to_go_on = f"go on with: python scripts/train_mnist.py --resume {run.folder}"
-    try:
         with shown:
             shown.message(f"kept in {run.folder}")
             summary = training.finish(prepared, run, shown.update, trouble, shown.report_every)
             training.write_report(prepared, run, trouble)
     except Stopped as stopped:
-        return _fail(f"{stopped}; {how_to_go_on}", 128 + stopped.number)
+        how = "" if run is None else f"; go on with: python scripts/train_mnist.py --resume {run.folder}"
+        return _fail(f"{stopped}{how}", 128 + stopped.number)
     except Diverged as error:
-        return _fail(f"{error}.\nA lower --lr may help.  The last good checkpoint is kept in {run.folder}", 1)
-    except (ValueError, OSError, ImportError) as error:
+        where = "" if run is None else f"  The last good checkpoint is kept in {run.folder}"
+        return _fail(f"{error}.\nA lower --lr may help.{where}", 1)
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         return _fail(str(error), 2)
     if arguments.json:
         print(json.dumps({**asdict(settings), **summary.as_dict()}, indent=2))
@@ -51,19 +64,20 @@ def main() -> int:
     return 0
 
 
-def _begin(arguments: argparse.Namespace) -> tuple[Training, Any]:
-    """The training run that is asked for, and its folder."""
+def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training, Run | None]:
+    """The training run that is asked for, and its folder, unless another process has that."""
     given = {name: one for name, one in vars(arguments).items() if name not in NOT_SETTINGS and one is not None}
+    first = group is None or group.rank == 0
     if arguments.resume is not None:
         if given or arguments.drift:
-            raise ValueError(
-                f"--resume goes on with the run's own settings, got also {', '.join([*given] or ['drift'])}"
-            )
-        return training.load(arguments.resume)
+            also = ", ".join([*given] or ["drift"])
+            raise ValueError(f"--resume goes on with the run's own settings, got also {also}")
+        prepared, run = training.load(arguments.resume, group=group)
+        return prepared, run if first else None
     if arguments.drift:
         given["drift_threads"] = 2 if given.get("threads", 1) == 1 else 1
-    prepared = training.prepare(**given)
-    return prepared, training.begin(prepared, arguments.runs_dir)
+    prepared = training.prepare(**given, group=group)
+    return prepared, training.begin(prepared, arguments.runs_dir) if first else None
 
 
 def _title(prepared: Training) -> str:

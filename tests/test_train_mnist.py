@@ -1,6 +1,8 @@
 """Training on the command line, as a user runs it: watched, piped, interrupted, killed."""
 
+import contextlib
 import json
+import os
 import random
 import re
 import resource
@@ -213,3 +215,53 @@ def test_a_loss_that_is_not_finite_names_step_and_layer(few: str, tmp_path: Path
     )
     assert f"The last good checkpoint is kept in {the_run(tmp_path)}" in done.stderr
     assert all(np.isfinite(array).all() for array in load_arrays(the_run(tmp_path) / CHECKPOINT)[0].values())
+
+
+def torchrun(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", SCRIPT, *arguments]
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(few: str, tmp_path: Path) -> None:
+    options = ("--data-dir", few, "--network", "lenet5", "--dtype", "float64", "--epochs", "2", "--json")
+    alone = json.loads(run(SCRIPT, *options, "--runs-dir", str(tmp_path / "one")).stdout)
+    done = subprocess.run(
+        torchrun(*options, "--runs-dir", str(tmp_path / "two")), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    together = json.loads(done.stdout)
+    assert together["accuracy"] == alone["accuracy"]
+    assert together["max_weight_difference"] <= 1e-12
+    first, second = (load_arrays(the_run(tmp_path / name) / CHECKPOINT)[0] for name in ("one", "two"))
+    for name, array in first.items():
+        np.testing.assert_allclose(second[name], array, rtol=0, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_ends_ends_the_job_and_the_checkpoint_stays(
+    number: signal.Signals, few: str, tmp_path: Path
+) -> None:
+    """Killed, the others say that they lost it; asked to stop, all stop after the same step."""
+    command = torchrun("--data-dir", few, "--epochs", "400", "--runs-dir", str(tmp_path))
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as job:
+        try:
+            assert job.stdout is not None
+            next(line for line in job.stdout if "test accuracy" in line)
+            os.kill(second_process(job.pid), number)
+            _, errors = job.communicate(timeout=100)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+    assert job.returncode != 0
+    expected = "process 0 of 2 lost the others" if number == signal.SIGKILL else "stopped after step"
+    assert expected in errors
+    assert load_arrays(the_run(tmp_path) / CHECKPOINT, checksum_required=True)
+
+
+def second_process(torchrun: int) -> int:
+    """The process with rank 1."""
+    children = subprocess.run(["pgrep", "-P", str(torchrun)], capture_output=True, text=True, check=True).stdout
+    [found] = [pid for pid in children.split() if b"RANK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")]
+    return int(found)

@@ -18,7 +18,9 @@ import torch
 
 import reference
 from reference.datasets import normalize
+from torch_parity.distributed import Group
 from torch_parity.networks import NETWORKS
+from torch_parity.replicas import Replicas, pools
 
 Array = npt.NDArray[Any]
 SIDES = ("numpy", "torch")
@@ -33,25 +35,42 @@ class NumpySide:
     """A network of ``reference.nn`` with its loss and optimizer.  A step is forward, backward, update."""
 
     def __init__(
-        self, build: Callable[[Any], Any], dtype: str, optimizer: dict[str, Any], schedule: Schedule | None = None
+        self,
+        build: Callable[[Any], Any],
+        dtype: str,
+        optimizer: dict[str, Any],
+        schedule: Schedule | None = None,
+        thread_count: int = 1,
+        group: Group | None = None,
     ) -> None:
-        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD."""
+        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD.
+
+        ``thread_count`` threads share each step where that is faster (replicas.py); ``group`` shares each batch.
+        """
         self.network = build(reference.nn)
         if dtype == "float64":
             self.network.double()
-        self.criterion = reference.nn.CrossEntropyLoss()
+        self.replicas = Replicas(self.network, thread_count)
+        self.group = group
         self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
         self.scheduler = None if schedule is None else schedule(reference.lr_scheduler, self.optimizer)
 
-    def forward(self, images: Array, labels: Array) -> float:
-        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
-        self.scores = self.network(images)
-        return float(self.criterion(self.scores, labels))
+    def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
+        """The mean loss of ``images`` (N, C, H, W) and ``labels`` (N,).
+
+        If they are a share of a batch of ``count`` images: what it contributes to the mean loss of all of them.
+        """
+        return self.replicas.forward(images, labels, len(images) if count is None else count)
 
     def backward(self) -> None:
-        """The gradients of that loss, and of it alone."""
+        """The gradients of that loss, or with a group of that of the whole batch, and of it alone."""
         self.optimizer.zero_grad()
-        self.network.backward(self.criterion.backward(), needs_input_grad=False)
+        self.replicas.backward()
+        if self.group is not None:
+            learned = [parameter for parameter in self.network.parameters() if parameter.grad is not None]
+            sums = self.group.sum([parameter.grad for parameter in learned])
+            for parameter, total in zip(learned, sums, strict=True):
+                parameter.grad = total
 
     def update(self) -> None:
         """One step of the optimizer, and of the schedule."""
@@ -61,7 +80,7 @@ class NumpySide:
 
     def guesses(self) -> Array:
         """The class (N,) that each image of the last ``forward`` got."""
-        return np.asarray(self.scores.argmax(axis=1))
+        return np.asarray(self.replicas.scores().argmax(axis=1))
 
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
@@ -102,28 +121,45 @@ class TorchSide:
         weights: dict[str, Array],
         memory_format: torch.memory_format = torch.contiguous_format,
         schedule: Schedule | None = None,
+        group: Group | None = None,
     ) -> None:
-        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels."""
+        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels.
+
+        ``group`` shares each batch.
+        """
         self.memory_format = memory_format
         self.network = build(torch.nn).to(memory_format=memory_format)
         if dtype == "float64":
             self.network.double()
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-        self.criterion = torch.nn.CrossEntropyLoss()
+        self.criterion = torch.nn.CrossEntropyLoss(reduction="mean" if group is None else "sum")
         self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
         self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
+        self.group = group
+        if group is not None:
+            with group.exchange():
+                self.shared = torch.nn.parallel.DistributedDataParallel(self.network)
 
-    def forward(self, images: Array, labels: Array) -> float:
-        """The loss of ``images`` (N, C, H, W) and ``labels`` (N,)."""
-        batch = torch.from_numpy(images).to(memory_format=self.memory_format)
-        self.scores = self.network(batch)
-        self.loss = self.criterion(self.scores, torch.from_numpy(labels))
-        return float(self.loss.item())
+    def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
+        """The mean loss of ``images`` (N, C, H, W) and ``labels`` (N,).
+
+        With a group, they are a share of a batch of ``count`` images, and this is what it contributes to their loss.
+        """
+        batch, target = torch.from_numpy(images).to(memory_format=self.memory_format), torch.from_numpy(labels)
+        if self.group is None:
+            self.scores = self.network(batch)
+            self.loss = self.criterion(self.scores, target)
+            return float(self.loss.item())
+        self.scores = self.shared(batch)
+        share = self.criterion(self.scores, target) / (len(images) if count is None else count)
+        self.loss = share * self.group.size  # DistributedDataParallel takes the mean of the gradients, not their sum
+        return float(share.item())
 
     def backward(self) -> None:
-        """The gradients of that loss, and of it alone."""
+        """The gradients of that loss, or with a group of that of the whole batch, and of it alone."""
         self.optimizer.zero_grad()
-        self.loss.backward()
+        with contextlib.nullcontext() if self.group is None else self.group.exchange():
+            self.loss.backward()
 
     def update(self) -> None:
         """One step of the optimizer, and of the schedule."""
@@ -197,6 +233,8 @@ class Lockstep:
     options of SGD.  The weights of both start as ``reference.nn`` draws them under ``seed``, which also shuffles.
     ``schedule`` makes a learning-rate schedule, given a module ``lr_scheduler`` and an optimizer.  With
     ``drift_threads`` a second torch takes the same steps with so many threads: how far torch drifts from itself.
+    On NumPy's side ``thread_count`` threads share each step where that is faster than BLAS with as many threads.  The
+    processes of a ``group`` draw the same batches, and each takes its share of them.
     """
 
     def __init__(
@@ -208,6 +246,8 @@ class Lockstep:
         classes: int = 10,
         schedule: Schedule | None = None,
         drift_threads: int | None = None,
+        thread_count: int = 1,
+        group: Group | None = None,
         **optimizer: Any,
     ) -> None:
         """Build both sides.  ValueError for an unknown network or dtype, or options that SGD refuses."""
@@ -218,13 +258,14 @@ class Lockstep:
         build = functools.partial(NETWORKS[network], classes=classes) if isinstance(network, str) else network
         reference.nn.manual_seed(seed)
         self.dtype = DTYPES[dtype]
-        self.numpy = NumpySide(build, dtype, optimizer, schedule)
+        self.group = group
+        self.numpy = NumpySide(build, dtype, optimizer, schedule, thread_count, group)
         weights = self.numpy.network.state_dict()
-        self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule)
+        self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group)
         self.sides: dict[str, NumpySide | TorchSide] = {"numpy": self.numpy, "torch": self.torch}
         self.drift_threads = drift_threads
         if drift_threads is not None:
-            self.drifting = TorchSide(build, dtype, optimizer, weights, schedule=schedule)
+            self.drifting = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group)
         self.seconds = dict.fromkeys(SIDES, 0.0)
         self.shuffle = np.random.default_rng(seed)
         self.shuffle_before = self.shuffle.bit_generator.state  # what the order of the epoch was drawn from
@@ -236,29 +277,42 @@ class Lockstep:
 
         FloatingPointError where a loss is no finite number, before anything is updated from it.
         """
+        count = len(images)
+        if self.group is not None:
+            share = self.group.share(count)
+            images, labels = images[share], labels[share]
         batch = normalize(images, dtype=self.dtype)
         losses, blame = {}, []
         for name, side in self.sides.items():
             start = time.perf_counter()
-            losses[name] = side.forward(batch, labels)
+            losses[name], correct = self._forward(side, batch, labels, count)
             if np.isfinite(losses[name]):
                 side.backward()
                 side.update()
             else:
                 blame.append(_blame(name, side, batch, losses[name]))
             self.seconds[name] += time.perf_counter() - start
-            self.correct[name] += int((side.guesses() == labels).sum())
+            self.correct[name] += correct
         if blame:
             raise FloatingPointError("; ".join(blame))
         if self.drift_threads is not None:
-            self._drift(batch, labels, self.drift_threads)
+            self._drift(batch, labels, count, self.drift_threads)
         return losses
 
-    def _drift(self, batch: Array, labels: Array, count: int) -> None:
+    def _forward(self, side: NumpySide | TorchSide, batch: Array, labels: Array, count: int) -> tuple[float, int]:
+        """The loss of the whole batch, of which this process may have a share, and how many were classified right."""
+        loss = side.forward(batch, labels, count)
+        correct = int((side.guesses() == labels).sum())
+        if self.group is None:
+            return loss, correct
+        [sums] = self.group.sum([np.array([loss, correct])])
+        return float(sums[0]), int(sums[1])
+
+    def _drift(self, batch: Array, labels: Array, count: int, thread_count: int) -> None:
         before = torch.get_num_threads()
-        torch.set_num_threads(count)
+        torch.set_num_threads(thread_count)
         try:
-            self.drifting.forward(batch, labels)
+            self.drifting.forward(batch, labels, count)
             self.drifting.backward()
             self.drifting.update()
         finally:
@@ -358,14 +412,11 @@ def _blame(name: str, side: NumpySide | TorchSide, batch: Array, loss: float) ->
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
     """Let NumPy's BLAS and torch use ``count`` threads each.  ImportError names the extra that is missing."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise ImportError("training needs threadpoolctl: pip install 'cnn-reference[train]'") from error
+    limit = pools().limit
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        with threadpool_limits(count):
+        with limit(limits=count):
             yield
     finally:
         torch.set_num_threads(before)

@@ -10,14 +10,17 @@ A step is Lockstep's; this module does what comes between the steps.
 import contextlib
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from reference.datasets import MNIST, mnist
+from torch_parity.distributed import Group
 from torch_parity.lockstep import SIDES, Lockstep, threads
 from torch_parity.networks import RECIPES, Recipe
 from torch_parity.report import machine
@@ -86,8 +89,10 @@ class Diverged(ArithmeticError):  # noqa: N818, as Stopped
 class Training:
     """A training run: ``run`` takes it from where it stands to the end."""
 
-    def __init__(self, settings: Settings, data: MNIST, build: Callable[[Any], Any] | None = None) -> None:
-        """``build`` makes a network of one's own; else ``settings.network`` names one.
+    def __init__(
+        self, settings: Settings, data: MNIST, build: Callable[[Any], Any] | None = None, group: Group | None = None
+    ) -> None:
+        """``build`` makes a network of one's own; else ``settings.network`` names one.  A ``group`` shares the work.
 
         Raises ValueError for images of another size than a network by name takes, and whatever ``Lockstep`` refuses.
         """
@@ -101,8 +106,9 @@ class Training:
         self.both = Lockstep(
             build or settings.network, settings.dtype, settings.seed, classes=self.classes,
             schedule=settings.scheduled(self.steps_per_epoch), drift_threads=settings.drift_threads,
-            **settings.optimizer(),
+            thread_count=settings.threads, group=group, **settings.optimizer(),
         )  # fmt: skip
+        self.group = group
         self.epoch, self.step, self.lr = 1, 0, settings.lr
         self.losses: dict[str, float] = {}
         self.rows: list[dict[str, Any]] = []
@@ -128,7 +134,7 @@ class Training:
                     if self.step == 1 or self.step % report_every == 0:
                         on_step(self._progress())
                         keeper.keep_metrics(self.rows)
-                if number := stopped():
+                if number := self._agreed(stopped()):
                     keeper.keep(self)
                     raise Stopped(f"stopped after step {self.step} of {self.steps}", number)
             progress = self._progress(self._accuracy(self.both.predict(self.data.test_images)))
@@ -151,6 +157,13 @@ class Training:
         self.both.load_state(arrays, numbers["lockstep"])
         for name in POSITION:
             setattr(self, name, numbers[name])
+
+    def _agreed(self, number: int) -> int:
+        """The signal to stop for: all processes of a group stop after the same step, whichever was asked."""
+        if self.group is None:
+            return number
+        [asked] = self.group.sum([np.array([float(number > 0)])])
+        return (number or signal.SIGTERM) if asked[0] else 0
 
     def _steps(self) -> Iterator[None]:
         """The rest of this epoch."""
@@ -304,9 +317,10 @@ def prepare(
     data: MNIST | None = None,
     *,
     data_dir: str | os.PathLike[str] | None = None,
+    group: Group | None = None,
     **settings: Any,
 ) -> Training:
-    """A training run before its first step.
+    """A training run before its first step, which the processes of ``group`` share.
 
     ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
     or those in the folder ``data_dir``, or the bundled MNIST.  ``settings`` are those of ``Settings``; the network's
@@ -323,7 +337,7 @@ def prepare(
     data = mnist(folder) if data is None else data
     name, build = (network, None) if isinstance(network, str) else (OWN, network)
     recipe = asdict(RECIPES.get(name, Recipe()))
-    return Training(Settings(network=name, data_dir=folder, **{**recipe, **settings}), data, build)
+    return Training(Settings(network=name, data_dir=folder, **{**recipe, **settings}), data, build, group)
 
 
 def begin(training: Training, runs_dir: str | os.PathLike[str]) -> Run:
@@ -336,7 +350,10 @@ def begin(training: Training, runs_dir: str | os.PathLike[str]) -> Run:
 
 
 def load(
-    folder: str | os.PathLike[str], network: Callable[[Any], Any] | None = None, data: MNIST | None = None
+    folder: str | os.PathLike[str],
+    network: Callable[[Any], Any] | None = None,
+    data: MNIST | None = None,
+    group: Group | None = None,
 ) -> tuple[Training, Run]:
     """The run in ``folder``, at its last checkpoint: it goes on to the same bits as if it had never stopped.
 
@@ -350,7 +367,7 @@ def load(
         settings = Settings(**numbers["settings"])
         if network is None and settings.network == OWN:
             raise ValueError("the run has a network of its own; pass the function that builds it")
-        training = Training(settings, mnist(settings.data_dir) if data is None else data, network)
+        training = Training(settings, mnist(settings.data_dir) if data is None else data, network, group)
         training.load_state(arrays, numbers)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}: cannot go on: {error}") from error
@@ -368,10 +385,12 @@ def finish(
 
     ``on_step`` is called after the first step, every ``report_every`` steps and after every epoch.  ``run`` keeps what
     there is after every epoch; ``on_trouble`` is told what could not be written.  With it, Ctrl-C and SIGTERM raise
-    Stopped, after a checkpoint.  Raises Diverged where a loss is no finite number.
+    Stopped, after a checkpoint.  Raises Diverged where a loss is no finite number, RuntimeError where another process
+    of the group has ended.
     """
     keeper = Keeper(run, on_trouble)
-    signals = contextlib.nullcontext(lambda: 0) if run is None else stop_on_signals()
+    alone = run is None and training.group is None
+    signals = contextlib.nullcontext(lambda: 0) if alone else stop_on_signals()
     with threads(training.settings.threads), signals as stopped:
         summary = training.run(on_step, report_every, keeper, stopped)
     return keeper.keep_summary(summary)

@@ -13,6 +13,7 @@ from reference.datasets import MNIST, mnist
 from torch_parity import Lockstep, Progress, train
 from torch_parity.lockstep import threads
 from torch_parity.networks import NETWORKS
+from torch_parity.replicas import Replicas
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,21 @@ def test_threads_are_set_and_restored() -> None:
         assert torch.get_num_threads() == 2
         assert blas() == [2] * len(blas())
     assert (torch.get_num_threads(), blas()) == before
+
+
+def test_numpy_gets_the_threads_too(digits: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough work is shared among them, whatever is left of an epoch is not; the result is the same."""
+    shared = []
+
+    def one_by_one(self: Replicas, tasks: list[Any]) -> list[Any]:
+        shared.append(len(tasks))
+        return [task() for task in tasks]
+
+    monkeypatch.setattr(Replicas, "_together", one_by_one)
+    few = digits._replace(train_images=digits.train_images[:70], train_labels=digits.train_labels[:70])
+    summary = train("mnist-example", few, epochs=1, batch_size=64, dtype="float64", threads=2)
+    assert shared == [2, 2, 1, 1]  # forward and backward of each step
+    assert summary.max_weight_difference <= 1e-13
 
 
 def test_a_network_of_ones_own(digits: MNIST) -> None:

@@ -22,7 +22,7 @@ NEVER, ALWAYS = 1 << 32, 1 << 16
 
 @dataclass(frozen=True)
 class Processes:
-    """How to measure: in so many ``processes``, each for ``seconds``; with ``threads`` of BLAS and of torch.
+    """How to measure: in so many ``processes``, each for ``seconds``; with ``threads`` of NumPy and of torch.
 
     ``coretype`` names a kernel of OpenBLAS, such as 'Haswell'; None leaves the choice to it.
     """

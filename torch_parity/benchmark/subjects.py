@@ -61,10 +61,13 @@ LAYERS = {
 SUBJECTS = (*NETWORKS, *LAYERS)
 
 
-def sides(name: str, batch_size: int, seed: int) -> dict[str, Side]:
-    """The subject ``name``, one of ``SUBJECTS``, on every side.  ValueError for another name."""
+def sides(name: str, batch_size: int, seed: int, thread_count: int = 1) -> dict[str, Side]:
+    """The subject ``name``, one of ``SUBJECTS``, on every side.  ValueError for another name.
+
+    ``thread_count`` threads share NumPy's step of a network where that is faster (``torch_parity.replicas``).
+    """
     if name in NETWORKS:
-        return _network(NETWORKS[name], batch_size, seed)
+        return _network(NETWORKS[name], batch_size, seed, thread_count)
     if name not in LAYERS:
         raise ValueError(f"name must be one of {', '.join(SUBJECTS)}, got {name!r}")
     layer = LAYERS[name]
@@ -150,7 +153,7 @@ def torch_layer(layer: torch.nn.Module, input: Array, grad: Array, memory_format
     return Side({"forward": forward, "backward": backward}, results)
 
 
-def _network(build: Callable[[Any], Any], batch_size: int, seed: int) -> dict[str, Side]:
+def _network(build: Callable[[Any], Any], batch_size: int, seed: int, thread_count: int) -> dict[str, Side]:
     data = mnist()
     order = np.random.default_rng(seed).permutation(len(data.train_images))
     if batch_size > len(order):
@@ -161,7 +164,7 @@ def _network(build: Callable[[Any], Any], batch_size: int, seed: int) -> dict[st
         batches.append((normalize(data.train_images[chosen]), data.train_labels[chosen]))
     optimizer = {"lr": 0.02, "momentum": 0.9}
     reference.nn.manual_seed(seed)
-    numpy = NumpySide(build, "float32", optimizer)
+    numpy = NumpySide(build, "float32", optimizer, thread_count=thread_count)
     weights = numpy.network.state_dict()
     found = {NUMPY: _steps(numpy, batches)}
     for name, memory_format in FORMATS.items():

@@ -25,7 +25,7 @@ def facts() -> dict[str, str]:
 
 def comparison(name: str, batch_size: int, seconds: float, seed: int) -> Samples:
     """The samples of one of the ``subjects``."""
-    return _samples(subjects.sides(name, batch_size, seed), seconds)
+    return _samples(subjects.sides(name, batch_size, seed, torch.get_num_threads()), seconds)
 
 
 def peer(network: str, layer: str, batch_size: int, seconds: float, seed: int) -> Samples:
@@ -49,7 +49,7 @@ def peak(layer: str, side: str, size: list[int], seed: int) -> int:
 
 
 def instructions(name: str, batch_size: int, seed: int) -> dict[str, Any]:
-    """Where the time of NumPy's side of one of the ``subjects`` goes."""
+    """Where the time of NumPy's side of one of the ``subjects`` goes; in one thread, which is all that a trace sees."""
     return profile.profile(subjects.sides(name, batch_size, seed)[subjects.NUMPY])
 
 

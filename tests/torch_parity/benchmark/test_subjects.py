@@ -5,6 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from reference import nn
+from torch_parity import lockstep
+from torch_parity.benchmark import profile, worker
 from torch_parity.benchmark.subjects import (
     CHANNELS_LAST,
     LAYERS,
@@ -16,6 +19,7 @@ from torch_parity.benchmark.subjects import (
     sides,
 )
 from torch_parity.networks import NETWORKS
+from torch_parity.replicas import Replicas
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
@@ -45,6 +49,22 @@ def test_a_network_has_a_gradient_for_every_parameter_and_the_next_batch_for_eve
         losses.append(float(side.results()["loss"][0]))
     assert len(set(losses)) == 3
     assert len(side.results()) == 1 + 4
+
+
+def test_threads_share_numpys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that torch has; a profile, which sees one thread only, has one."""
+    made = []
+
+    def alone(network: nn.Module, threads: int) -> Replicas:
+        made.append(threads)
+        return Replicas(network)
+
+    monkeypatch.setattr(lockstep, "Replicas", alone)
+    monkeypatch.setattr(profile, "profile", lambda side: {})
+    with lockstep.threads(2):
+        worker.comparison("formula", batch_size=2, seconds=0, seed=0)
+        worker.instructions("formula", batch_size=2, seed=0)
+    assert made == [2, 1]
 
 
 @pytest.mark.parametrize("name", ["conv1x1-256-64-56", "maxpool2x2-64-56"])
