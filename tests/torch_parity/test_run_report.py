@@ -448,19 +448,25 @@ def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -
     assert f"30 of the {len(wrong)} test images that NumPy gets wrong" in part
     assert [int(number) for number in re.findall("<p>test image (\\d+)</p>", part)] == surest[:30].tolist()
     assert f"<p>{', '.join(map(str, surest))}</p>" in part
-    first = surest[0]
-    label, ours, theirs = data.test_labels[first], chosen["numpy"][first], chosen["torch"][first]
-    classes = list(dict.fromkeys([ours, theirs, label]))
-    card = Page("<div>" + part.split("<div class='image'>")[1])
-    np.testing.assert_array_equal(card.pixels(f"Test image {first}, of class {label}"), data.test_images[first])
-    expected = [f"test image {first}", *(f"{one} ✓" if one == label else str(one) for one in classes)]
-    for side, name in (("numpy", "NumPy"), ("torch", "torch")):
-        expected += [name, *(f"{shares[side][first][one]:.1%}" for one in classes)]
-    assert card.text.startswith(" ".join(expected))
 
     different = np.flatnonzero(chosen["numpy"] != chosen["torch"])
-    listed = re.findall("<p>test image (\\d+)</p>", section(text, "Where the two sides differ"))
+    differing = section(text, "Where the two sides differ")
+    listed = re.findall("<p>test image (\\d+)</p>", differing)
     assert [int(number) for number in listed] == different[:30].tolist()
+
+    for number, where in ((surest[0], part), (different[0], differing)):
+        label = data.test_labels[number]
+        classes = list(dict.fromkeys([chosen["numpy"][number], chosen["torch"][number], label]))
+        markup = where.split("<div class='image'>")[1]
+        card = Page("<div>" + markup)
+        np.testing.assert_array_equal(card.pixels(f"Test image {number}, of class {label}"), data.test_images[number])
+        expected = [f"test image {number}", *(f"{one} ✓" if one == label else str(one) for one in classes)]
+        bold = []
+        for side, name in (("numpy", "NumPy"), ("torch", "torch")):
+            expected += [name, *(f"{shares[side][number][one]:.1%}" for one in classes)]
+            bold.append(f"{shares[side][number][chosen[side][number]]:.1%}")
+        assert card.text.startswith(" ".join(expected))
+        assert re.findall("<td class=chosen>(.*?)</td>", markup) == bold
 
 
 def test_the_kernels_in_the_page_are_the_weights(trained: Path, data: MNIST, written: str) -> None:
