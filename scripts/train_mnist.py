@@ -6,14 +6,15 @@ import json
 import sys
 from dataclasses import asdict
 
-from torch_parity import live, networks, training
+from torch_parity import networks, training
 from torch_parity.distributed import Group
+from torch_parity.download import SOURCES, download
 from torch_parity.lockstep import DTYPES
 from torch_parity.runs import Run
 from torch_parity.settings import SCHEDULES
 from torch_parity.training import Diverged, Stopped, Training
 
-NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift")
+NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift", "download")
 
 
 def main() -> int:
@@ -31,13 +32,19 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
     """Train and report; of several processes the first one reports, and writes the files."""
     stream = sys.stderr if arguments.json else sys.stdout
     try:
+        from torch_parity import live  # needs rich
+
         prepared, run = _begin(arguments, group)
         settings = prepared.settings
         if run is None:
             training.finish(prepared)
             return 0
         troubles: list[str] = []
-        shown = live.display(stream, title=_title(prepared), dtype=settings.dtype, quiet=arguments.quiet)
+        title = live.title_text(
+            settings.network, len(prepared.images), settings.epochs, settings.batch_size, settings.dtype,
+            settings.threads,
+        )  # fmt: skip
+        shown = live.display(stream, title=title, dtype=settings.dtype, quiet=arguments.quiet)
 
         def trouble(text: str) -> None:
             troubles.append(text)
@@ -69,22 +76,22 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
     given = {name: one for name, one in vars(arguments).items() if name not in NOT_SETTINGS and one is not None}
     first = group is None or group.rank == 0
     if arguments.resume is not None:
-        if given or arguments.drift:
-            also = ", ".join([*given] or ["drift"])
+        given |= {name: True for name in ("drift", "download") if getattr(arguments, name)}
+        if given:
+            also = ", ".join(given)
             raise ValueError(f"--resume goes on with the run's own settings, got also {also}")
         prepared, run = training.load(arguments.resume, group=group)
         return prepared, run if first else None
     if arguments.drift:
         given["drift_threads"] = 2 if given.get("threads", 1) == 1 else 1
+    if arguments.download:
+        given["data_dir"] = download(arguments.download, given.get("data_dir", "data"), on_url=_say_url)
     prepared = training.prepare(**given, group=group)
     return prepared, training.begin(prepared, arguments.runs_dir) if first else None
 
 
-def _title(prepared: Training) -> str:
-    settings = prepared.settings
-    return live.title_text(
-        settings.network, len(prepared.images), settings.epochs, settings.batch_size, settings.dtype, settings.threads
-    )
+def _say_url(url: str) -> None:
+    print(f"fetching {url}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> int:
@@ -124,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--drift", action="store_true", help="also train torch with other threads: its drift from itself")
     data = parser.add_argument_group("data")
     data.add_argument("--data-dir", help="folder with one's own data in MNIST's format (default: the bundled MNIST)")
+    data.add_argument(
+        "--download", choices=SOURCES, help="fetch this data set into --data-dir (default: data) and use it"
+    )
     data.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     output = parser.add_argument_group("output")
     output.add_argument("--runs-dir", default="runs", help="where the run gets its folder (default: %(default)s)")

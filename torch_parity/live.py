@@ -193,7 +193,6 @@ class Live(Display):
         their new width only later.  So everything goes into the scrollback, and nothing is lost.
         """
         if max(self.frame.widths, default=0) > self.console.width:
-            self.frame.widths = []
             self.console.file.write("\n" * self.console.height)
             self.console.control(Control.home())
             self._print_title()
@@ -265,7 +264,7 @@ class _Frame:
             parts.append(Text(_faster(progress.images_per_second)))
         curve = self._curve(progress)
         if curve and not options.ascii_only:
-            parts.append(Text(f"{'loss so far':<{16 if wide else 11}}  {curve}", no_wrap=True, overflow="ellipsis"))
+            parts.append(Text(f"{'losses':<{15 if wide else 6}}  {curve}"))
         return Group(*parts, "", *self._weights(progress))
 
     def _bar(self, progress: Progress) -> RenderableType:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.datasets import MNIST, mnist
+from reference.datasets import MNIST, classes, mnist
 from torch_parity.distributed import Group
 from torch_parity.lockstep import SIDES, Lockstep, threads
 from torch_parity.networks import RECIPES, Recipe
@@ -32,6 +32,7 @@ Array = npt.NDArray[Any]
 
 IMAGE = (28, 28)  # what the networks by name take
 RECORD_EVERY = 20  # steps between two rows of metrics
+KEEP_EVERY = 100  # steps between two times that these are written
 POSITION = ("epoch", "step", "lr", "losses", "rows")
 
 
@@ -102,7 +103,7 @@ class Training:
         self.images, self.labels = data.train_images[: settings.limit], data.train_labels[: settings.limit]
         self.steps_per_epoch = -(-len(self.images) // settings.batch_size)
         self.steps = settings.epochs * self.steps_per_epoch
-        self.classes = int(max(data.train_labels.max(), data.test_labels.max())) + 1
+        self.classes = classes(data)
         self.both = Lockstep(
             build or settings.network, settings.dtype, settings.seed, classes=self.classes,
             schedule=settings.scheduled(self.steps_per_epoch), drift_threads=settings.drift_threads,
@@ -133,6 +134,7 @@ class Training:
                         self._record(self._progress())
                     if self.step == 1 or self.step % report_every == 0:
                         on_step(self._progress())
+                    if self.step % KEEP_EVERY == 0:
                         keeper.keep_metrics(self.rows)
                 if number := self._agreed(stopped()):
                     keeper.keep(self)

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from reference.datasets import MNIST, mnist
 from torch_parity import Progress, Summary, train
-from torch_parity.live import Display, Live, Plain, Quiet, display, summary_text, title_text
+from torch_parity.live import Live, Plain, Quiet, display, summary_text, title_text
 
 ROOT = Path(__file__).parent.parent.parent
 TITLE = "formula on 60,000 images, 3 epochs of batches of 64, float32, 1 thread"
@@ -192,16 +192,16 @@ def test_quiet_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("width", [None, 80])
-def test_training_calls_it(width: int | None) -> None:
+def test_training_calls_it() -> None:
     whole = mnist()
     few = MNIST(whole.train_images[:320], whole.train_labels[:320], whole.test_images[:50], whole.test_labels[:50])
     live = Live(console(80), title=TITLE, dtype="float32")
-    one: Display = live if width else Plain(io.StringIO(), title=TITLE)
-    with one:
-        summary = train("formula", few, epochs=1, on_step=one.update, report_every=one.report_every)
-    text = written(live) if width else one.stream.getvalue()  # type: ignore[attr-defined]
-    assert f"{summary.final_loss['numpy']:.6f}" in text
+    with live:
+        summary = train("formula", few, epochs=1, on_step=live.update, report_every=live.report_every)
+    screen = Screen(80)
+    screen.show(written(live))
+    assert re.search(rf"^loss +{summary.final_loss['numpy']:.6f} ", screen.text(), re.M)
+    assert re.search(r"^losses +2\.\d\d [▁-█]{5} ", screen.text(), re.M)  # of every step
 
 
 def test_the_title_counts() -> None:
@@ -248,6 +248,13 @@ def test_lines_stay_aligned_whatever_the_loss(value: float) -> None:
     assert len(rows[3]) == len(rows[4])
 
 
+def test_lines_are_written_at_once() -> None:
+    file = io.BytesIO()
+    with Plain(io.TextIOWrapper(file), title=TITLE) as lines:
+        lines.update(START)
+        assert b"3.0e-08" in file.getvalue()
+
+
 # The table.
 
 WORST = replace(
@@ -257,7 +264,7 @@ WORST = replace(
     step=1_000_000,
     steps=1_234_567,
     lr=1.234e-5,
-    loss={"numpy": 1e30, "torch": 123.456},
+    loss={"numpy": 523.456, "torch": 123.456},
     images_per_second={"numpy": 123_456.0, "torch": 999.0},
     seconds_left=360_000.0,
     drift=1.2e-2,
@@ -386,7 +393,7 @@ def losses(values: list[float], steps: int) -> str:
         replace(START, step=step, steps=steps, loss={"numpy": value, "torch": 9.0})
         for step, value in enumerate(values, 1)
     ]
-    found = re.search(r"^loss so far +(.*)$", shown(*updates), re.M)
+    found = re.search(r"^losses +(.*)$", shown(*updates), re.M)
     return found[1] if found else ""
 
 
@@ -403,6 +410,11 @@ def test_the_curve_grows_by_whole_cells() -> None:
     assert losses([2.0, 1.0], 2) == "2.00 █▅ 1.00"
 
 
+def test_the_longest_curve_fits_into_forty_columns() -> None:
+    updates = [replace(START, step=k, steps=16, loss={"numpy": 999.99, "torch": 1.0}) for k in range(1, 17)]
+    assert "losses  999.99 ████████████████ 999.99" in drawn(40, *updates)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 0.0, 1e6])
 def test_there_is_no_curve_of_what_has_no_height(value: float) -> None:
     assert losses([2.0, value, 1.0], 3) == ""
@@ -416,7 +428,7 @@ def test_only_what_the_terminal_can_write_is_drawn(encoding: str) -> None:
         live.update(START)
         live.update(replace(LATER, epoch=3, step=2814))
     file.seek(0)
-    assert ("loss so far" in file.read()) == (encoding == "utf-8")
+    assert ("losses" in file.read()) == (encoding == "utf-8")
 
 
 # Drawing.
@@ -433,7 +445,9 @@ def test_it_draws_four_times_a_second_and_at_the_end_of_an_epoch(monkeypatch: py
         live.update(replace(START, step=step, test_accuracy=test_accuracy))
         return f"step {step} of" in written(live)[len(before) :]
 
+    threads = threading.active_count()
     with live:
+        assert threading.active_count() == threads  # none of its own, which would draw while steps are timed
         assert draws(1, 100.0)
         assert not draws(2, 100.2)
         assert draws(3, 100.25)
@@ -443,9 +457,10 @@ def test_it_draws_four_times_a_second_and_at_the_end_of_an_epoch(monkeypatch: py
     assert "step 6 of" in written(live)  # what was seen last stays
 
 
-def test_messages_stand_above_the_table(every_frame: None) -> None:
-    live = Live(console(80), title=TITLE, dtype="float32")
-    long = "stopped; resume with: python scripts/train_mnist.py --resume runs/" + "x" * 60
+@pytest.mark.parametrize("width", [60, 80])
+def test_messages_stand_above_the_table(width: int, every_frame: None) -> None:
+    live = Live(console(width), title="a title", dtype="float32")
+    long = "stopped; resume with: python scripts/train_mnist.py --resume runs/" + "x" * 50
     with live:
         live.message("[bold]before[/bold] :warning:")
         live.update(START)
@@ -453,12 +468,15 @@ def test_messages_stand_above_the_table(every_frame: None) -> None:
         for step in range(2, 20):
             live.update(replace(START, step=step))
         live.message("checkpoint written")
-    screen = Screen(80)
+        before = Screen(width)
+        before.show(written(live))
+    screen = Screen(width)
     screen.show(written(live))
+    assert before.text().splitlines()[-2:] == screen.text().splitlines()[-2:]  # a message changes nothing below it
     lines = screen.text().splitlines()
-    above = [TITLE, "", "[bold]before[/bold] :warning:", long[:80], long[80:], "checkpoint written"]
+    above = ["a title", "", "[bold]before[/bold] :warning:", long[:width], long[width:], "checkpoint written"]
     assert lines[: len(above)] == above
-    assert lines[len(above) :] == drawn(80, START, replace(START, step=19))
+    assert lines[len(above) :] == drawn(width, START, replace(START, step=19))
 
 
 def test_what_others_print_stands_above_the_table_too(every_frame: None, monkeypatch: pytest.MonkeyPatch) -> None:
