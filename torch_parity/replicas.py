@@ -134,10 +134,10 @@ class _Replica:
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self.criterion = nn.CrossEntropyLoss(reduction="sum")
-        self.parameters = list(dict.fromkeys(network.parameters()))  # one that is used twice, once
+        self.parameters = list(network.parameters())
 
     def follow(self, first: "_Replica") -> None:
-        """Take the parameters' arrays of the ``first`` replica, should they have been replaced."""
+        """Take the parameters' arrays of the ``first`` replica, should they have been replaced, and no gradients."""
         for own, theirs in zip(self.parameters, first.parameters, strict=True):
             own.data, own.grad = theirs.data, None
 

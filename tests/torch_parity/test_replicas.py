@@ -1,5 +1,6 @@
 """A step that threads share is the step of one thread, and the same bits each time."""
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -117,9 +118,11 @@ def test_gradients_add_up_until_they_are_forgotten() -> None:
     found = []
     for _ in range(2):
         shared.forward(images, labels, 10)
-        shared.backward()
-        found.append([parameter.grad.copy() for parameter in network.parameters()])
-    assert largest_difference([2 * grad for grad in found[0]], found[1]) <= 1e-15
+        for _ in range(2):
+            shared.backward()
+            found.append([parameter.grad.copy() for parameter in network.parameters()])
+    for times, grads in enumerate(found, 1):
+        assert largest_difference([times * grad for grad in found[0]], grads) <= 1e-15
 
 
 @pytest.mark.usefixtures("always")
@@ -216,6 +219,38 @@ def test_an_exception_leaves_no_thread_at_work() -> None:
     with pytest.raises(KeyError, match="mine"):
         shared.forward(images, labels, 4)
     assert done == [2]
+
+
+@pytest.mark.usefixtures("always")
+def test_a_step_that_failed_leaves_no_gradients() -> None:
+    class Once(nn.Linear):
+        """Fails in its first backward of this thread, when the others are done with theirs."""
+
+        failed = False
+
+        def backward(self, grad_output: Any, needs_input_grad: bool = True) -> Any:
+            if threading.current_thread() is threading.main_thread() and not self.failed:
+                self.failed = True
+                raise KeyError("mine")
+            return super().backward(grad_output, needs_input_grad)
+
+    side = NumpySide(lambda nn: nn.Sequential(nn.Flatten(), Once(784, 10)), "float64", OPTIMIZER, 2)
+    side.replicas.work = 1
+    images, labels = digits(6)
+    found = []
+    for _ in range(3):
+        side.forward(images, labels)
+        with contextlib.suppress(KeyError):
+            side.backward()
+            found.append([parameter.grad for parameter in side.network.parameters()])
+    assert len(found) == 2
+    assert largest_difference(*found) == 0
+
+
+@pytest.mark.usefixtures("always")
+def test_no_thread_gets_an_empty_part() -> None:
+    shared = Replicas(NETWORKS["formula"](nn), 3)
+    assert [shared.parts(digits(count, np.float32)[0]) for count in (0, 1, 2, 3, 4)] == [1, 1, 2, 3, 3]
 
 
 @pytest.mark.usefixtures("always")
