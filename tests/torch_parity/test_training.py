@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 import reference
 from reference.datasets import MNIST, mnist
-from torch_parity import Lockstep, Progress, train
+from torch_parity import Lockstep, Progress, replicas, train
 from torch_parity.lockstep import threads
 from torch_parity.networks import NETWORKS
 from torch_parity.replicas import Replicas
@@ -111,8 +111,9 @@ def test_numpy_gets_the_threads_too(digits: MNIST, monkeypatch: pytest.MonkeyPat
         return [task() for task in tasks]
 
     monkeypatch.setattr(Replicas, "_together", one_by_one)
+    monkeypatch.setattr(replicas, "LEAST_WORK", 1_000_000)
     few = digits._replace(train_images=digits.train_images[:70], train_labels=digits.train_labels[:70])
-    summary = train("mnist-example", few, epochs=1, batch_size=64, dtype="float64", threads=2)
+    summary = train("formula", few, epochs=1, batch_size=64, dtype="float64", threads=2)
     assert shared == [2, 2, 1, 1]  # forward and backward of each step
     assert summary.max_weight_difference <= 1e-13
 
