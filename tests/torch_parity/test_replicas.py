@@ -234,7 +234,7 @@ def test_a_step_that_failed_leaves_no_gradients() -> None:
                 raise KeyError("mine")
             return super().backward(grad_output, needs_input_grad)
 
-    side = NumpySide(lambda nn: nn.Sequential(nn.Flatten(), Once(784, 10)), "float64", OPTIMIZER, 2)
+    side = NumpySide(lambda nn: nn.Sequential(nn.Flatten(), Once(784, 10)), "float64", OPTIMIZER, thread_count=2)
     side.replicas.work = 1
     images, labels = digits(6)
     found = []
