@@ -39,7 +39,7 @@ def test_the_weights_depend_on_the_seed_alone() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_float64_stays_together(network: str, digits: MNIST) -> None:
     """Some steps with every option of SGD but maximize, and a smaller last batch."""
-    few = MNIST(*(array[:100] for array in digits))
+    few = MNIST._make(array[:100] for array in digits)
     summary = train(network, few, epochs=1, batch_size=24, dtype="float64", nesterov=True, weight_decay=1e-3)
     assert summary.steps == 5
     assert 0 < summary.max_weight_difference <= 1e-13
