@@ -1,5 +1,6 @@
 """The README says what is so: its code runs, its tables and commands are those of the project."""
 
+import os
 import re
 import subprocess
 import sys
@@ -13,12 +14,21 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-PIPELINE, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PIPELINE, LIBRARY, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_pipeline_runs_and_learns() -> None:
     done = subprocess.run([sys.executable, "-c", PIPELINE], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(done.stdout) > 0.9
+
+
+def test_the_library_trains_keeps_and_resumes(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARY], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[1] == "True"
+    assert len(list((tmp_path / "runs").glob("*/report.html"))) == 1
 
 
 def test_the_reader_is_the_one_that_is_tested() -> None:
