@@ -104,7 +104,7 @@ def _check_weights(path: Path, network: str, weights: dict[str, Array]) -> int:
         )
     with torch.device("meta"):  # shapes alone: a file may claim a billion classes
         last = list(NETWORKS[network](torch.nn).state_dict())[-1]
-        classes = weights[last].size if last in weights else 1
+        classes = max(1, weights[last].size) if last in weights else 1
         needed = {name: tuple(array.shape) for name, array in NETWORKS[network](torch.nn, classes).state_dict().items()}
     found = {name: array.shape for name, array in weights.items()}
     for name in [*needed, *found]:
@@ -128,7 +128,8 @@ def picture_files(path: str | os.PathLike[str]) -> list[Path]:
         return [path]
     Image.init()
     suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    files = [one for one in sorted(path.iterdir()) if one.suffix.lower() in suffixes and not one.name.startswith(".")]
+    names = sorted(path.iterdir())
+    files = [one for one in names if one.suffix.lower() in suffixes and one.is_file() and not one.name.startswith(".")]
     if not files:
         raise ValueError(f"{path} is a folder without pictures")
     return files
@@ -160,8 +161,8 @@ def prepare(levels: Array) -> Pixels:
 
     The border tells the background.  Ink is what differs from it, on the side, darker or lighter, that differs more;
     the strongest becomes 255, and the faint, which may be noise, 0.  The box around the ink is scaled so that its
-    longer side is 20 pixels, and its centre of mass moves into the middle.  An image of MNIST stays as it is, but for
-    what is faint in it.  ValueError for a picture without ink.
+    longer side is 20 pixels, and its centre of mass moves into the middle.  An image of MNIST stays as it is but for
+    the faint, unless that makes up a whole edge of its ink.  ValueError for a picture without ink.
     """
     border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     paper = np.median(border)
