@@ -212,7 +212,8 @@ def _grey_levels(file: Any) -> Array:
             picture = Image.open(file)
             pixels = picture.width * picture.height
             if pixels <= MAX_PIXELS:
-                return _flat(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _flat(picture)
         except Exception as error:  # decoders of damaged files raise whatever they stumble on
             raise ValueError(f"no picture that can be read ({error})") from error
     raise ValueError(f"got a picture of {pixels} pixels, need at most {MAX_PIXELS}")
@@ -223,14 +224,17 @@ def _flat(picture: Image.Image) -> Array:
     if picture.mode.startswith(("I", "F")):  # more than 8 bits, which Pillow would cut off at 255
         levels = np.asarray(picture, np.float32)
         wide = levels / 257 if picture.mode.startswith("I;16") else _stretched(levels)
-        flat = Image.fromarray(wide)
-    else:
-        layers = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        paper.alpha_composite(layers)
-        flat = paper.convert("L")
-    reduced = flat.reduce(max(1, max(flat.size) // WORKING_SIDE))
-    return np.asarray(reduced, np.float32)
+        return np.asarray(_reduced(Image.fromarray(wide)))
+    if picture.mode not in ("L", "RGB") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    layer = _reduced(picture).convert("RGBA")
+    paper = Image.new("RGBA", layer.size, "white")
+    paper.alpha_composite(layer)
+    return np.asarray(paper.convert("L"), np.float32)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    return picture.reduce(max(1, max(picture.size) // WORKING_SIDE))
 
 
 def _stretched(levels: Array) -> Array:
