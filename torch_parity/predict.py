@@ -225,7 +225,7 @@ def _flat(picture: Image.Image) -> Array:
         levels = np.asarray(picture, np.float32)
         wide = levels / 257 if picture.mode.startswith("I;16") else _stretched(levels)
         return np.asarray(_reduced(Image.fromarray(wide)))
-    if picture.mode not in ("L", "RGB") or "transparency" in picture.info:
+    if picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGBA")
     layer = _reduced(picture).convert("RGBA")
     paper = Image.new("RGBA", layer.size, "white")

@@ -16,7 +16,7 @@ from PIL import Image
 
 import reference
 from reference.datasets import mnist, normalize
-from torch_parity import Lockstep
+from torch_parity import Lockstep, predict
 from torch_parity.files import save_arrays
 from torch_parity.networks import NETWORKS
 from torch_parity.predict import MAX_PIXELS, Classifier, picture_files, prepare, read_picture
@@ -126,16 +126,17 @@ def test_place_size_and_sides_of_the_contrast_do_not_matter() -> None:
     others = [
         255.0 - SHAPE,
         np.pad(SHAPE, ((300, 5), (0, 100))),
-        SHAPE[15:60, 29:50],  # cut at the ink: a sixth of the border
+        SHAPE[10:60, 30:50],  # cut at the ink, which makes up nearly half of the border
         np.kron(SHAPE, np.ones((4, 4))),
         100 + SHAPE / 255.0 * 30,
-        140 - SHAPE / 255.0 * 30,  # darker than a paper that is rather dark itself
+        100 - SHAPE / 255.0 * 30,  # on dark paper, but darker
+        140 + SHAPE / 255.0 * 30,
     ]
     for levels in others:
         np.testing.assert_allclose(prepare(np.asarray(levels, float)), plain, atol=1)
 
 
-@pytest.mark.parametrize(("height", "width", "scaled"), [(60, 2, (20, 1)), (2, 60, (1, 20)), (30, 12, (20, 8))])
+@pytest.mark.parametrize(("height", "width", "scaled"), [(60, 1, (20, 1)), (1, 60, (1, 20)), (30, 12, (20, 8))])
 def test_the_aspect_ratio_is_kept(height: int, width: int, scaled: tuple[int, int]) -> None:
     assert box(prepare(np.pad(np.full((height, width), 255.0), 9)))[2:] == scaled
 
@@ -226,14 +227,41 @@ def test_as_is_takes_an_image_of_a_data_set_unchanged(digits: Any, tmp_path: Pat
     faint = digits[0] // 20  # without ink, prepare would say
     Image.fromarray(faint).save(tmp_path / "digit.png")
     np.testing.assert_array_equal(read_picture(tmp_path / "digit.png", as_is=True), faint)
+    Image.fromarray(faint.astype(np.uint16) * 257 + 100).save(tmp_path / "16 bits.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "16 bits.png", as_is=True), faint)
     INKED.save(tmp_path / "large.png")
     with pytest.raises(ValueError, match=r"large.png: got 70 x 90 pixels, need 28 x 28 to take them as is"):
         read_picture(tmp_path / "large.png", as_is=True)
 
 
-def test_a_large_picture_is_reduced_first(tmp_path: Path) -> None:
-    Image.fromarray(np.kron(SHAPE, np.ones((40, 40), np.uint8))).save(tmp_path / "large.png")
-    assert np.abs(read_picture(tmp_path / "large.png").astype(int) - prepare(SHAPE.astype(float))).max() < 40
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "CMYK", "F"])
+def test_a_large_picture_is_reduced_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    large = Image.fromarray(np.kron(255 - SHAPE, np.ones((30, 30), np.uint8))).convert(mode)
+    large.save(tmp_path / "large.tif")
+    prepared = []
+
+    def record(levels: Any) -> Any:
+        prepared.append(levels.shape)
+        return prepare(levels)
+
+    monkeypatch.setattr(predict, "prepare", record)
+    assert np.abs(read_picture(tmp_path / "large.tif").astype(int) - prepare(SHAPE.astype(float))).max() < 40
+    assert prepared == [(540, 420)]
+
+
+def test_levels_that_are_not_finite(tmp_path: Path) -> None:
+    for odd in (np.nan, np.inf, -np.inf):
+        levels = SHAPE.astype(np.float32)
+        levels[0, 0] = odd
+        Image.fromarray(levels).save(tmp_path / "levels.tif")
+        with pytest.raises(ValueError, match="levels that are not finite"):
+            read_picture(tmp_path / "levels.tif")
+
+
+def test_damaged_notes_in_a_picture_do_not_matter(tmp_path: Path) -> None:
+    """Pillow warns of them."""
+    INKED.save(tmp_path / "picture.png", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
+    np.testing.assert_array_equal(read_picture(tmp_path / "picture.png"), prepare(SHAPE.astype(float)))
 
 
 def png(width: int, height: int, data: bytes) -> bytes:
