@@ -115,11 +115,12 @@ def _print_chart(title: str, pixels: "Pixels", prediction: "Prediction", footer:
     from rich.table import Table
     from rich.text import Text
 
-    image = Text()
+    lines = []
     for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
+        line = Text()
         for over, under in zip(upper, lower, strict=True):
-            image.append("\N{UPPER HALF BLOCK}", f"rgb({over},{over},{over}) on rgb({under},{under},{under})")
-        image.append("\n")
+            line.append("\N{UPPER HALF BLOCK}", f"rgb({over},{over},{over}) on rgb({under},{under},{under})")
+        lines.append(line)
     chart = Table("class", "NumPy", "torch", "", box=None)
     for column in chart.columns[:3]:
         column.justify = "right"
@@ -128,7 +129,7 @@ def _print_chart(title: str, pixels: "Pixels", prediction: "Prediction", footer:
         bar = Bar(1, 0, float(ours), width=BAR, color="cyan")
         chart.add_row(str(label), f"{ours:.2%}", f"{theirs:.2%}", bar, style=style)
     both = Table.grid(padding=(0, 2))
-    both.add_row(image, chart)
+    both.add_row(Text("\n").join(lines), chart)
     console = Console()
     console.print(Text(title, "bold"), both, Text(footer), "", sep="\n")
 

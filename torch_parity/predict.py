@@ -104,7 +104,7 @@ def _check_weights(path: Path, network: str, weights: dict[str, Array]) -> int:
         )
     with torch.device("meta"):  # shapes alone: a file may claim a billion classes
         last = list(NETWORKS[network](torch.nn).state_dict())[-1]
-        classes = weights[last].size if last in weights else 1
+        classes = max(1, weights[last].size) if last in weights else 1
         needed = {name: tuple(array.shape) for name, array in NETWORKS[network](torch.nn, classes).state_dict().items()}
     found = {name: array.shape for name, array in weights.items()}
     for name in [*needed, *found]:
@@ -128,7 +128,8 @@ def picture_files(path: str | os.PathLike[str]) -> list[Path]:
         return [path]
     Image.init()
     suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-    files = [one for one in sorted(path.iterdir()) if one.suffix.lower() in suffixes and not one.name.startswith(".")]
+    names = sorted(path.iterdir())
+    files = [one for one in names if one.suffix.lower() in suffixes and one.is_file() and not one.name.startswith(".")]
     if not files:
         raise ValueError(f"{path} is a folder without pictures")
     return files
@@ -160,8 +161,8 @@ def prepare(levels: Array) -> Pixels:
 
     The border tells the background.  Ink is what differs from it, on the side, darker or lighter, that differs more;
     the strongest becomes 255, and the faint, which may be noise, 0.  The box around the ink is scaled so that its
-    longer side is 20 pixels, and its centre of mass moves into the middle.  An image of MNIST stays as it is, but for
-    what is faint in it.  ValueError for a picture without ink.
+    longer side is 20 pixels, and its centre of mass moves into the middle.  An image of MNIST stays as it is but for
+    the faint, unless that makes up a whole edge of its ink.  ValueError for a picture without ink.
     """
     border = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     paper = np.median(border)
@@ -211,7 +212,8 @@ def _grey_levels(file: Any) -> Array:
             picture = Image.open(file)
             pixels = picture.width * picture.height
             if pixels <= MAX_PIXELS:
-                return _flat(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _flat(picture)
         except Exception as error:  # decoders of damaged files raise whatever they stumble on
             raise ValueError(f"no picture that can be read ({error})") from error
     raise ValueError(f"got a picture of {pixels} pixels, need at most {MAX_PIXELS}")
@@ -222,14 +224,17 @@ def _flat(picture: Image.Image) -> Array:
     if picture.mode.startswith(("I", "F")):  # more than 8 bits, which Pillow would cut off at 255
         levels = np.asarray(picture, np.float32)
         wide = levels / 257 if picture.mode.startswith("I;16") else _stretched(levels)
-        flat = Image.fromarray(wide)
-    else:
-        layers = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        paper.alpha_composite(layers)
-        flat = paper.convert("L")
-    reduced = flat.reduce(max(1, max(flat.size) // WORKING_SIDE))
-    return np.asarray(reduced, np.float32)
+        return np.asarray(_reduced(Image.fromarray(wide)))
+    if picture.mode not in ("L", "RGB"):
+        picture = picture.convert("RGBA")
+    layer = _reduced(picture).convert("RGBA")
+    paper = Image.new("RGBA", layer.size, "white")
+    paper.alpha_composite(layer)
+    return np.asarray(paper.convert("L"), np.float32)
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    return picture.reduce(max(1, max(picture.size) // WORKING_SIDE))
 
 
 def _stretched(levels: Array) -> Array:
