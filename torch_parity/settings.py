@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch_parity.lockstep import Schedule
+from torch_parity.sides import Schedule
 
 OWN = "own"  # the name of a network of one's own
 SCHEDULES = ("constant", "step", "cosine")

@@ -18,9 +18,9 @@ import reference
 from reference.datasets import mnist, normalize
 from torch_parity import Lockstep, predict
 from torch_parity.files import save_arrays
+from torch_parity.lockstep import threads
 from torch_parity.networks import NETWORKS
 from torch_parity.predict import MAX_PIXELS, Classifier, picture_files, prepare, read_picture
-from torch_parity.training import threads
 
 
 def trained(network: str, images: int, path: Path) -> Path:

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from reference import nn
 from reference.datasets import mnist, normalize
 from torch_parity import replicas
-from torch_parity.lockstep import NumpySide
 from torch_parity.networks import NETWORKS
 from torch_parity.replicas import Replicas, multiplications, shares
+from torch_parity.sides import NumpySide
 
 OPTIMIZER = {"lr": 0.02, "momentum": 0.9}
 

@@ -15,8 +15,8 @@ import torch
 
 import reference
 from reference.datasets import mnist, normalize
-from torch_parity.lockstep import NumpySide, TorchSide
 from torch_parity.networks import NETWORKS
+from torch_parity.sides import NumpySide, TorchSide
 
 Array = npt.NDArray[Any]
 

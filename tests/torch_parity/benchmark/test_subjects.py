@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference import nn
-from torch_parity import lockstep
+from torch_parity import sides as sides_module
 from torch_parity.benchmark import profile, worker
 from torch_parity.benchmark.subjects import (
     CHANNELS_LAST,
@@ -18,6 +18,7 @@ from torch_parity.benchmark.subjects import (
     check_equal,
     sides,
 )
+from torch_parity.lockstep import threads
 from torch_parity.networks import NETWORKS
 from torch_parity.replicas import Replicas
 
@@ -59,9 +60,9 @@ def test_threads_share_numpys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(threads)
         return Replicas(network)
 
-    monkeypatch.setattr(lockstep, "Replicas", alone)
+    monkeypatch.setattr(sides_module, "Replicas", alone)
     monkeypatch.setattr(profile, "profile", lambda side: {})
-    with lockstep.threads(2):
+    with threads(2):
         worker.comparison("formula", batch_size=2, seconds=0, seed=0)
         worker.instructions("formula", batch_size=2, seed=0)
     assert made == [2, 1]
