@@ -4,6 +4,10 @@ The options choose the backend that the fixture ``backend`` gives: where, and ho
 """
 
 import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -40,3 +44,20 @@ def backend(pytestconfig: pytest.Config) -> Backend:
         )
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """What a script says when it refuses its arguments; in this process, since loading torch takes seconds."""
+
+    def refuse(script: str, *arguments: str) -> str:
+        monkeypatch.chdir(Path(__file__).parent.parent)
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(script, run_name="__main__")
+        assert end.value.code == 2
+        output, errors = capsys.readouterr()
+        assert output == ""
+        return errors
+
+    return refuse

@@ -7,6 +7,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 import torch_parity.export
 from torch_parity.pairs import PAIRS
 
@@ -22,6 +24,7 @@ def test_the_pipeline_runs_and_learns() -> None:
     assert float(done.stdout) > 0.9
 
 
+@pytest.mark.slow
 def test_the_library_trains_keeps_and_resumes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LIBRARY], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,

@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 LAYERED = [pair for pair in PAIRS if pair.layer is not None]
 CASES = 96  # per layer; every kind of numbers and both dtypes take turns
-IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2}  # how many a test feeds to each network
+IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2, "vgg-small": 2}  # how many a test feeds to each network
 
 
 def random(shape: tuple[int, ...], dtype: Any = np.float64, seed: int = 0) -> Array:

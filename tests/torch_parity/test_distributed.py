@@ -108,6 +108,7 @@ def assert_together(found: list[dict[str, Any]], expected: dict[str, Any], most:
             assert np.abs(array - expected[name]).max() <= most, name
 
 
+@pytest.mark.slow
 def test_two_processes_do_what_one_does(tmp_path: Path) -> None:
     """Of the last batch, a single image, the first process gets nothing."""
     for code, error in without_torchrun(tmp_path, 2, "lenet5", "286", "57", *NOBODY):
