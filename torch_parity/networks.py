@@ -58,4 +58,9 @@ class Recipe:
     momentum: float = 0.9
 
 
-RECIPES = {"formula": Recipe(), "lenet5": Recipe(epochs=5), "mnist-example": Recipe(batch_size=32), "vgg-small": Recipe(epochs=5)}
+RECIPES = {
+    "formula": Recipe(),
+    "lenet5": Recipe(epochs=5),
+    "mnist-example": Recipe(batch_size=32),
+    "vgg-small": Recipe(epochs=5),
+}

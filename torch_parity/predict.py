@@ -22,6 +22,7 @@ import reference
 from reference.datasets import normalize
 from torch_parity.files import load_arrays
 from torch_parity.networks import NETWORKS
+from torch_parity.runs import WEIGHTS
 
 Array = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
@@ -35,8 +36,6 @@ WORKING_SIDE = 512  # larger pictures are first reduced to about that, which ave
 LEAST_CONTRAST = 24  # of the ink, in grey levels of 255
 FAINT = 0.1  # of the strongest ink: what is weaker is background
 NOISE = 3  # times what nine in ten pixels of the border deviate: likewise
-
-WEIGHTS = "weights.safetensors"  # in the folder of a run
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Classifier:
         may be any number of classes, and all weights are float32 or all are float64.
         Raises OSError for a file that cannot be read, ValueError for one that is damaged or does not fit the network.
         """
-        path = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
+        path = Path(path) / WEIGHTS["numpy"] if Path(path).is_dir() else Path(path)
         weights, metadata = load_arrays(path)
         network = network or metadata.get("network")
         if network is None:
