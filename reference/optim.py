@@ -102,9 +102,7 @@ class SGD:
         if [group["params"] for group in given] != [group["params"] for group in own]:
             raise ValueError(f"state_dict must have parameters {[group['params'] for group in own]} in its groups")
         groups = [
-            _checked_group(
-                {**options, "params": group["params"]}, {name: group[name] for name in group if name != "params"}
-            )
+            _checked_group({**options, "params": group["params"]}, group)
             for options, group in zip(given, self.param_groups, strict=True)
         ]
         parameters = [parameter for group in groups for parameter in group["params"]]
