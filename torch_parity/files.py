@@ -20,8 +20,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 CHECKSUM = "sha256"
-# No file of ours comes near; one that is larger is not read at all.
-MAX_BYTES = 1 << 30
+# No file of ours comes near.  A larger one is not read at all: it takes its size twice in memory.
+MAX_BYTES = 1 << 28
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -5,18 +5,14 @@ that a reader who has not seen the project can follow.
 """
 
 import dataclasses
-import platform
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from torch_parity import exactness
 from torch_parity.coverage import Coverage
 from torch_parity.html_pages import bar, document, escape
+from torch_parity.machine import machine
 from torch_parity.proof import Report
 from torch_parity.self_test import EVIDENCE, Row
 
@@ -38,33 +34,6 @@ EVIDENCE_NAMES = {
     "definition": "the definition",
     "derivative": "difference quotient",
 }
-
-
-def machine() -> dict[str, str]:
-    """What the numbers were computed on: versions, processor, and the BLAS library with the kernel it chose."""
-    facts = {
-        "Python": platform.python_version(),
-        "NumPy": np.__version__,
-        "torch": torch.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-    }
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return {**facts, "BLAS": "not known: threadpoolctl is not installed"}
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    named = [f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', '?')}" for pool in pools]
-    return {**facts, "BLAS": "; ".join(named) or "none found"}
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
 
 
 def result(

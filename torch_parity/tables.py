@@ -5,8 +5,8 @@ from typing import Any
 
 from torch_parity import exactness
 from torch_parity.coverage import Coverage
+from torch_parity.machine import machine
 from torch_parity.proof import Report
-from torch_parity.report import machine
 from torch_parity.self_test import EVIDENCE, Row
 
 # The columns of the table of formulas, and the results that each holds.

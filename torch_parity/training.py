@@ -22,8 +22,8 @@ import numpy.typing as npt
 from reference.datasets import MNIST, classes, mnist
 from torch_parity.distributed import Group
 from torch_parity.lockstep import SIDES, Lockstep, threads
+from torch_parity.machine import machine
 from torch_parity.networks import RECIPES, Recipe
-from torch_parity.report import machine
 from torch_parity.runs import Run
 from torch_parity.settings import OWN, Settings
 from torch_parity.signals import stop_on_signals
@@ -263,7 +263,7 @@ class Keeper:
             self.kept = True
         except OSError as error:
             self.kept = False
-            self.on_trouble(f"{what} could not be written ({error}); training goes on, and tries again")
+            self.on_trouble(f"{what} could not be written ({error}); training goes on and tries again, so make room")
 
 
 def digest(data: MNIST) -> str:
@@ -343,11 +343,15 @@ def prepare(
 
 
 def begin(training: Training, runs_dir: str | os.PathLike[str]) -> Run:
-    """A new folder in ``runs_dir`` that keeps the run.  OSError where it cannot be made or written to."""
+    """A new folder in ``runs_dir`` that keeps the run.  OSError, with what to do, where it cannot be written."""
     settings = training.settings
     facts = {"classes": training.classes, "data_sha256": training.digest, "machine": machine()}
-    run = Run.create(runs_dir, settings.network, {**asdict(settings), **facts})
-    run.write_checkpoint(*training.state())
+    try:
+        run = Run.create(runs_dir, settings.network, {**asdict(settings), **facts})
+        run.write_checkpoint(*training.state())
+    except OSError as error:
+        advice = "choose a folder that can be written to (--runs-dir), or make room there"
+        raise OSError(f"the run cannot be kept in {os.fspath(runs_dir)} ({error}): {advice}") from error
     return run
 
 

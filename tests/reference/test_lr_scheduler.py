@@ -96,15 +96,15 @@ def test_a_schedule_refuses_what_it_cannot_use() -> None:
         lr_scheduler.StepLR(ours, 0)
     with pytest.raises(ValueError, match="T_max must be at least 1, got -1"):
         lr_scheduler.CosineAnnealingLR(ours, -1)
-    with pytest.raises(TypeError, match="^T_max must be an integer"):
+    with pytest.raises(TypeError, match=r"^T_max must be an integer"):
         lr_scheduler.CosineAnnealingLR(ours, 2.5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^step_size must be an integer"):
+    with pytest.raises(TypeError, match=r"^step_size must be an integer"):
         lr_scheduler.StepLR(ours, 2.5)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^gamma must be a real number"):
+    with pytest.raises(TypeError, match=r"^gamma must be a real number"):
         lr_scheduler.StepLR(ours, 2, "0.1")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^eta_min must be a real number"):
+    with pytest.raises(TypeError, match=r"^eta_min must be a real number"):
         lr_scheduler.CosineAnnealingLR(ours, 2, None)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="^last_epoch must be an integer"):
+    with pytest.raises(TypeError, match=r"^last_epoch must be an integer"):
         lr_scheduler.StepLR(ours, 2).load_state_dict({"last_epoch": 1.5, "base_lrs": [0.1]})
     with pytest.raises(TypeError, match="optimizer must be an SGD, got list"):
         lr_scheduler.StepLR([], 1)  # type: ignore[arg-type]

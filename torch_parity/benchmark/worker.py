@@ -15,7 +15,7 @@ from torch_parity.benchmark import peers, profile, scaling, subjects
 from torch_parity.benchmark.processes import KERNELS
 from torch_parity.benchmark.timing import Samples, alternate
 from torch_parity.lockstep import threads
-from torch_parity.report import machine
+from torch_parity.machine import machine
 
 
 def facts() -> dict[str, str]:

@@ -1,0 +1,34 @@
+"""The machine that numbers were computed on: without it, neither times nor last bits can be compared."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were computed on: versions, processor, and the BLAS library with the kernel it chose."""
+    facts = {
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+    }
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return {**facts, "BLAS": "not known: threadpoolctl is not installed"}
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = [f"{pool['internal_api']} {pool['version']}, kernel {pool.get('architecture', '?')}" for pool in pools]
+    return {**facts, "BLAS": "; ".join(named) or "none found"}
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
