@@ -98,6 +98,7 @@ def test_quiet_shows_the_result_only(few: str, tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_drift_stands_beside_the_difference(few: str, tmp_path: Path) -> None:
     text = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--drift", "--runs-dir", str(tmp_path)).stdout
     assert "torch from itself" in text
@@ -162,6 +163,7 @@ def goes_on(folder: Path, whole: dict[str, bytes]) -> bool:
     return weights(folder) == whole
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on(whole: dict[str, bytes], few: str, tmp_path: Path) -> None:
     seconds = 3.0
     while not killed(few, tmp_path / f"{seconds}", seconds):
