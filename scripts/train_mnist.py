@@ -48,7 +48,9 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
 
         def trouble(text: str) -> None:
             troubles.append(text)
-            shown.message(text)
+            if arguments.quiet:
+                print(f"train_mnist.py: {text}", file=sys.stderr)
+            shown.message(f"{text}; make room if that is why")
 
         with shown:
             shown.message(f"kept in {run.folder}")
@@ -67,7 +69,7 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
     else:
         print(live.summary_text(summary, settings.dtype, drift=summary.drift, run_folder=summary.run))
     if summary.run is None:
-        return _fail(f"{troubles[-1]}.\nWhat could be kept is in {run.folder}", 2)
+        return _fail(f"{troubles[-1]}.\nThe last good checkpoint is kept in {run.folder}", 2)
     return 0
 
 

@@ -200,8 +200,8 @@ def test_a_file_limit_like_a_full_disk_is_told_and_nothing_is_lost(few: str, tmp
         [sys.executable, SCRIPT, "--resume", str(folder)],
         cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit,
     )  # fmt: skip
-    assert done.returncode in (0, 2)
-    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stderr  # nothing was left to train, and the page is not worth a failure
+    assert "report.html could not be written" in done.stdout
     assert weights(folder) == before
 
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """The folder that a training run leaves: ``runs/<time>-<network>/``.
 
     config.json                       everything needed to repeat the run, and the machine
-    metrics.csv                       a row for every report: step, learning rate, losses, accuracies, differences
+    metrics.csv                       a row for every 20 steps: learning rate, losses, accuracies, differences
     weights.safetensors               the weights of the NumPy side, by torch's names
     weights-torch.safetensors         those of the torch side
     checkpoint.safetensors            where training stands: it goes on from there to the same bits

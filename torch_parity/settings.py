@@ -12,7 +12,7 @@ OPTIMIZER = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximiz
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: all that is needed to repeat it, apart from the data."""
+    """How to train; with the same data, the same settings give the same run."""
 
     network: str
     epochs: int

@@ -126,7 +126,7 @@ class Training:
         Raises Stopped after the step in which ``stopped()`` gives a signal's number, with a checkpoint there, and
         Diverged where a loss is no finite number, with the checkpoint before.
         """
-        keeper = keeper or Keeper(None)
+        keeper, predictions = keeper or Keeper(None), None
         while self.epoch <= self.settings.epochs:
             for _ in self._steps():
                 if self.step % self.steps_per_epoch:  # the last step of an epoch is reported below
@@ -138,13 +138,16 @@ class Training:
                         keeper.keep_metrics(self.rows)
                 if number := self._agreed(stopped()):
                     keeper.keep(self)
-                    raise Stopped(f"stopped after step {self.step} of {self.steps}", number)
-            progress = self._progress(self._accuracy(self.both.predict(self.data.test_images)))
+                    older = "" if keeper.kept else ", of which nothing could be kept: the last checkpoint is older"
+                    raise Stopped(f"stopped after step {self.step} of {self.steps}{older}", number)
+            predictions = self.both.predict(self.data.test_images)
+            progress = self._progress(self._accuracy(predictions))
             self._record(progress)
             on_step(progress)
             self.epoch += 1
             keeper.keep(self)
-        return self._summary(self.both.predict(self.data.test_images))
+        # A run that goes on from its very end has not predicted yet.
+        return self._summary(predictions or self.both.predict(self.data.test_images))
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""
@@ -224,12 +227,12 @@ class Keeper:
     """Keeps a run in its folder, if there is one.
 
     A file that cannot be written while training goes on is a reason to tell, not to stop: the disk may have room again
-    at the end of the next epoch.  ``kept`` is whether the last attempt succeeded.
+    at the end of the next epoch.  ``kept`` is whether the last attempt succeeded, or there is nothing to keep.
     """
 
     def __init__(self, run: Run | None, on_trouble: Callable[[str], None] = lambda text: None) -> None:
         """``on_trouble`` is told what could not be kept."""
-        self.run, self.on_trouble, self.kept = run, on_trouble, run is not None
+        self.run, self.on_trouble, self.kept = run, on_trouble, True
 
     def keep(self, training: Training) -> None:
         """Write checkpoint, metrics and weights."""
@@ -263,7 +266,7 @@ class Keeper:
             self.kept = True
         except OSError as error:
             self.kept = False
-            self.on_trouble(f"{what} could not be written ({error}); training goes on and tries again, so make room")
+            self.on_trouble(f"{what} could not be written ({error})")
 
 
 def digest(data: MNIST) -> str:

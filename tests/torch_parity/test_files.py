@@ -95,7 +95,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # a hole, which takes no room
-    with pytest.raises(ValueError, match="huge: got 1099511627776 bytes, need at most 268435456"):
+    with pytest.raises(ValueError, match="huge: damaged, or no safetensors file"):
         load_arrays(path)
 
 

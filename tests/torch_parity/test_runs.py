@@ -272,6 +272,29 @@ def test_a_disk_that_stays_full_is_told_and_the_last_good_checkpoint_stays(
     assert (run.folder / CHECKPOINT).read_bytes() == before
 
 
+def test_stopped_on_a_full_disk_it_does_not_promise_a_checkpoint_of_this_step(
+    digits: MNIST, tmp_path: Path, full_disk: Callable[[bool], None]
+) -> None:
+    training = prepare("formula", digits)
+    run = begin(training, tmp_path)
+    full_disk(True)
+    with pytest.raises(Stopped, match="of which nothing could be kept: the last checkpoint is older"):
+        training.run(keeper=module.Keeper(run), stopped=lambda: 15)
+
+
+def test_the_test_images_are_classified_once_an_epoch(digits: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = prepare("formula", digits, epochs=2)
+    predict, calls = training.both.predict, []
+
+    def counted(images: Any) -> Any:
+        calls.append(len(images))
+        return predict(images)
+
+    monkeypatch.setattr(training.both, "predict", counted)
+    finish(training)
+    assert calls == [200, 200]
+
+
 def test_a_folder_that_cannot_be_written_is_told_before_training(
     digits: MNIST, tmp_path: Path, full_disk: Callable[[bool], None]
 ) -> None:
