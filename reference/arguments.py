@@ -15,6 +15,10 @@ Array = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 IntOrPair = int | Sequence[int]
 
+# What isinstance() and `in` look at, made once: every call of every formula checks its arguments.
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+ARRAYS, INTEGERS, BOOLEANS = (np.ndarray, np.generic), (int, np.integer), (bool, np.bool)
+
 # Infinities and NaN are values like any other here, as in torch: IEEE 754 arithmetic without warnings.
 ieee754 = np.errstate(all="ignore")
 
@@ -23,9 +27,9 @@ def check_floats(**arrays: object) -> None:
     """Raise TypeError unless all arrays are NumPy's, float32 or float64, and of one dtype."""
     first: tuple[str, np.dtype[Any]] | None = None
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray | np.generic):
+        if not isinstance(array, ARRAYS):
             raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
-        if array.dtype not in (np.float32, np.float64):
+        if array.dtype not in FLOATS:
             hint = "; reference.datasets.normalize turns pixels into floats" if array.dtype.kind in "iu" else ""
             raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{hint}")
         if first is None:
@@ -48,7 +52,7 @@ def check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], reas
 
 def integer(name: str, value: object) -> int:
     """``value`` as an int.  TypeError for floats and, as in torch, for True and False."""
-    if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+    if isinstance(value, BOOLEANS) or not isinstance(value, INTEGERS):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"{name} must fit into 64 bits, got {value!r}")

@@ -38,9 +38,13 @@ from reference.arguments import Array, IntOrPair, check_floats, check_rank, chec
 from reference.windows import Windows
 
 # The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
-BLOCK_BYTES = 1536 * 1024
-# OpenBLAS multiplies matrices of few rows several times as fast as others, while a product has at most so many terms.
-FEW_ROWS, FEW_TERMS = 1024, 1_000_000
+BLOCK_BYTES = 1024 * 1024
+# OpenBLAS has faster code for small products, of at most so many multiplications.  Large ones are cut into those along
+# the pixels, as long as the parts stay long: they are columns of outputs, or terms of the sums in a weight's gradient.
+SMALL_PRODUCT, LONG_ROW, LONG_SUM = 1_000_000, 64, 800
+# dL/dx with turned kernels makes columns of the filters, else it adds up columns of the channels, which takes longer:
+# so the filters may be so many times as many.
+TURNED_FILTERS = 2
 # What a block gives back to the pixels in one addition, of the many: enough work for a call.
 TAP_BYTES = 192 * 1024
 
@@ -99,6 +103,8 @@ def conv2d_backward(
     A pixel takes part through tap (m, k) in the one output (i, j) with i s + m d - p = its row and j s + k d - p = its
     column, if there is one.  K^T @ g are the gradients of the columns; a pixel's gradient is the sum over the columns
     that hold a copy of it, which is what ``windows.unslide`` adds up.  Padding is no pixel: its gradient is cut off.
+    With stride 1, pixel and output are as far apart as the tap says, in the other direction: then dL/dx is a
+    convolution itself, of g with all kernels turned by 180 degrees, and is computed so where that is faster.
 
     Raises as ``conv2d`` does.
     """
@@ -122,14 +128,14 @@ def _forward(input: Array, weight: Array, bias: Array | None, rows: Windows, col
     output = np.empty((len(weight), rows.outputs, columns.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
     kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
     if _is_image(rows, columns):
-        np.matmul(kernels, _pixels(_in_memory(input), groups), out=_pixels(output, groups))
+        _multiply(kernels, _pixels(_in_memory(input), groups), _pixels(output, groups))
         if bias is not None:
             output += bias[:, np.newaxis, np.newaxis, np.newaxis]
         return output.transpose(3, 0, 1, 2)
     if bias is not None:
         kernels = np.concatenate([kernels, bias.reshape(groups, -1, 1)], axis=2)
-    for g, i, j, matrix in _column_blocks(input, kernels, rows, columns, ones=bias is not None):
-        np.matmul(kernels[g], matrix, out=_pixels(output, groups, g, i, j))
+    for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=bias is not None):
+        _multiply(kernels[g], matrix, _pixels(output, groups, g, i, j))
     return output.transpose(3, 0, 1, 2)
 
 
@@ -147,15 +153,15 @@ def _backward(
     grad_input = grad_weight = grad_bias = None
     kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
     if want_input:
-        grad_input = _grad_input(grads, input, kernels, rows, columns)
+        grad_input = _grad_input(grads, weight, rows, columns, groups)
     if want_weight and _is_image(rows, columns):
         grad_weight = np.matmul(_pixels(grads, groups), _pixels(_in_memory(input), groups).transpose(0, 2, 1))
         grad_weight = grad_weight.reshape(weight.shape)
     elif want_weight:
         # (G, C/G * kH * kW + 1, O/G); the last row is the bias.
         collected = np.zeros((groups, kernels.shape[2] + 1, kernels.shape[1]), weight.dtype)
-        for g, i, j, matrix in _column_blocks(input, kernels, rows, columns, ones=True):
-            collected[g] += matrix @ _pixels(grads, groups, g, i, j).transpose(0, 2, 1)
+        for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=True):
+            collected[g] += _sum_products(matrix, _pixels(grads, groups, g, i, j))
         grad_weight = np.ascontiguousarray(collected[:, :-1].transpose(0, 2, 1)).reshape(weight.shape)
         grad_bias = collected[:, -1].reshape(-1)
     if want_bias and grad_bias is None:
@@ -163,24 +169,27 @@ def _backward(
     return grad_input, grad_weight, grad_bias if want_bias else None
 
 
-def _grad_input(grads: Array, input: Array, kernels: Array, rows: Windows, columns: Windows) -> Array:
-    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N) and ``kernels`` (G, O/G, C/G * kH * kW)."""
-    count, channels, _, _ = input.shape
-    groups, filters, _ = kernels.shape
-    if _is_image(rows, columns):
-        seen = kernels.transpose(0, 2, 1) @ _pixels(grads, groups)
-        return seen.reshape(channels, rows.size, columns.size, count).transpose(3, 0, 1, 2)
+def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, groups: int) -> Array:
+    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N)."""
+    filters, channels, count = len(weight) // groups, weight.shape[1], grads.shape[3]  # of a group; images
+    if _turns(weight, rows, columns, groups):
+        # From filters to channels, and the kernels turned by 180 degrees.
+        turned = weight.reshape(groups, filters, *weight.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+        turned = np.ascontiguousarray(turned).reshape(groups * channels, filters, *weight.shape[2:])
+        return _forward(grads.transpose(3, 0, 1, 2), turned, None, rows.turned, columns.turned, groups)
+    kernels = weight.reshape(groups, filters, -1).transpose(0, 2, 1)  # (G, C/G * kH * kW, O/G)
     height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-    frame = np.zeros((groups, channels // groups, height, width, count), grads.dtype)
-    for g, i, j in _blocks(rows, columns, groups, TAP_BYTES // max(1, channels // groups * count * grads.itemsize)):
-        taps, pixels = kernels[g].transpose(0, 2, 1), _pixels(grads, groups, g, i, j)
-        # The gradients of the columns.  A matrix of one column times one of one row is a plain product, and faster so.
-        seen = taps * pixels if filters == 1 else taps @ pixels
+    frame = np.zeros((groups, channels, height, width, count), grads.dtype)
+    for g, i, j in _blocks(rows, columns, groups, TAP_BYTES // max(1, channels * count * grads.itemsize)):
+        pixels = _pixels(grads, groups, g, i, j)
+        seen = np.empty((len(pixels), kernels.shape[1], pixels.shape[2]), grads.dtype)  # the gradients of the columns
+        _multiply(kernels[g], pixels, seen)
         part = rows.part(i), columns.part(j)
         below = frame[g, :, i.start * rows.stride :, j.start * columns.stride :].transpose(4, 0, 1, 2, 3)
         shape = (*below.shape[1:3], rows.kernel, columns.kernel, part[0].outputs, part[1].outputs, count)
         windows.unslide(seen.reshape(shape).transpose(6, 0, 1, 2, 3, 4, 5), below, *part)
-    return frame.reshape(channels, height, width, count).transpose(3, 0, 1, 2)[..., rows.inside, columns.inside]
+    padded = frame.reshape(groups * channels, height, width, count).transpose(3, 0, 1, 2)
+    return padded[..., rows.inside, columns.inside]
 
 
 def _is_image(rows: Windows, columns: Windows) -> bool:
@@ -188,23 +197,60 @@ def _is_image(rows: Windows, columns: Windows) -> bool:
     return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in (rows, columns))
 
 
+def _turns(weight: Array, rows: Windows, columns: Windows, groups: int) -> bool:
+    """Whether to compute dL/dx with turned kernels: where they fit, and take no more work than K^T @ g and its sums.
+
+    The zeros of their padding are multiplied by weights, which gives 0 only if the weights are finite.
+    """
+    same = all(w.stride == 1 and w.size <= w.outputs and max(w.before, w.after) < w.span for w in (rows, columns))
+    few = len(weight) // groups <= TURNED_FILTERS * weight.shape[1]
+    return same and few and bool(np.isfinite(weight).all())
+
+
+def _multiply(kernels: Array, columns: Array, output: Array) -> None:
+    """``output`` = ``kernels`` @ ``columns`` for each group: (G, M, L) = (G, M, K) @ (G, K, L)."""
+    if kernels.shape[2] == 1:
+        np.multiply(kernels, columns, out=output)  # the product of a column and a row, and faster so
+        return
+    length = _part_length(columns.shape[2], kernels[0].size, LONG_ROW)
+    np.matmul(kernels[:, np.newaxis], _parts(columns, length), out=_parts(output, length))
+
+
+def _sum_products(columns: Array, grads: Array) -> Array:
+    """``columns`` @ ``grads``^T for each group: (G, K, L), (G, M, L) -> (G, K, M)."""
+    length = _part_length(columns.shape[2], columns.shape[1] * grads.shape[1], LONG_SUM)
+    products = _parts(columns, length) @ _parts(grads, length).transpose(0, 1, 3, 2)
+    return products[:, 0] if products.shape[1] == 1 else products.sum(1)
+
+
+def _part_length(length: int, each: int, least: int) -> int:
+    """How long to make the equal parts of ``length`` columns with ``each`` multiplications: at ``least`` so, or all."""
+    for parts in range(max(1, -(-length * each // SMALL_PRODUCT)), length // least + 1):
+        if length % parts == 0:
+            return length // parts
+    return max(1, length)
+
+
+def _parts(matrices: Array, length: int) -> Array:
+    """``matrices`` (G, rows, columns), cut along the columns: a view (G, parts, rows, ``length``)."""
+    groups, rows, columns = matrices.shape
+    return matrices.reshape(groups, rows, columns // length, length, copy=False).transpose(0, 2, 1, 3)
+
+
 def _column_blocks(
-    input: Array, kernels: Array, rows: Windows, columns: Windows, ones: bool
+    input: Array, groups: int, rows: Windows, columns: Windows, ones: bool
 ) -> Iterator[tuple[slice, slice, slice, Array]]:
     """The columns of the images ``input`` (N, C, H, W), block by block: groups, output rows, output columns, matrices.
 
     These are (groups of the block, C/G * kH * kW, pixels and images), with a row of ones below each if ``ones``, and
-    valid until the next block is asked for, since the blocks share one buffer.  ``kernels`` has G matrices as well.
+    valid until the next block is asked for, since the blocks share one buffer.
     """
     count, channels, _, _ = input.shape
-    groups, filters = len(kernels), kernels.shape[1]
-    frame = windows.padded(windows.batch_last(input), rows, columns)
-    seen = windows.slide(frame, rows, columns).transpose(1, 2, 3, 4, 5, 0)  # (C, kH, kW, oH, oW, N), a view
+    frame = _in_memory(windows.padded(windows.batch_last(input), rows, columns))
+    seen = windows.slide(frame, rows, columns)  # (C, kH, kW, oH, oW, N), a view
     seen = seen.reshape(groups, channels // groups, *seen.shape[1:], copy=False)
     taps = channels // groups * rows.kernel * columns.kernel
     most = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
-    if filters * taps < FEW_ROWS:
-        most = min(most, FEW_TERMS // (filters * (taps + ones)))
     matrix = np.empty((0, 0, 0), frame.dtype)
     for g, i, j in _blocks(rows, columns, groups, most // max(1, count)):
         block = seen[g, :, :, :, i, j]

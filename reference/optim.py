@@ -144,7 +144,8 @@ def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Arr
             v = g.copy()
         else:
             v *= momentum
-            v += (1 - float(group["dampening"])) * g
+            dampening = float(group["dampening"])
+            v += g if dampening == 0 else (1 - dampening) * g
         g = g + momentum * v if group["nesterov"] else v
     parameter.data -= lr * g
     return v

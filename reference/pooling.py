@@ -14,7 +14,6 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 9.3; Dumou
 arithmetic for deep learning (2016), chapter 3.
 """
 
-import itertools
 from collections.abc import Iterator
 from typing import Any, Literal, overload
 
@@ -38,7 +37,7 @@ from reference.select import select
 from reference.windows import Windows
 
 # Max pooling goes over its input as often as there are taps, and does so with this much of it at a time.
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 1536 * 1024
 
 
 @overload
@@ -145,11 +144,16 @@ class Maxima:
             )
         # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
         frame = windows.padded(input, rows, columns, fill=-np.inf)
-        self.output = frame[..., rows.tap(0), columns.tap(0)].copy(order="K")
-        self.tap: IntArray = np.empty_like(self.output, np.min_scalar_type(rows.kernel * columns.kernel))
-        self.tap[...] = np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns))
+        taps = _taps(frame, rows, columns)
+        self.output = np.empty_like(taps[0])
+        self.tap: IntArray = np.zeros_like(self.output, np.min_scalar_type(len(taps)))
+        if frame is not input:
+            self.tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(self.tap.dtype)
         for c in _channel_blocks(frame):
-            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], frame[..., c, :, :], rows, columns)
+            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], [seen[..., c, :, :] for seen in taps])
+        if np.isnan(self.output.max(initial=-np.inf)):
+            for t, seen in enumerate(taps):
+                self.tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
         if _holds_minus_zero(frame):
             # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
             zero = np.nonzero(self.output == 0)
@@ -175,28 +179,29 @@ class Maxima:
         check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
         rows, columns = self.rows, self.columns
         height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-        frame = np.zeros_like(grad_output, shape=(*grad_output.shape[:-2], height, width))
-        overlap = rows.stride < rows.span or columns.stride < columns.span
+        # Where the windows touch, each pixel gets its gradient from one; else some get several, or none.
+        touch = all(w.kernel == w.span == w.stride for w in (rows, columns))
+        whole = touch and (rows.outputs * rows.stride, columns.outputs * columns.stride) == (height, width)
+        frame = (np.empty_like if whole else np.zeros_like)(grad_output, shape=(*grad_output.shape[:-2], height, width))
+        taps = _taps(frame, rows, columns)
         grads = grad_output + 0  # -0.0 arrives as +0.0, as in any sum that starts with +0
         for c in _channel_blocks(frame):
             # From the last tap to the first, a pixel meets its windows in row-major order, as in `windows.unslide`.
-            for t, pixels in reversed(list(_taps(frame[..., c, :, :], rows, columns))):
-                chosen = self.tap[..., c, :, :] == t
-                if overlap:
-                    pixels += select(chosen, grads[..., c, :, :])
-                else:
+            for t in reversed(range(len(taps))):
+                chosen, pixels = self.tap[..., c, :, :] == t, taps[t][..., c, :, :]
+                if touch:
                     select(chosen, grads[..., c, :, :], out=pixels)
+                else:
+                    pixels += select(chosen, grads[..., c, :, :])
         return frame[..., rows.inside, columns.inside]
 
 
-def _raise(output: Array, tap: IntArray, frame: Array, rows: Windows, columns: Windows) -> None:
-    """Raise ``output`` (..., oH, oW) from the pixels of tap 0 to the maxima, and ``tap`` to where they stand."""
-    may_be_nan = np.isnan(frame.max(initial=-np.inf))
-    for t, seen in itertools.islice(_taps(frame, rows, columns), 1, None):
+def _raise(output: Array, tap: IntArray, taps: list[Array]) -> None:
+    """Raise ``output`` (..., oH, oW) to the maxima of what the ``taps`` see, and ``tap`` from 0 to where they stand."""
+    output[...] = taps[0]
+    for t, seen in enumerate(taps[1:], 1):
         # Strictly greater: the first of equal values stays.
-        better = seen > output
-        if may_be_nan:
-            better |= seen != seen  # NaN equals nothing, itself included: the last one stays
+        better = (seen > output).view(np.uint8)
         np.maximum(output, seen, out=output)
         # Taps come in rising order, so the last that was better is the highest.
         np.maximum(tap, better * tap.dtype.type(t), out=tap)
@@ -264,11 +269,9 @@ def avg_pool2d_backward(
     return frame[..., rows.inside, columns.inside]
 
 
-def _taps(frame: Array, rows: Windows, columns: Windows) -> Iterator[tuple[int, Array]]:
-    """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: a view (..., oH, oW)."""
-    for m in range(rows.kernel):
-        for k in range(columns.kernel):
-            yield m * columns.kernel + k, frame[..., rows.tap(m), columns.tap(k)]
+def _taps(frame: Array, rows: Windows, columns: Windows) -> list[Array]:
+    """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: views (..., oH, oW)."""
+    return [frame[..., m, k] for m in rows.taps for k in columns.taps]
 
 
 def _channel_blocks(frame: Array) -> Iterator[slice]:

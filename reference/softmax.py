@@ -63,8 +63,8 @@ def log_softmax(input: Array, dim: int) -> Array:
     rest = np.exp(shifted)
     if rest.size:
         # The largest term less 1, which is 0 - or NaN, where a score is NaN or infinite, and then all must be.
-        largest = np.expand_dims(shifted.argmax(axis), axis)
-        np.put_along_axis(rest, largest, np.take_along_axis(rest, largest, axis) - 1, axis)
+        every = np.arange(rest.shape[axis]).reshape(-1, *[1] * (rest.ndim - 1 - axis))
+        rest -= every == shifted.argmax(axis, keepdims=True)
     return _unflat(shifted - np.log1p(sum_over(rest, axis)), input)
 
 

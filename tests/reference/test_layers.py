@@ -1,6 +1,7 @@
 """The layers against their ``torch.nn`` twins: built by one source line, loaded with one set of weights."""
 
 import inspect
+import itertools
 import math
 import warnings
 from collections import OrderedDict
@@ -161,15 +162,48 @@ def test_conv2d_computes_the_same_in_blocks_of_any_size(
         assert_equal(ours, wanted, EXACT)
 
 
+@pytest.mark.parametrize("small_product", [1, 200, 5000])
 @pytest.mark.parametrize("filters", [1, 3, 64])
 def test_conv2d_computes_the_same_whatever_the_product_of_its_matrices(
-    filters: int, monkeypatch: pytest.MonkeyPatch
+    filters: int, small_product: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small matrices come in smaller blocks."""
+    """A large one is cut into small ones, where they stay long."""
     x, weight, bias = integers((3, 2, 9, 8)), integers((filters, 2, 3, 3)), integers((filters,))
     y = reference.conv2d(x, weight, bias)
-    monkeypatch.setattr(reference.conv, "FEW_TERMS", 1000)
-    assert_equal(reference.conv2d(x, weight, bias), y, EXACT)
+    g = integers(y.shape)
+    whole = [y, *reference.conv2d_backward(g, x, weight)]
+    monkeypatch.setattr(reference.conv, "SMALL_PRODUCT", small_product)
+    monkeypatch.setattr(reference.conv, "LONG_ROW", 3)
+    monkeypatch.setattr(reference.conv, "LONG_SUM", 3)
+    parts = [reference.conv2d(x, weight, bias), *reference.conv2d_backward(g, x, weight)]
+    for ours, wanted in zip(parts, whole, strict=True):
+        assert ours is not None
+        assert wanted is not None
+        assert_equal(ours, wanted, EXACT)
+
+
+@pytest.mark.parametrize("weight_value", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_reaches_only_the_pixels_it_sees(weight_value: float) -> None:
+    """The gradient of a convolution is a convolution, but padding it with 0 must not bring in 0 * inf."""
+    weight = np.ones((2, 2, 3, 3))
+    weight[0, 0, 0, 0] = weight_value
+    grad, _, _ = reference.conv2d_backward(np.ones((1, 2, 3, 3)), np.ones((1, 2, 3, 3)), weight, padding=1)
+    assert grad is not None
+    pixels = torch.ones((1, 2, 3, 3), dtype=torch.float64, requires_grad=True)
+    torch.nn.functional.conv2d(pixels, torch.from_numpy(weight), padding=1).sum().backward()  # type: ignore[no-untyped-call]
+    assert pixels.grad is not None
+    np.testing.assert_array_equal(grad, pixels.grad.numpy())
+    assert np.isfinite(grad).any()
+
+
+def test_products_are_cut_into_equal_parts_that_are_small_but_long() -> None:
+    """The fewest such parts, so that they are as long as they can be."""
+    for length, each, least in itertools.product((1, 2, 7, 96, 97, 1000, 5040), (1, 30_000, 300_000), (1, 20, 64)):
+        parts = [n for n in range(1, length + 1) if length % n == 0 and length // n >= least]
+        small = [n for n in parts if length // n * each <= reference.conv.SMALL_PRODUCT]
+        wanted = length // min(small) if small else length
+        assert reference.conv._part_length(length, each, least) == wanted
+    assert reference.conv._part_length(0, 5, 64) == 1  # of an empty batch
 
 
 @pytest.mark.parametrize("block_bytes", [1, 800, 100_000])

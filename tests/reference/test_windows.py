@@ -18,6 +18,11 @@ def integers(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng([seed, *shape]).integers(-9, 10, shape).astype(np.float64)
 
 
+def padded(channels: int, rows: Windows, columns: Windows, count: int) -> Array:
+    """An image (C, H, W, N) with room for windows over 7 rows and 6 columns."""
+    return np.ascontiguousarray(np.moveaxis(windows.padded(integers(channels, count, 7, 6), rows, columns), 1, -1))
+
+
 def along_both_axes() -> Iterator[tuple[Windows, Windows]]:
     """Windows over 7 rows and 6 columns."""
     options = list(itertools.product((1, 2, 3), (1, 2, 3), ((0, 0), (1, 2)), (1, 2)))
@@ -27,36 +32,48 @@ def along_both_axes() -> Iterator[tuple[Windows, Windows]]:
         yield rows, windows.conv_windows(6, kernel, stride, padding, dilation)
 
 
-@pytest.mark.parametrize("leading", [(), (2,), (2, 3)])
-def test_a_tap_sees_the_pixel_that_stride_and_dilation_say(leading: tuple[int, ...]) -> None:
+def test_a_tap_sees_the_pixel_that_stride_and_dilation_say() -> None:
     for rows, columns in along_both_axes():
-        image = windows.padded(integers(*leading, 7, 6), rows, columns)
+        image = padded(2, rows, columns, 3)
         seen = windows.slide(image, rows, columns)
-        assert seen.shape == (*leading, rows.kernel, columns.kernel, rows.outputs, columns.outputs)
+        assert seen.shape == (2, rows.kernel, columns.kernel, rows.outputs, columns.outputs, 3)
         assert not seen.flags.writeable  # several entries are one pixel
-        for m, k, i, j in np.ndindex(seen.shape[-4:]):
-            pixel = image[..., i * rows.stride + m * rows.dilation, j * columns.stride + k * columns.dilation]
-            np.testing.assert_array_equal(seen[..., m, k, i, j], pixel)
+        for m, k, i, j in np.ndindex(seen.shape[1:5]):
+            pixel = image[:, i * rows.stride + m * rows.dilation, j * columns.stride + k * columns.dilation]
+            np.testing.assert_array_equal(seen[:, m, k, i, j], pixel)
 
 
-@pytest.mark.parametrize("leading", [(), (2,), (2, 3)])
-def test_unslide_is_the_adjoint_of_slide(leading: tuple[int, ...]) -> None:
+def test_unslide_is_the_adjoint_of_slide() -> None:
     for rows, columns in along_both_axes():
-        image = windows.padded(integers(*leading, 7, 6), rows, columns)
+        image = padded(2, rows, columns, 3)
         seen = windows.slide(image, rows, columns)
         w = integers(*seen.shape, seed=1)
         frame = np.zeros_like(image)
-        windows.unslide(w, frame, rows, columns)
+        windows.unslide(w.transpose(0, 5, 1, 2, 3, 4), frame.transpose(0, 3, 1, 2), rows, columns)
         assert (seen * w).sum() == (image * frame).sum()
 
 
 def test_a_view_beyond_the_image_is_refused() -> None:
-    """It would show memory that belongs to others."""
+    """It would show other pixels, or memory that belongs to others; and so would strides that are not the image's."""
     rows, columns = windows.conv_windows(7, 3, 2, (0, 0), 1), windows.conv_windows(6, 2, 1, (1, 0), 2)
-    windows.slide(integers(7, 7), rows, columns)
-    for image in (integers(6, 7), integers(7, 6)):
+    windows.slide(integers(2, 7, 7, 3), rows, columns)
+    for image in (integers(2, 6, 7, 3), integers(2, 7, 6, 3)):
         with pytest.raises(ValueError, match="windows must lie within the image"):
             windows.slide(image, rows, columns)
+    with pytest.raises(ValueError, match="contiguous"):
+        windows.slide(integers(2, 7, 7, 6)[..., ::2], rows, columns)
+
+
+def test_the_windows_that_see_a_pixel_are_windows_over_the_outputs() -> None:
+    """Where output i sees pixel p through tap m, turned window p sees output i through tap kernel - 1 - m."""
+    for kernel, padding, dilation in itertools.product((1, 2, 3), ((0, 0), (1, 2), (4, 0)), (1, 2)):
+        axis = windows.conv_windows(7, kernel, 1, padding, dilation)
+        turned = axis.turned
+        assert (turned.size, turned.outputs) == (axis.outputs, axis.size)
+        for i, m in itertools.product(range(axis.outputs), range(kernel)):
+            p = i + m * dilation - axis.before
+            assert i + turned.before == p + (kernel - 1 - m) * dilation
+        assert turned.turned == axis
 
 
 def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() -> None:
@@ -98,11 +115,11 @@ def test_blocks_cover_every_window_once_and_hold_no_more_than_they_may(most: int
 
 def test_a_part_of_the_windows_sees_what_the_whole_sees_there() -> None:
     rows, columns = windows.conv_windows(9, 2, 3, (0, 0), 2), windows.conv_windows(8, 3, 2, (0, 0), 1)
-    image = integers(9, 8)
+    image = integers(1, 9, 8, 1)
     whole = windows.slide(image, rows, columns)
     i, j = slice(1, 3), slice(1, 2)
-    corner = image[i.start * rows.stride :, j.start * columns.stride :]
-    np.testing.assert_array_equal(windows.slide(corner, rows.part(i), columns.part(j)), whole[:, :, i, j])
+    corner = np.ascontiguousarray(image[:, i.start * rows.stride :, j.start * columns.stride :])
+    np.testing.assert_array_equal(windows.slide(corner, rows.part(i), columns.part(j)), whole[:, :, :, i, j])
 
 
 def test_if_a_window_of_pooling_is_blind_the_first_one_is() -> None:
