@@ -38,7 +38,7 @@ from reference.arguments import Array, IntOrPair, check_floats, check_rank, chec
 from reference.windows import Windows
 
 # The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 1536 * 1024
 # OpenBLAS has faster code for small products, of at most so many multiplications.  Large ones are cut into those along
 # the pixels, as long as the parts stay long: they are columns of outputs, or terms of the sums in a weight's gradient.
 SMALL_PRODUCT, LONG_ROW, LONG_SUM = 1_000_000, 64, 800

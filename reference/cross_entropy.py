@@ -90,7 +90,7 @@ class Terms:
     probabilities  whether target holds probabilities rather than class indices
     target         as input: those, smoothed; or True at the class of each sample that counts
     counted        (N, 1, d1, ...): which samples count
-    divisor        of the mean
+    divisor        of the mean; 1 for other reductions
     """
 
     @ieee754
@@ -133,10 +133,13 @@ class Terms:
             if self.smoothing > 0:
                 self.target = self.target * (1 - self.smoothing) + self.share
             self.counted = np.ones(_one_class(input, self.axis), np.bool)
-            self.divisor = np.divide(input.size, classes).astype(input.dtype)
         else:
             labels = self._labels(input, target, weight, ignored)
             self.target, self.counted = _one_hot(input, labels, self.axis, ignored)
+        self.divisor: Any = 1
+        if reduction == "mean" and self.probabilities:
+            self.divisor = np.divide(input.size, classes).astype(input.dtype)
+        elif reduction == "mean":
             self.divisor = np.where(self.target, self.weights, 0).sum()
         self.log_p = log_softmax(input, self.axis)
 
@@ -173,7 +176,7 @@ class Terms:
     def gradients(self, grad_output: Array) -> tuple[Array, Array | None]:
         """See ``cross_entropy_backward``."""
         check_shape("grad_output", grad_output, self._samples() if self.reduction == "none" else (), "the loss")
-        scale = np.asarray(grad_output / self.divisor if self.reduction == "mean" else grad_output)
+        scale = np.asarray(grad_output / self.divisor)
         if self.reduction == "none":
             scale = scale.reshape(self.counted.shape)
         weighed = -self.weights * scale
@@ -189,8 +192,7 @@ class Terms:
         """The ``losses`` (N, 1, d1, ...) kept, added or averaged."""
         if self.reduction == "none":
             return losses.reshape(self._samples())
-        total = losses.sum()
-        return np.asarray(total if self.reduction == "sum" else total / self.divisor)
+        return np.asarray(losses.sum() / self.divisor)
 
     def _samples(self) -> tuple[int, ...]:
         """(N, d1, ...)."""

@@ -9,9 +9,7 @@ adds dL/dparameter to each ``parameter.grad`` and gives dL/dinput back.  A train
     optimizer.step()
 """
 
-import itertools
 import math
-import operator
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, overload
@@ -504,12 +502,11 @@ class Sequential(Module):
         """
         grad: Array | None = grad_output
         layers = self.layers
-        learns = [any(True for _ in layer.parameters()) for layer in layers]
-        asked = list(itertools.accumulate([needs_input_grad, *learns], operator.or_))
+        first = next((i for i, layer in enumerate(layers) if any(True for _ in layer.parameters())), len(layers))
         for i in reversed(range(len(layers))):
             if grad is None:
                 break
-            grad = layers[i].backward(grad, asked[i])
+            grad = layers[i].backward(grad, needs_input_grad or i > first)
         return grad
 
 

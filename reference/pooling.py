@@ -33,7 +33,7 @@ from reference.arguments import (
     integer,
     pair,
 )
-from reference.select import select
+from reference.select import bits, select
 from reference.windows import Windows
 
 # Max pooling goes over its input as often as there are taps, and does so with this much of it at a time.
@@ -144,15 +144,14 @@ class Maxima:
             )
         # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
         frame = windows.padded(input, rows, columns, fill=-np.inf)
-        taps = _taps(frame, rows, columns)
-        self.output = np.empty_like(taps[0])
-        self.tap: IntArray = np.zeros_like(self.output, np.min_scalar_type(len(taps)))
+        self.output = np.empty_like(frame[..., rows.tap(0), columns.tap(0)])
+        self.tap: IntArray = np.zeros_like(self.output, np.min_scalar_type(rows.kernel * columns.kernel))
         if frame is not input:
             self.tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(self.tap.dtype)
         for c in _channel_blocks(frame):
-            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], [seen[..., c, :, :] for seen in taps])
+            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], frame[..., c, :, :], rows, columns)
         if np.isnan(self.output.max(initial=-np.inf)):
-            for t, seen in enumerate(taps):
+            for t, seen in _taps(frame, rows, columns):
                 self.tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
         if _holds_minus_zero(frame):
             # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
@@ -179,27 +178,27 @@ class Maxima:
         check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
         rows, columns = self.rows, self.columns
         height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-        # Where the windows touch, each pixel gets its gradient from one; else some get several, or none.
-        touch = all(w.kernel == w.span == w.stride for w in (rows, columns))
-        whole = touch and (rows.outputs * rows.stride, columns.outputs * columns.stride) == (height, width)
-        frame = (np.empty_like if whole else np.zeros_like)(grad_output, shape=(*grad_output.shape[:-2], height, width))
-        taps = _taps(frame, rows, columns)
+        overlap = rows.stride < rows.span or columns.stride < columns.span
+        # Where each pixel belongs to one window, all are written; else some get several gradients, or none.
+        tiled = not overlap and (rows.kernel * rows.outputs, columns.kernel * columns.outputs) == (height, width)
+        frame = (np.empty_like if tiled else np.zeros_like)(grad_output, shape=(*grad_output.shape[:-2], height, width))
         grads = grad_output + 0  # -0.0 arrives as +0.0, as in any sum that starts with +0
         for c in _channel_blocks(frame):
             # From the last tap to the first, a pixel meets its windows in row-major order, as in `windows.unslide`.
-            for t in reversed(range(len(taps))):
-                chosen, pixels = self.tap[..., c, :, :] == t, taps[t][..., c, :, :]
-                if touch:
-                    select(chosen, grads[..., c, :, :], out=pixels)
-                else:
+            for t, pixels in reversed(list(_taps(frame[..., c, :, :], rows, columns))):
+                chosen = self.tap[..., c, :, :] == t
+                if overlap:
                     pixels += select(chosen, grads[..., c, :, :])
+                else:
+                    select(chosen, grads[..., c, :, :], out=pixels)
         return frame[..., rows.inside, columns.inside]
 
 
-def _raise(output: Array, tap: IntArray, taps: list[Array]) -> None:
-    """Raise ``output`` (..., oH, oW) to the maxima of what the ``taps`` see, and ``tap`` from 0 to where they stand."""
-    output[...] = taps[0]
-    for t, seen in enumerate(taps[1:], 1):
+def _raise(output: Array, tap: IntArray, frame: Array, rows: Windows, columns: Windows) -> None:
+    """Put the maxima into ``output`` (..., oH, oW), and raise ``tap`` to where they stand."""
+    taps = _taps(frame, rows, columns)
+    _, output[...] = next(taps)
+    for t, seen in taps:
         # Strictly greater: the first of equal values stays.
         better = (seen > output).view(np.uint8)
         np.maximum(output, seen, out=output)
@@ -269,9 +268,13 @@ def avg_pool2d_backward(
     return frame[..., rows.inside, columns.inside]
 
 
-def _taps(frame: Array, rows: Windows, columns: Windows) -> list[Array]:
-    """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: views (..., oH, oW)."""
-    return [frame[..., m, k] for m in rows.taps for k in columns.taps]
+def _taps(frame: Array, rows: Windows, columns: Windows) -> Iterator[tuple[int, Array]]:
+    """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: a view (..., oH, oW)."""
+    across = [columns.tap(k) for k in range(columns.kernel)]
+    for m in range(rows.kernel):
+        down = rows.tap(m)
+        for k in range(columns.kernel):
+            yield m * columns.kernel + k, frame[..., down, across[k]]
 
 
 def _channel_blocks(frame: Array) -> Iterator[slice]:
@@ -284,8 +287,7 @@ def _channel_blocks(frame: Array) -> Iterator[slice]:
 
 def _holds_minus_zero(image: Array) -> bool:
     """Whether any number is -0.0: of all numbers, its bits are the lowest integer."""
-    bits = np.dtype(f"i{image.itemsize}")
-    return bool(image.view(bits).min(initial=0) == np.iinfo(bits).min)
+    return bool(bits(image).min(initial=0) == -(2 ** (8 * image.itemsize - 1)))
 
 
 def _first_pixel(axis: Windows) -> IntArray:
@@ -315,8 +317,8 @@ def _divisor(
 
 def _blind(axis: Windows) -> bool:
     """Whether a window along this axis sees nothing but padding: if any does, the first one (padding is small)."""
-    seen = np.arange(axis.kernel) * axis.dilation - axis.before
-    return not bool(((seen >= 0) & (seen < axis.size)).any())
+    first = -(-axis.before // axis.dilation)  # its first tap that is not in the padding before the image
+    return first >= axis.kernel or first * axis.dilation - axis.before >= axis.size
 
 
 def _check_fit(

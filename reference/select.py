@@ -1,11 +1,9 @@
 """Selection by bits: what a mask leaves of a gradient."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from reference.arguments import Array
+from reference.arguments import Array, IntArray
 
 
 def select(mask: npt.NDArray[np.bool], array: Array, out: Array | None = None) -> Array:
@@ -14,6 +12,10 @@ def select(mask: npt.NDArray[np.bool], array: Array, out: Array | None = None) -
     The same as ``np.where(mask, array, 0)``, several times as fast.  A product of numbers would not do: 0 * inf is nan.
     But an integer times True keeps all its bits, and times False none; so the bits are taken as an integer.
     """
-    bits: type[np.integer[Any]] = np.int32 if array.itemsize == 4 else np.int64
-    target = None if out is None else out.view(bits)
-    return np.asarray(np.multiply(np.asarray(array).view(bits), mask, out=target)).view(array.dtype)
+    chosen = np.multiply(bits(array), mask, out=None if out is None else bits(out))
+    return np.asarray(chosen).view(array.dtype)
+
+
+def bits(array: Array) -> IntArray:
+    """The same memory, read as integers: a view."""
+    return np.asarray(array).view(np.int32 if array.itemsize == 4 else np.int64)

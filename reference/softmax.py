@@ -60,12 +60,14 @@ def log_softmax(input: Array, dim: int) -> Array:
     Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
     """
     shifted, axis = _shifted(input, dim)
-    rest = np.exp(shifted)
+    last = np.ascontiguousarray(shifted.swapaxes(axis, -1))  # (..., C), as `sum_over` would copy it
+    rest = np.exp(last)
     if rest.size:
         # The largest term less 1, which is 0 - or NaN, where a score is NaN or infinite, and then all must be.
-        every = np.arange(rest.shape[axis]).reshape(-1, *[1] * (rest.ndim - 1 - axis))
-        rest -= every == shifted.argmax(axis, keepdims=True)
-    return _unflat(shifted - np.log1p(sum_over(rest, axis)), input)
+        rows = rest.reshape(-1, rest.shape[-1], copy=False)
+        rows[np.arange(len(rows)), last.argmax(-1).ravel()] -= 1
+    total = np.asarray(rest.sum(-1, keepdims=True)).swapaxes(axis, -1)
+    return _unflat(shifted - np.log1p(total), input)
 
 
 @ieee754

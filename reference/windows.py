@@ -16,7 +16,7 @@ Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,11 +39,6 @@ class Windows:
         """The pixels of the padded axis that tap ``m`` of all the windows sees."""
         first = m * self.dilation
         return slice(first, first + self.stride * (self.outputs - 1) + 1, self.stride)
-
-    @cached_property
-    def taps(self) -> list[slice]:
-        """The pixels of the padded axis that each tap sees."""
-        return [self.tap(m) for m in range(self.kernel)]
 
     def part(self, outputs: slice) -> "Windows":
         """Some neighbouring windows alone, for the padded axis from ``outputs.start * stride`` on."""

@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COPY = ROOT / "build" / "mutants"
 DECORATORS = ("ieee754", "property")
+CACHES = ("lru_cache",)  # left out: they would remember what a function found before it was changed
 MEMORY = 8 * 2**30  # bytes; a mutant that asks for more fails, where it might have stopped the machine
 FATES = {None: "not tried", 0: "survive", 33: "survive", -24: "timed out"}  # mutmut's codes; otherwise a test failed
 
@@ -31,9 +32,12 @@ def undecorated(source: str) -> str:
     lines = source.splitlines()
     for node in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)):
         for decorator in node.decorator_list:
-            if isinstance(decorator, ast.Name) and decorator.id in DECORATORS and node.end_lineno:
-                assignment = f"{node.name} = {decorator.id}({node.name})"
+            if not isinstance(decorator, ast.Name) or not node.end_lineno:
+                continue
+            if decorator.id in CACHES + DECORATORS:
                 lines[decorator.lineno - 1] = ""
+            if decorator.id in DECORATORS:
+                assignment = f"{node.name} = {decorator.id}({node.name})"
                 lines[node.end_lineno - 1] += f"\n{' ' * node.col_offset}{assignment}"
     return "\n".join(lines) + "\n"
 

@@ -18,6 +18,10 @@ class C:
         return 1
     @overload
     def h(self): ...
+
+@lru_cache
+def i(x):
+    return x
 """
 
 # As mutmut writes them: the original, and each mutant beside it.
@@ -49,7 +53,7 @@ CODE = {
 }
 
 
-def test_decorators_become_assignments_after_the_function() -> None:
+def test_decorators_become_assignments_after_the_function_and_caches_go() -> None:
     expected = """
 
 def f(x):
@@ -63,6 +67,10 @@ class C:
     g = property(g)
     @overload
     def h(self): ...
+
+
+def i(x):
+    return x
 """
     assert undecorated(DECORATED) == expected
 
