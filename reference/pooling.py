@@ -318,7 +318,7 @@ def _divisor(
 def _blind(axis: Windows) -> bool:
     """Whether a window along this axis sees nothing but padding: if any does, the first one (padding is small)."""
     first = -(-axis.before // axis.dilation)  # its first tap that is not in the padding before the image
-    return first >= axis.kernel or first * axis.dilation - axis.before >= axis.size
+    return first * axis.dilation - axis.before >= axis.size
 
 
 def _check_fit(

@@ -773,6 +773,7 @@ def torch_trajectory(parameter: Array, grads: Array, **options: Any) -> list[Arr
         ({"momentum": 0.5, "dampening": 0.5}, [9, 8, 7]),
         # v = 1, then 0.5 + 0.25 = 0.75, then 0.375 + 0.25 = 0.625.
         ({"momentum": 0.5, "dampening": 0.75}, [9, 8.25, 7.625]),
+        ({"momentum": 0.5, "dampening": 1}, [9, 8.5, 8.25]),  # v = 1, 0.5, 0.25: of later gradients, nothing
         ({"momentum": 0.5, "dampening": 0.5, "maximize": True}, [11, 12, 13]),
         # Without momentum there is nothing to dampen.
         ({"dampening": 0.5}, [9, 8, 7]),

@@ -182,6 +182,47 @@ def test_conv2d_computes_the_same_whatever_the_product_of_its_matrices(
         assert_equal(ours, wanted, EXACT)
 
 
+@pytest.mark.parametrize(
+    ("turns", "shape", "options"),
+    [
+        (True, (3, 3, 3, 3), {"padding": 1}),
+        (True, (6, 3, 3, 3), {"padding": 2}),  # twice as many filters as channels; more outputs than pixels
+        (True, (4, 1, 3, 5), {"padding": "same", "dilation": 2, "groups": 2}),
+        (True, (3, 3, 1, 1), {}),
+        (False, (7, 3, 3, 3), {"padding": 1}),  # more filters
+        (False, (6, 1, 3, 3), {"padding": 1, "groups": 2}),
+        (False, (3, 3, 3, 3), {"padding": (0, 1)}),  # fewer outputs than pixels
+        (False, (3, 3, 3, 3), {"padding": (1, 0)}),
+        (False, (3, 3, 3, 3), {"padding": (3, 1)}),  # windows that see no pixel
+        (False, (3, 3, 3, 3), {"padding": (1, 3)}),
+        (False, (3, 3, 3, 3), {"padding": 4, "stride": (1, 2)}),
+        (False, (3, 3, 3, 3), {"padding": 4, "stride": (2, 1)}),
+    ],
+)
+def test_the_gradient_of_a_convolution_is_one_where_that_is_faster(
+    turns: bool, shape: tuple[int, ...], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the gradients of the columns are added up."""
+    sums = []
+    unslide = reference.windows.unslide
+
+    def spy(*arguments: Any) -> None:
+        sums.append(arguments)
+        unslide(*arguments)
+
+    monkeypatch.setattr(reference.windows, "unslide", spy)
+    x, weight = integers((2, shape[1] * options.get("groups", 1), 5, 6)), integers(shape)
+    g = integers(reference.conv2d(x, weight, **options).shape)
+    grad, _, _ = reference.conv2d_backward(g, x, weight, **options)
+    assert bool(sums) == (not turns)
+    pixels = torch.from_numpy(x).requires_grad_()
+    theirs = torch.nn.functional.conv2d(pixels, torch.from_numpy(weight), **options)
+    theirs.backward(torch.from_numpy(g))  # type: ignore[no-untyped-call]
+    assert pixels.grad is not None
+    assert grad is not None
+    assert_equal(grad, pixels.grad.numpy(), EXACT)
+
+
 @pytest.mark.parametrize("weight_value", [np.nan, np.inf])
 def test_a_weight_that_is_not_finite_reaches_only_the_pixels_it_sees(weight_value: float) -> None:
     """The gradient of a convolution is a convolution, but padding it with 0 must not bring in 0 * inf."""
@@ -505,6 +546,13 @@ def test_the_gradient_of_the_images_is_computed_only_on_demand(
     assert len(pads) == needs_input_grad
     assert (grad is not None) == needs_input_grad
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_a_network_that_learns_nothing_computes_no_gradient_that_nobody_asks_for() -> None:
+    network = nn.Sequential(nn.ReLU(), nn.Flatten())
+    y = network(random((2, 1, 3, 3), np.float32))
+    assert network.backward(np.ones_like(y), needs_input_grad=False) is None
+    assert network.backward(np.ones_like(y)) is not None
 
 
 @pytest.mark.parametrize("filters", [1, 2])
