@@ -237,6 +237,27 @@ def test_a_weight_that_is_not_finite_reaches_only_the_pixels_it_sees(weight_valu
     assert np.isfinite(grad).any()
 
 
+def test_what_makes_a_product_large_is_its_multiplications(monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = reference.conv
+    found = []
+    part_length = conv._part_length
+
+    def spy(length: int, each: int, least: int) -> int:
+        found.append((length, each, least))
+        return part_length(length, each, least)
+
+    monkeypatch.setattr(conv, "_part_length", spy)
+    x, weight = integers((3, 4, 9, 8)), integers((10, 2, 3, 2))  # of a group: 5 filters, 2 * 3 * 2 taps
+    y = reference.conv2d(x, weight, integers((10,)), groups=2)
+    reference.conv2d_backward(y, x, weight, groups=2)
+    outputs = 7 * 7 * 3
+    assert set(found) == {
+        (outputs, 5 * 13, conv.LONG_ROW),
+        (outputs, 5 * 12, conv.LONG_ROW),
+        (outputs, 13 * 5, conv.LONG_SUM),
+    }
+
+
 def test_products_are_cut_into_equal_parts_that_are_small_but_long() -> None:
     """The fewest such parts, so that they are as long as they can be."""
     for length, each, least in itertools.product((1, 2, 7, 96, 97, 1000, 5040), (1, 30_000, 300_000), (1, 20, 64)):
