@@ -39,11 +39,12 @@ from reference.windows import Windows
 
 # The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
 BLOCK_BYTES = 1536 * 1024
-# OpenBLAS has faster code for small products, of at most so many multiplications.  Large ones are cut into those along
-# the pixels, as long as the parts stay long: they are columns of outputs, or terms of the sums in a weight's gradient.
-SMALL_PRODUCT, LONG_ROW, LONG_SUM = 1_000_000, 64, 800
-# dL/dx with turned kernels makes columns of the filters, else it adds up columns of the channels, which takes longer:
-# so the filters may be so many times as many.
+# OpenBLAS has faster code for small products, of at most so many multiplications: large ones are cut along the pixels,
+SMALL_PRODUCT = 1_000_000
+# if each part still has so many columns, or adds up so many terms; shorter ones would lose what is gained.
+LONG_ROW, LONG_SUM = 64, 800
+# dL/dx with turned kernels copies columns of the filters.  Else columns of the channels are added up, which takes twice
+# as long or so: turned kernels are faster up to so many times as many filters as channels.
 TURNED_FILTERS = 2
 # What a block gives back to the pixels in one addition, of the many: enough work for a call.
 TAP_BYTES = 192 * 1024

@@ -502,6 +502,7 @@ class Sequential(Module):
         """
         grad: Array | None = grad_output
         layers = self.layers
+        # The first layer that learns: its input, and all before it, need no gradient of their own.
         first = next((i for i, layer in enumerate(layers) if any(True for _ in layer.parameters())), len(layers))
         for i in reversed(range(len(layers))):
             if grad is None:

@@ -144,7 +144,7 @@ def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Arr
             v = g.copy()
         else:
             v *= momentum
-            dampening = float(group["dampening"])
+            dampening = float(group["dampening"])  # without it, spare large gradients a product with 1
             v += g if dampening == 0 else (1 - dampening) * g
         g = g + momentum * v if group["nesterov"] else v
     parameter.data -= lr * g
