@@ -25,17 +25,18 @@ ieee754 = np.errstate(all="ignore")
 
 def check_floats(**arrays: object) -> None:
     """Raise TypeError unless all arrays are NumPy's, float32 or float64, and of one dtype."""
-    first: tuple[str, np.dtype[Any]] | None = None
+    first, wanted = "", None
     for name, array in arrays.items():
         if not isinstance(array, ARRAYS):
             raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
+        if array.dtype is wanted:
+            continue
         if array.dtype not in FLOATS:
             hint = "; reference.datasets.normalize turns pixels into floats" if array.dtype.kind in "iu" else ""
             raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{hint}")
-        if first is None:
-            first = name, array.dtype
-        elif array.dtype != first[1]:
-            raise TypeError(f"{name} must have the dtype of {first[0]}, {first[1]}, got {array.dtype}")
+        if wanted is not None and array.dtype != wanted:
+            raise TypeError(f"{name} must have the dtype of {first}, {wanted}, got {array.dtype}")
+        first, wanted = name, array.dtype
 
 
 def check_rank(name: str, array: Array, ranks: tuple[int, ...], layout: str) -> None:
@@ -52,7 +53,7 @@ def check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], reas
 
 def integer(name: str, value: object) -> int:
     """``value`` as an int.  TypeError for floats and, as in torch, for True and False."""
-    if isinstance(value, BOOLEANS) or not isinstance(value, INTEGERS):
+    if type(value) is not int and (isinstance(value, BOOLEANS) or not isinstance(value, INTEGERS)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"{name} must fit into 64 bits, got {value!r}")

@@ -50,7 +50,6 @@ TURNED_FILTERS = 2
 TAP_BYTES = 192 * 1024
 
 
-@ieee754
 def conv2d(
     input: Array,
     weight: Array,
@@ -67,17 +66,9 @@ def conv2d(
     Raises TypeError for wrong or mixed dtypes and arguments that are no integers, ValueError for shapes and sizes that
     do not fit.
     """
-    check_floats(input=input, weight=weight)
-    rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
-    if bias is not None:
-        check_floats(input=input, bias=bias)
-        check_shape("bias", bias, weight.shape[:1], "output channels")
-    batch = input if input.ndim == 4 else input[np.newaxis]
-    output = _forward(batch, weight, bias, rows, columns, groups)
-    return output if input.ndim == 4 else np.asarray(output[0])
+    return Convolution(input, weight, bias, stride, padding, dilation, groups).output()
 
 
-@ieee754
 def conv2d_backward(
     grad_output: Array,
     input: Array,
@@ -109,34 +100,77 @@ def conv2d_backward(
 
     Raises as ``conv2d`` does.
     """
-    check_floats(grad_output=grad_output, input=input, weight=weight)
-    rows, columns = _check_fit(input, weight, stride, padding, dilation, groups)
-    outputs = (*input.shape[:-3], weight.shape[0], rows.outputs, columns.outputs)
-    check_shape("grad_output", grad_output, outputs, "the output of this convolution")
-    if not isinstance(output_mask, tuple | list):
-        raise TypeError(f"output_mask must be a tuple of 3 entries (input, weight, bias), got {output_mask!r}")
-    if len(output_mask) != 3:
-        raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
-    if input.ndim == 3:
+    return Convolution(input, weight, None, stride, padding, dilation, groups).gradients(grad_output, output_mask)
+
+
+class Convolution:
+    """The arguments of a convolution, checked once, for its output and its gradients.
+
+    input          always with a batch; in memory it runs last
+    rows, columns  the windows
+    """
+
+    def __init__(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: IntOrPair,
+        padding: IntOrPair | str,
+        dilation: IntOrPair,
+        groups: int,
+    ) -> None:
+        """Takes, and raises, what ``conv2d`` does."""
+        check_floats(input=input, weight=weight)
+        self.rows, self.columns = _check_fit(input, weight, stride, padding, dilation, groups)
+        if bias is not None:
+            check_floats(input=input, bias=bias)
+            check_shape("bias", bias, weight.shape[:1], "output channels")
+        self.batched = input.ndim == 4
+        self.input = windows.batch_last(input if self.batched else input[np.newaxis])
+        self.weight, self.bias, self.groups = weight, bias, groups
+
+    @ieee754
+    def output(self) -> Array:
+        """See ``conv2d``."""
+        output = _forward(self.input, self.weight, self.bias, self.rows, self.columns, self.groups)
+        return output if self.batched else np.asarray(output[0])
+
+    @ieee754
+    def gradients(
+        self, grad_output: Array, output_mask: tuple[bool, bool, bool]
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """See ``conv2d_backward``."""
+        check_floats(input=self.input, grad_output=grad_output)
+        outputs = (len(self.input), len(self.weight), self.rows.outputs, self.columns.outputs)
+        shape = outputs if self.batched else outputs[1:]
+        check_shape("grad_output", grad_output, shape, "the output of this convolution")
+        if not isinstance(output_mask, tuple | list):
+            raise TypeError(f"output_mask must be a tuple of 3 entries (input, weight, bias), got {output_mask!r}")
+        if len(output_mask) != 3:
+            raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
+        grads = grad_output.reshape(outputs)
         grad_input, grad_weight, grad_bias = _backward(
-            grad_output[np.newaxis], input[np.newaxis], weight, rows, columns, groups, output_mask
+            grads, self.input, self.weight, self.rows, self.columns, self.groups, output_mask
         )
-        return None if grad_input is None else grad_input[0], grad_weight, grad_bias
-    return _backward(grad_output, input, weight, rows, columns, groups, output_mask)
+        if grad_input is not None and not self.batched:
+            grad_input = grad_input[0]
+        return grad_input, grad_weight, grad_bias
 
 
 def _forward(input: Array, weight: Array, bias: Array | None, rows: Windows, columns: Windows, groups: int) -> Array:
     output = np.empty((len(weight), rows.outputs, columns.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
     kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
+    maps = _grouped(output, groups)
     if _is_image(rows, columns):
-        _multiply(kernels, _pixels(_in_memory(input), groups), _pixels(output, groups))
+        _multiply(kernels, _matrices(_grouped(_in_memory(input), groups)), _matrices(maps))
         if bias is not None:
             output += bias[:, np.newaxis, np.newaxis, np.newaxis]
         return output.transpose(3, 0, 1, 2)
     if bias is not None:
         kernels = np.concatenate([kernels, bias.reshape(groups, -1, 1)], axis=2)
     for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=bias is not None):
-        _multiply(kernels[g], matrix, _pixels(output, groups, g, i, j))
+        _multiply(kernels[g], matrix, _matrices(maps[g, :, i, j]))
     return output.transpose(3, 0, 1, 2)
 
 
@@ -151,18 +185,18 @@ def _backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     want_input, want_weight, want_bias = output_mask
     grads = _in_memory(grad_output)  # (O, oH, oW, N)
+    maps = _grouped(grads, groups)
     grad_input = grad_weight = grad_bias = None
-    kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
     if want_input:
         grad_input = _grad_input(grads, weight, rows, columns, groups)
     if want_weight and _is_image(rows, columns):
-        grad_weight = np.matmul(_pixels(grads, groups), _pixels(_in_memory(input), groups).transpose(0, 2, 1))
-        grad_weight = grad_weight.reshape(weight.shape)
+        pixels = _matrices(_grouped(_in_memory(input), groups))
+        grad_weight = np.matmul(_matrices(maps), pixels.transpose(0, 2, 1)).reshape(weight.shape)
     elif want_weight:
         # (G, C/G * kH * kW + 1, O/G); the last row is the bias.
-        collected = np.zeros((groups, kernels.shape[2] + 1, kernels.shape[1]), weight.dtype)
+        collected = np.zeros((groups, weight[0].size + 1, len(weight) // groups), weight.dtype)
         for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=True):
-            collected[g] += _sum_products(matrix, _pixels(grads, groups, g, i, j))
+            collected[g] += _sum_products(matrix, _matrices(maps[g, :, i, j]))
         grad_weight = np.ascontiguousarray(collected[:, :-1].transpose(0, 2, 1)).reshape(weight.shape)
         grad_bias = collected[:, -1].reshape(-1)
     if want_bias and grad_bias is None:
@@ -179,18 +213,18 @@ def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, gr
         turned = np.ascontiguousarray(turned).reshape(groups * channels, filters, *weight.shape[2:])
         return _forward(grads.transpose(3, 0, 1, 2), turned, None, rows.turned, columns.turned, groups)
     kernels = weight.reshape(groups, filters, -1).transpose(0, 2, 1)  # (G, C/G * kH * kW, O/G)
-    height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-    frame = np.zeros((groups, channels, height, width, count), grads.dtype)
-    for g, i, j in _blocks(rows, columns, groups, TAP_BYTES // max(1, channels * count * grads.itemsize)):
-        pixels = _pixels(grads, groups, g, i, j)
-        seen = np.empty((len(pixels), kernels.shape[1], pixels.shape[2]), grads.dtype)  # the gradients of the columns
+    maps = _grouped(grads, groups)
+    frame = np.zeros((groups * channels, rows.length, columns.length, count), grads.dtype)
+    padded = _grouped(frame, groups).transpose(4, 0, 1, 2, 3)  # (N, G, C/G, H + padding, W + padding)
+    most = TAP_BYTES // max(1, channels * count * grads.itemsize)
+    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, most):
+        block = maps[g, :, i, j]
+        pixels = _matrices(block)
+        seen = np.empty((len(block), kernels.shape[1], pixels.shape[2]), grads.dtype)  # the gradients of the columns
         _multiply(kernels[g], pixels, seen)
-        part = rows.part(i), columns.part(j)
-        below = frame[g, :, i.start * rows.stride :, j.start * columns.stride :].transpose(4, 0, 1, 2, 3)
-        shape = (*below.shape[1:3], rows.kernel, columns.kernel, part[0].outputs, part[1].outputs, count)
-        windows.unslide(seen.reshape(shape).transpose(6, 0, 1, 2, 3, 4, 5), below, *part)
-    padded = frame.reshape(groups * channels, height, width, count).transpose(3, 0, 1, 2)
-    return padded[..., rows.inside, columns.inside]
+        seen = seen.reshape(len(block), channels, *weight.shape[2:], *block.shape[2:])
+        windows.unslide(seen.transpose(6, 0, 1, 2, 3, 4, 5), padded[:, g], rows, columns, i, j)
+    return frame.transpose(3, 0, 1, 2)[..., rows.inside, columns.inside]
 
 
 def _is_image(rows: Windows, columns: Windows) -> bool:
@@ -247,28 +281,20 @@ def _column_blocks(
     valid until the next block is asked for, since the blocks share one buffer.
     """
     count, channels, _, _ = input.shape
-    frame = _in_memory(windows.padded(windows.batch_last(input), rows, columns))
-    seen = windows.slide(frame, rows, columns)  # (C, kH, kW, oH, oW, N), a view
-    seen = seen.reshape(groups, channels // groups, *seen.shape[1:], copy=False)
+    frame = _in_memory(windows.padded(input, rows, columns))
+    seen = _grouped(windows.slide(frame, rows, columns), groups)  # (G, C/G, kH, kW, oH, oW, N), a view
     taps = channels // groups * rows.kernel * columns.kernel
     most = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
-    matrix = np.empty((0, 0, 0), frame.dtype)
-    for g, i, j in _blocks(rows, columns, groups, most // max(1, count)):
+    shape: tuple[int, ...] = ()
+    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, most // max(1, count)):
         block = seen[g, :, :, :, i, j]
-        shape = len(block), taps + ones, block.shape[4] * block.shape[5] * count
-        if matrix.shape != shape:
-            matrix = np.empty(shape, frame.dtype)
+        if block.shape != shape:
+            shape = block.shape
+            matrix = np.empty((len(block), taps + ones, math.prod(shape[4:])), frame.dtype)
             matrix[:, taps:] = 1
-        matrix[:, :taps].reshape(block.shape, copy=False)[...] = block
+            copies = matrix[:, :taps].reshape(shape, copy=False)
+        copies[...] = block
         yield g, i, j, matrix
-
-
-def _blocks(rows: Windows, columns: Windows, groups: int, most: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Slices (groups, output rows, output columns): ``most`` windows of one group, or more groups if they are few."""
-    together = max(1, most // (rows.outputs * columns.outputs))
-    for first in range(0, groups, together):
-        for i, j in windows.blocks(rows, columns, most):
-            yield slice(first, first + together), i, j
 
 
 def _in_memory(image: Array) -> Array:
@@ -276,13 +302,15 @@ def _in_memory(image: Array) -> Array:
     return windows.batch_last(image).transpose(1, 2, 3, 0)
 
 
-EVERY = slice(None)
+def _grouped(images: Array, groups: int) -> Array:
+    """``images`` (C, ...) as (G, C/G, ...): a view."""
+    return images.reshape(groups, len(images) // groups, *images.shape[1:], copy=False)
 
 
-def _pixels(images: Array, groups: int, g: slice = EVERY, i: slice = EVERY, j: slice = EVERY) -> Array:
-    """A block of ``images`` (C, H, W, N) as matrices (groups of the block, C/G, pixels and images): a view."""
-    block = images.reshape(groups, len(images) // groups, *images.shape[1:], copy=False)[g, :, i, j]
-    return block.reshape(*block.shape[:2], math.prod(block.shape[2:]), copy=False)
+def _matrices(block: Array) -> Array:
+    """A block (G, C/G, H, W, N) as matrices (G, C/G, pixels and images): a view."""
+    groups, channels, height, width, count = block.shape
+    return block.reshape(groups, channels, height * width * count, copy=False)
 
 
 def _check_fit(

@@ -84,9 +84,9 @@ class Terms:
 
     log_p          as input
     axis           of the classes
-    weights        (C, 1, ...): broadcasts with input
+    weights        (C, 1, ...), or 1: broadcasts with input
     smoothing      e
-    share          e / C, what smoothing gives to every class
+    share          e / C, what smoothing gives to every class; only where there is any
     probabilities  whether target holds probabilities rather than class indices
     target         as input: those, smoothed; or True at the class of each sample that counts
     counted        (N, 1, d1, ...): which samples count
@@ -116,12 +116,13 @@ class Terms:
         ignored = integer("ignore_index", ignore_index)
         self.axis = min(input.ndim - 1, 1)
         classes = input.shape[self.axis]
+        self.weights = np.ones((), input.dtype)
         if weight is not None:
             check_floats(input=input, weight=weight)
             check_shape("weight", weight, (classes,), "one weight per class")
-        each = np.ones(classes, input.dtype) if weight is None else weight
-        self.weights = each.reshape(-1, *[1] * (input.ndim - 1 - self.axis))
-        self.share = np.divide(self.smoothing, classes).astype(input.dtype)
+            self.weights = weight.reshape(-1, *[1] * (input.ndim - 1 - self.axis))
+        if self.smoothing > 0:
+            self.share = np.divide(self.smoothing, classes).astype(input.dtype)
         if not isinstance(target, np.ndarray | np.generic):
             raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
         self.probabilities = target.shape == input.shape
@@ -210,11 +211,12 @@ def _one_hot(
     labels = target.reshape(_one_class(input, axis))
     counted = labels != ignored
     classes = input.shape[axis]
-    wrong = labels[counted & ((labels < 0) | (labels >= classes))]
-    if wrong.size:
-        raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
     every = np.arange(classes).reshape(-1, *[1] * (input.ndim - 1 - axis))
-    return (labels == every) & counted, counted
+    found = (labels == every) & counted
+    if np.count_nonzero(found) < np.count_nonzero(counted):
+        wrong = labels[counted & ~found.any(axis, keepdims=True)]
+        raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
+    return found, counted
 
 
 def _one_class(input: Array, axis: int) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from reference import windows
 from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, integer, pair
-from reference.conv import conv2d, conv2d_backward
+from reference.conv import Convolution
 from reference.cross_entropy import Terms
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
@@ -176,36 +176,25 @@ class Conv2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, O, oH, oW) or (O, oH, oW)."""
-        check_floats(input=input)
-        framed = input if self.padding_mode == "zeros" else pad(input, self._frame(), self.padding_mode)
-        if framed.ndim == 4:
-            framed = windows.batch_last(framed)  # once for the formula and its gradient
+        padding: IntOrPair | str = self.padding
+        framed = input
+        if self.padding_mode != "zeros":
+            padding, framed = 0, pad(input, self._frame(), self.padding_mode)
         bias = None if self.bias is None else self.bias.data
-        output = conv2d(framed, self.weight.data, bias, self.stride, self._zeros(), self.dilation, self.groups)
-        self.input, self.input_shape = framed, input.shape
-        return output
+        convolution = Convolution(framed, self.weight.data, bias, self.stride, padding, self.dilation, self.groups)
+        self.convolution, self.input_shape = convolution, input.shape
+        return convolution.output()
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
-        grad_input, grad_weight, grad_bias = conv2d_backward(
-            grad_output,
-            self._remembered("input"),
-            self.weight.data,
-            stride=self.stride,
-            padding=self._zeros(),
-            dilation=self.dilation,
-            groups=self.groups,
-            output_mask=(needs_input_grad, True, self.bias is not None),
-        )
+        convolution: Convolution = self._remembered("convolution")
+        output_mask = needs_input_grad, True, self.bias is not None
+        grad_input, grad_weight, grad_bias = convolution.gradients(grad_output, output_mask)
         _accumulate(self.weight, grad_weight)
         _accumulate(self.bias, grad_bias)
         if grad_input is None or self.padding_mode == "zeros":
             return grad_input
         return pad_backward(grad_input, self.input_shape, self._frame(), self.padding_mode)
-
-    def _zeros(self) -> IntOrPair | str:
-        """The padding with zeros that the convolution itself does."""
-        return self.padding if self.padding_mode == "zeros" else 0
 
     def _frame(self) -> tuple[int, ...]:
         """The padding of another mode, done before the convolution: (left, right, top, bottom)."""
@@ -503,11 +492,11 @@ class Sequential(Module):
         grad: Array | None = grad_output
         layers = self.layers
         # The first layer that learns: its input, and all before it, need no gradient of their own.
-        first = next((i for i, layer in enumerate(layers) if any(True for _ in layer.parameters())), len(layers))
-        for i in reversed(range(len(layers))):
+        first = next((i for i, layer in enumerate(layers) if any(layer.parameters())), len(layers))
+        for i, layer in reversed([*enumerate(layers)]):
             if grad is None:
                 break
-            grad = layers[i].backward(grad, needs_input_grad or i > first)
+            grad = layer.backward(grad, needs_input_grad or i > first)
         return grad
 
 

@@ -26,6 +26,8 @@ import numpy as np
 
 from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, integer, number
 
+RATES = ("lr", "momentum", "dampening", "weight_decay")
+
 
 class Parameter:
     """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one)."""
@@ -121,21 +123,32 @@ class SGD:
         """Update every parameter that has a gradient, in place."""
         index = 0
         for group in self.param_groups:
+            # A NumPy number, which a schedule may have set, would make float32 arrays double.
+            lr, momentum, dampening, weight_decay = (float(group[name]) for name in RATES)
+            options = lr, momentum, dampening, weight_decay, group["nesterov"], group["maximize"]
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self.momentum_buffers[index] = _update(parameter, self.momentum_buffers[index], group)
+                    v = self.momentum_buffers[index]
+                    self.momentum_buffers[index] = _update(parameter, v, *options)
                 index += 1
 
 
-def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Array | None:
+def _update(
+    parameter: Parameter,
+    v: Array | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+) -> Array | None:
     """One step of one parameter; gives back its v."""
     check_floats(data=parameter.data, grad=parameter.grad)
     g = parameter.grad
     assert g is not None
     check_shape("grad", g, parameter.data.shape, "as data")
-    # A NumPy number, which a schedule may have set, would make float32 arrays double.
-    lr, momentum, weight_decay = float(group["lr"]), float(group["momentum"]), float(group["weight_decay"])
-    if group["maximize"]:
+    if maximize:
         g = -g
     if weight_decay != 0:
         g = g + weight_decay * parameter.data
@@ -144,9 +157,8 @@ def _update(parameter: Parameter, v: Array | None, group: dict[str, Any]) -> Arr
             v = g.copy()
         else:
             v *= momentum
-            dampening = float(group["dampening"])  # without it, spare large gradients a product with 1
-            v += g if dampening == 0 else (1 - dampening) * g
-        g = g + momentum * v if group["nesterov"] else v
+            v += g if dampening == 0 else (1 - dampening) * g  # without it, spare large gradients a product with 1
+        g = g + momentum * v if nesterov else v
     parameter.data -= lr * g
     return v
 
@@ -172,7 +184,7 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
 
 def _check_options(options: dict[str, Any]) -> None:
     """TypeError or ValueError names what is wrong with an option."""
-    for name in ("lr", "momentum", "dampening", "weight_decay"):
+    for name in RATES:
         if number(name, options[name]) < 0 and name != "dampening":
             raise ValueError(f"{name} must not be negative, got {options[name]}")
     for name in ("nesterov", "maximize"):

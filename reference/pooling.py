@@ -14,6 +14,7 @@ Source: Goodfellow, Bengio & Courville, Deep Learning (2016), section 9.3; Dumou
 arithmetic for deep learning (2016), chapter 3.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any, Literal, overload
 
@@ -144,7 +145,7 @@ class Maxima:
             )
         # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
         frame = windows.padded(input, rows, columns, fill=-np.inf)
-        self.output = np.empty_like(frame[..., rows.tap(0), columns.tap(0)])
+        self.output = np.empty_like(frame[..., rows.taps[0], columns.taps[0]])
         self.tap: IntArray = np.zeros_like(self.output, np.min_scalar_type(rows.kernel * columns.kernel))
         if frame is not input:
             self.tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(self.tap.dtype)
@@ -177,7 +178,7 @@ class Maxima:
         check_floats(grad_output=grad_output)
         check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
         rows, columns = self.rows, self.columns
-        height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
+        height, width = rows.length, columns.length
         overlap = rows.stride < rows.span or columns.stride < columns.span
         # Where each pixel belongs to one window, all are written; else some get several gradients, or none.
         tiled = not overlap and (rows.kernel * rows.outputs, columns.kernel * columns.outputs) == (height, width)
@@ -225,10 +226,9 @@ def avg_pool2d(
     divisor = _divisor(rows, columns, count_include_pad, divisor_override, input.dtype)
     frame = windows.padded(input, rows, columns)
     # From +0, in row-major order, then one division: torch's order, so the rounding is torch's too.
-    total = np.zeros_like(frame[..., rows.tap(0), columns.tap(0)])
-    for m in range(rows.kernel):
-        for k in range(columns.kernel):
-            total += frame[..., rows.tap(m), columns.tap(k)]
+    total = np.zeros_like(frame[..., rows.taps[0], columns.taps[0]])
+    for _, seen in _taps(frame, rows, columns):
+        total += seen
     total /= divisor
     total += 0  # torch adds the quotient to +0, so a mean is never -0.0
     return total
@@ -262,19 +262,15 @@ def avg_pool2d_backward(
     seen = np.broadcast_to(  # every tap of a window gets the same share: (..., kH, kW, oH, oW)
         share[..., np.newaxis, np.newaxis, :, :], (*share.shape[:-2], rows.kernel, columns.kernel, *share.shape[-2:])
     )
-    height, width = rows.before + rows.size + rows.after, columns.before + columns.size + columns.after
-    frame = np.zeros_like(grad_output, shape=(*input_shape[:-2], height, width))
+    frame = np.zeros_like(grad_output, shape=(*input_shape[:-2], rows.length, columns.length))
     windows.unslide(seen, frame, rows, columns)
     return frame[..., rows.inside, columns.inside]
 
 
 def _taps(frame: Array, rows: Windows, columns: Windows) -> Iterator[tuple[int, Array]]:
     """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: a view (..., oH, oW)."""
-    across = [columns.tap(k) for k in range(columns.kernel)]
-    for m in range(rows.kernel):
-        down = rows.tap(m)
-        for k in range(columns.kernel):
-            yield m * columns.kernel + k, frame[..., down, across[k]]
+    pairs = itertools.product(rows.taps, columns.taps)
+    return enumerate(frame[..., down, across] for down, across in pairs)
 
 
 def _channel_blocks(frame: Array) -> Iterator[slice]:

@@ -14,13 +14,14 @@ adds into the same slices: where ``slide`` reads a pixel several times, its adjo
 Source: Dumoulin & Visin, A guide to convolution arithmetic for deep learning (2016), chapters 2-5.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from reference.arguments import Array
+
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,13 @@ class Windows:
     dilation: int
     outputs: int
 
-    def tap(self, m: int) -> slice:
-        """The pixels of the padded axis that tap ``m`` of all the windows sees."""
-        first = m * self.dilation
-        return slice(first, first + self.stride * (self.outputs - 1) + 1, self.stride)
+    @cached_property
+    def taps(self) -> tuple[slice, ...]:
+        """For each tap, the pixels of the padded axis that it sees in all the windows."""
+        reach = self.stride * (self.outputs - 1) + 1
+        return tuple(slice(first, first + reach, self.stride) for first in range(0, self.span, self.dilation))
 
-    def part(self, outputs: slice) -> "Windows":
-        """Some neighbouring windows alone, for the padded axis from ``outputs.start * stride`` on."""
-        return replace(self, outputs=len(range(self.outputs)[outputs]))
-
-    @property
+    @cached_property
     def turned(self) -> "Windows":
         """At stride 1, the windows that see a pixel: a window over the outputs.  Its taps run the other way."""
         margin = self.span - 1
@@ -52,12 +50,17 @@ class Windows:
             self, size=self.outputs, before=margin - self.before, after=margin - self.after, outputs=self.size
         )
 
-    @property
+    @cached_property
+    def length(self) -> int:
+        """The pixels of the padded axis."""
+        return self.before + self.size + self.after
+
+    @cached_property
     def inside(self) -> slice:
         """The pixels of the padded axis that are the image."""
         return slice(self.before, self.before + self.size)
 
-    @property
+    @cached_property
     def span(self) -> int:
         """The pixels from the first to the last tap of one window."""
         return self.dilation * (self.kernel - 1) + 1
@@ -103,9 +106,7 @@ def padded(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> 
     """``image`` (..., H, W) with its padding around it, in the same memory order."""
     if not (rows.before or rows.after or columns.before or columns.after):
         return image
-    height = rows.before + rows.size + rows.after
-    width = columns.before + columns.size + columns.after
-    frame = np.full_like(image, fill, shape=(*image.shape[:-2], height, width), subok=False)
+    frame = np.full_like(image, fill, shape=(*image.shape[:-2], rows.length, columns.length), subok=False)
     frame[..., rows.inside, columns.inside] = image
     return frame
 
@@ -117,7 +118,7 @@ def slide(image: Array, rows: Windows, columns: Windows) -> Array:
     strides alone.  Raises ValueError where the windows do not lie within the image, or its memory is not contiguous.
     """
     channels, height, width, count = image.shape
-    if rows.tap(rows.kernel - 1).stop > height or columns.tap(columns.kernel - 1).stop > width:
+    if rows.taps[-1].stop > height or columns.taps[-1].stop > width:
         raise ValueError(f"windows must lie within the image {image.shape}, got {rows} and {columns}")
     channel, down, right, next_image = image.strides
     # Steps beyond the image belong to single taps and outputs, and are never taken.
@@ -130,8 +131,10 @@ def slide(image: Array, rows: Windows, columns: Windows) -> Array:
     return seen
 
 
-def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows) -> None:
+def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows, i: slice = EVERY, j: slice = EVERY) -> None:
     """The adjoint of ``slide``: add ``seen`` (..., kH, kW, oH, oW) into the padded ``frame`` (..., H, W), in place.
+
+    ``seen`` may hold a block of the outputs alone, their rows ``i`` and columns ``j``.
 
     slide copies a pixel to every window that sees it; so the gradients of the copies add up in the pixel:
     <slide(x), w> = <x, unslide(w)> for all x and w.
@@ -141,17 +144,28 @@ def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows) -> None:
     """
     for m in reversed(range(rows.kernel)):
         for k in reversed(range(columns.kernel)):
-            frame[..., rows.tap(m), columns.tap(k)] += seen[..., m, k, :, :]
+            pixels = frame[..., rows.taps[m], columns.taps[k]][..., i, j]
+            pixels += seen[..., m, k, :, :]
 
 
-def blocks(rows: Windows, columns: Windows, most: int) -> Iterator[tuple[slice, slice]]:
-    """Cut the outputs into blocks of at most ``most`` windows, but at least one: slices of output rows and columns.
+@lru_cache
+def blocks(groups: int, height: int, width: int, most: int) -> tuple[tuple[slice, slice, slice], ...]:
+    """Cut the outputs (``groups``, ``height``, ``width``) into blocks: slices of groups, rows and columns.
 
-    A block is a number of whole rows, or a part of one row: either way its outputs follow one another in memory.
+    A block holds at most ``most`` windows, but at least one.  It is a part of one row, a number of whole rows, or where
+    all rows fit, a number of groups: in any case the outputs of a group follow one another in memory.  There are as few
+    blocks as there can be, of about the same size.
     """
-    high = max(1, most // columns.outputs)
-    parts = -(-columns.outputs // max(1, most))
-    wide = -(-columns.outputs // parts)
-    for i in range(0, rows.outputs, high):
-        for j in range(0, columns.outputs, wide):
-            yield slice(i, i + high), slice(j, j + wide)
+    together, high, wide = _part(groups, most // (height * width)), _part(height, most // width), _part(width, most)
+    return tuple(
+        (slice(g, g + together), slice(i, i + high), slice(j, j + wide))
+        for g in range(0, groups, together)
+        for i in range(0, height, high)
+        for j in range(0, width, wide)
+    )
+
+
+def _part(length: int, most: int) -> int:
+    """The length of about equal parts of ``length``: at most ``most``, at least 1, and as few as there can be."""
+    parts = -(-length // max(1, most))
+    return -(-length // parts)

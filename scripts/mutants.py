@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COPY = ROOT / "build" / "mutants"
-DECORATORS = ("ieee754", "property")
+DECORATORS = ("ieee754", "property", "cached_property")
 CACHES = ("lru_cache",)  # left out: they would remember what a function found before it was changed
 MEMORY = 8 * 2**30  # bytes; a mutant that asks for more fails, where it might have stopped the machine
 FATES = {None: "not tried", 0: "survive", 33: "survive", -24: "timed out"}  # mutmut's codes; otherwise a test failed

@@ -16,6 +16,9 @@ class C:
     @property
     def g(self):
         return 1
+    @cached_property
+    def j(self):
+        return 2
     @overload
     def h(self): ...
 
@@ -65,6 +68,10 @@ class C:
     def g(self):
         return 1
     g = property(g)
+
+    def j(self):
+        return 2
+    j = cached_property(j)
     @overload
     def h(self): ...
 

@@ -123,11 +123,18 @@ def _flipped(weight: Array) -> Array:
     return weight[..., ::-1, ::-1]
 
 
-def _overwrite(seen: Array, frame: Array, rows: windows.Windows, columns: windows.Windows) -> None:
+def _overwrite(
+    seen: Array,
+    frame: Array,
+    rows: windows.Windows,
+    columns: windows.Windows,
+    i: slice = windows.EVERY,
+    j: slice = windows.EVERY,
+) -> None:
     """unslide with = for +=."""
     for m in range(rows.kernel):
         for k in range(columns.kernel):
-            frame[..., rows.tap(m), columns.tap(k)] = seen[..., m, k, :, :]
+            frame[..., rows.taps[m], columns.taps[k]][..., i, j] = seen[..., m, k, :, :]
 
 
 # ---- convolution
@@ -226,11 +233,11 @@ def _shared_ties(split: bool) -> Callable[[Backward], Backward]:
             grad = np.zeros_like(x)
             rows, columns, frame = _pooling_frame(x, o)
             taps = [(m, k) for m in range(rows.kernel) for k in range(columns.kernel)]
-            tied = [frame[..., rows.tap(m), columns.tap(k)] == output for m, k in taps]
+            tied = [frame[..., rows.taps[m], columns.taps[k]] == output for m, k in taps]
             count = np.maximum(sum(t.astype(x.dtype) for t in tied), 1) if split else np.ones((), x.dtype)
             spread = np.zeros_like(frame)
             for (m, k), t in zip(reversed(taps), reversed(tied), strict=True):
-                spread[..., rows.tap(m), columns.tap(k)] += np.where(t, g / count, 0)
+                spread[..., rows.taps[m], columns.taps[k]] += np.where(t, g / count, 0)
             grad[...] = spread[..., rows.inside, columns.inside]
             return [grad]
 
@@ -261,8 +268,8 @@ def _last_tie(**given: Any) -> Any:
     position[rows.inside, columns.inside] = np.arange(x.shape[-2] * x.shape[-1]).reshape(x.shape[-2:])
     for m in range(rows.kernel):
         for k in range(columns.kernel):
-            where = np.broadcast_to(position[rows.tap(m), columns.tap(k)], output.shape)
-            tied = (frame[..., rows.tap(m), columns.tap(k)] == output) & (where >= 0)
+            where = np.broadcast_to(position[rows.taps[m], columns.taps[k]], output.shape)
+            tied = (frame[..., rows.taps[m], columns.taps[k]] == output) & (where >= 0)
             indices = np.where(tied, where, indices)
     return output, indices
 
@@ -284,7 +291,7 @@ def _zero_padded_maximum(result: Any, given: dict[str, Any]) -> Any:
     sees_padding = np.zeros(output.shape[-2:], bool)
     for m in range(rows.kernel):
         for k in range(columns.kernel):
-            sees_padding |= frame[rows.tap(m), columns.tap(k)].astype(bool)
+            sees_padding |= frame[rows.taps[m], columns.taps[k]].astype(bool)
     return np.where(sees_padding & (output < 0), output.dtype.type(0), output), indices
 
 

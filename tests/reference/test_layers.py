@@ -547,15 +547,17 @@ def test_the_gradient_of_the_images_is_computed_only_on_demand(
 ) -> None:
     masks, pads = [], []
 
-    def spy(*arrays: Array, output_mask: tuple[bool, bool, bool], **options: Any) -> Any:
+    gradients = reference.conv.Convolution.gradients
+
+    def spy(convolution: Any, grad_output: Array, output_mask: tuple[bool, bool, bool]) -> Any:
         masks.append(output_mask)
-        return reference.conv2d_backward(*arrays, output_mask=output_mask, **options)
+        return gradients(convolution, grad_output, output_mask)
 
     def spy_on_pad(*arguments: Any) -> Array:
         pads.append(arguments)
         return reference.pad_backward(*arguments)
 
-    monkeypatch.setattr(nn, "conv2d_backward", spy)
+    monkeypatch.setattr(reference.conv.Convolution, "gradients", spy)
     monkeypatch.setattr(nn, "pad_backward", spy_on_pad)
     network = nn.Sequential(
         nn.ZeroPad2d(1), nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), nn.Conv2d(2, 3, 3, bias=False), nn.Flatten()

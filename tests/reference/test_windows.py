@@ -1,6 +1,7 @@
 """The index arithmetic by itself: what each tap sees, and that sliding and its adjoint fit together."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() ->
         for padding in range(kernel // 2 + 1):
             axis = windows.pool_windows(size, kernel, stride, padding, dilation, ceil_mode)
             if axis.outputs >= 1:
-                length = axis.before + axis.size + axis.after
-                assert length == max(size + 2 * padding, axis.tap(kernel - 1).stop)
+                assert axis.length == axis.before + axis.size + axis.after
+                assert axis.length == max(size + 2 * padding, axis.taps[-1].stop)
 
 
 def test_a_padded_image_is_a_plain_array() -> None:
@@ -96,31 +97,32 @@ def test_a_padded_image_is_a_plain_array() -> None:
     assert type(windows.padded(integers(4, 4).view(Subclass), rows, columns)) is np.ndarray
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 1000])
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 69, 70, 74, 104, 105, 139, 140, 1000])
 def test_blocks_cover_every_window_once_and_hold_no_more_than_they_may(most: int) -> None:
-    rows, columns = windows.conv_windows(7, 1, 1, (0, 0), 1), windows.conv_windows(5, 1, 1, (0, 0), 1)
-    covered = np.zeros((7, 5), int)
-    sizes = []
-    for i, j in windows.blocks(rows, columns, most):
-        block = covered[i, j]
+    covered = np.zeros((4, 7, 5), int)
+    shapes = []
+    for g, i, j in windows.blocks(4, 7, 5, most):
+        block = covered[g, i, j]
         block += 1
-        sizes.append(block.size)
-        assert block.shape[0] == 1 or block.shape[1] == 5  # whole rows, or a part of one
-        assert (rows.part(i).outputs, columns.part(j).outputs) == block.shape
+        assert block.size <= max(1, most)
+        shapes.append(block.shape)
     assert (covered == 1).all()
-    assert max(sizes) <= max(1, most)
-    # As few blocks as there can be: parts of rows of about the same size, or as many whole rows as fit.
-    per_row = -(-5 // max(1, most))
-    assert len(sizes) == (7 * per_row if most < 5 else -(-7 // (most // 5)))
+    # Whole groups, or else whole rows, or else parts of a row: as few as there can be, of about the same size.
+    lengths = 4, 7, 5
+    parts = [-(-length // max(1, fit)) for length, fit in zip(lengths, (most // 35, most // 5, most), strict=True)]
+    assert len(shapes) == math.prod(parts)
+    assert max(shapes) == tuple(-(-length // number) for length, number in zip(lengths, parts, strict=True))
 
 
-def test_a_part_of_the_windows_sees_what_the_whole_sees_there() -> None:
-    rows, columns = windows.conv_windows(9, 2, 3, (0, 0), 2), windows.conv_windows(8, 3, 2, (0, 0), 1)
-    image = integers(1, 9, 8, 1)
-    whole = windows.slide(image, rows, columns)
-    i, j = slice(1, 3), slice(1, 2)
-    corner = np.ascontiguousarray(image[:, i.start * rows.stride :, j.start * columns.stride :])
-    np.testing.assert_array_equal(windows.slide(corner, rows.part(i), columns.part(j)), whole[:, :, :, i, j])
+def test_a_block_of_the_outputs_may_be_added_by_itself() -> None:
+    for rows, columns in along_both_axes():
+        image = padded(2, rows, columns, 3).transpose(0, 3, 1, 2)
+        w = integers(2, 3, rows.kernel, columns.kernel, rows.outputs, columns.outputs, seed=1)
+        whole, blocks = np.zeros_like(image), np.zeros_like(image)
+        windows.unslide(w, whole, rows, columns)
+        for _, i, j in windows.blocks(1, rows.outputs, columns.outputs, 4):
+            windows.unslide(w[..., i, j], blocks, rows, columns, i, j)
+        np.testing.assert_array_equal(blocks, whole)
 
 
 def test_if_a_window_of_pooling_is_blind_the_first_one_is() -> None:

@@ -354,7 +354,7 @@ BAD = [
     bad("conv2d_backward-shape", ValueError, lambda: conv2d_backward(zeros(2, 6, 5, 5)),
         "grad_output", "(2, 6, 5, 4)", "got (2, 6, 5, 5)"),
     bad("conv2d_backward-mixed", TypeError, lambda: conv2d_backward(zeros(2, 6, 5, 4, dtype=DOUBLE)),
-        "input", "dtype of grad_output", "float64", "got float32"),
+        "grad_output", "dtype of input", "float32", "got float64"),
     bad("conv2d_backward-mask", ValueError, lambda: conv2d_backward(output_mask=(True, True)),
         "output_mask", "3", "got (True, True)"),
     bad("conv2d_backward-no mask", TypeError, lambda: conv2d_backward(output_mask=True), "output_mask", "3", "True"),

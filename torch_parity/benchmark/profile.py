@@ -24,7 +24,9 @@ import numpy as np
 import reference
 from torch_parity.benchmark.subjects import Side
 
-REPETITIONS = 20
+# A step in turn with a traced one: for so many seconds, and at least so often.
+SECONDS = 5.0
+FEWEST = 20
 WARM_UP = 3
 LINES = 15
 HOUSE, NUMPY = (str(Path(str(package.__file__)).parent) for package in (reference, np))
@@ -48,18 +50,22 @@ def profile(side: Side) -> dict[str, Any]:
     """
     for _ in range(WARM_UP):
         _seconds(side)
-    steps, traces = [], []
-    for _ in range(REPETITIONS):
+    steps: list[float] = []
+    instructions: list[int] = []
+    lines: list[Counter[Place]] = []
+    end = perf_counter() + SECONDS
+    while len(steps) < FEWEST or perf_counter() < end:
         steps.append(_seconds(side))
-        traces.append(_trace(side))
-    lines = [_in_numpy(events) for events in traces]
+        events = _trace(side)
+        instructions.append(len(events))
+        lines.append(_in_numpy(events))
     places = {place: median(one[place] for one in lines) for place in set().union(*lines)}
     inside = median(sum(one.values()) for one in lines)
     return {
         "milliseconds": 1e3 * median(steps),
         "numpy": 1e3 * inside,
         "share": inside / median(steps),
-        "instructions": round(median(len(events) for events in traces)),
+        "instructions": round(median(instructions)),
         "lines": [
             {
                 "file": Path(file).name,
