@@ -25,6 +25,11 @@ def machine() -> dict[str, str]:
     return {**facts, "BLAS": "; ".join(named) or "none found"}
 
 
+def threads_each(count: int) -> str:
+    """The threads of each side, in words."""
+    return "1 thread each" if count == 1 else f"{count} threads each"
+
+
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -18,6 +18,7 @@ from torch_parity.files import write_atomically
 from torch_parity.html_pages import bar, document, escape
 from torch_parity.layer_times import BACKWARD, FORWARD, LayerTime
 from torch_parity.lockstep import SIDES, threads
+from torch_parity.machine import threads_each
 from torch_parity.run_findings import SUMMARY, Answers, Convolution, Run
 
 try:
@@ -169,7 +170,7 @@ def _tiles(run: Run, answers: Answers) -> Iterable[str]:
         yield _tile(
             "Images per second",
             _sides({side: f"{speed:,.0f}" for side, speed in speeds.items()}),
-            f"{faster or slower}; {run.config['threads']} thread(s) each.",
+            f"{faster or slower}; {threads_each(run.config['threads'])}.",
         )
 
 
@@ -456,9 +457,9 @@ def _layer_times(run: Run, data: MNIST) -> str:
     sums = "".join(_time_cells({side: total[side][phase] for side in SIDES}, math.inf) for phase in (FORWARD, BACKWARD))
     return f"""<h2>Time of each layer</h2>
 <p>Measured for this page, on the machine that made it: milliseconds for {len(images)} images, forward (the layer's
-output) and backward (its gradients), the median of several repetitions, with {run.config["threads"]} thread(s). Above
-<span class="numpy">NumPy</span>, below <span class="torch">torch</span>; a ratio below 1 means that NumPy is faster.
-Under a layer's name stands the shape of its output for one image.</p>
+output) and backward (its gradients), the median of several repetitions, with {threads_each(run.config["threads"])}.
+Above <span class="numpy">NumPy</span>, below <span class="torch">torch</span>; a ratio below 1 means that NumPy is
+faster. Under a layer's name stands the shape of its output for one image.</p>
 <div class="wide"><table class="times"><tr><th>layer</th><th>forward, ms</th><th class="number">ratio</th>
 <th>backward, ms</th><th class="number">ratio</th></tr>
 {rows}<tr class="sum"><th>sum</th>{sums}</tr></table></div>"""

@@ -418,7 +418,7 @@ def test_the_headline_is_what_the_run_found(trained: Path, written: str) -> None
     digits, _, exponent = f"{summary['max_weight_difference']:.1e}".partition("e")
     assert f"Largest weight difference {digits} × 10 −{-int(exponent)} in" in text
     assert "Time 1.2 s NumPy 2.5 s torch" in text
-    assert "Images per second 3,000 NumPy 1,500 torch NumPy trains 2.00 times as many as torch; 1 thread(s)" in text
+    assert "Images per second 3,000 NumPy 1,500 torch NumPy trains 2.00 times as many as torch; 1 thread each." in text
     assert "finished 20250102-030405-formula" in text
     assert "not what the weights give" not in text
     assert "torch drifts as far from itself" in text
@@ -503,6 +503,7 @@ def test_the_table_of_times(run: Path, data: MNIST, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(layer_times, "measure", measure)
     part = section(write(run, data), "Time of each layer")
     assert seen == [2]
+    assert "2 threads each" in Page(part).text
     assert "0 Conv2d 8 × 26 × 26 1.000 2.000 0.50 3.000 4.000 0.75" in Page(part).text
     assert "loss 0.500 0.250 2.00 0.250 0.125 2.00 sum 1.500 2.250 0.67 3.250 4.125 0.79" in Page(part).text
     assert re.findall(r"width:([\d.]+)%", part) == ["25.0", "50.0", "75.0", "100.0", "12.5", "6.2", "6.2", "3.1"]

@@ -6,6 +6,7 @@ from typing import Any
 from torch_parity.benchmark.processes import KERNELS
 from torch_parity.benchmark.subjects import CHANNELS_LAST, TORCH
 from torch_parity.benchmark.timing import TOTAL
+from torch_parity.machine import threads_each
 
 FORMATS = {TORCH: ("torch, default memory format", "#3b6fb6"), CHANNELS_LAST: ("torch, channels_last", "#e08a3c")}
 BAR = 0.38  # the distance of two subjects is 1
@@ -57,7 +58,7 @@ def save(result: dict[str, Any], path: Path) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.suptitle(
-        f"Batch {arguments['batch_size']}, float32, {arguments['threads']} thread(s) each; lines: quartiles of "
+        f"Batch {arguments['batch_size']}, float32, {threads_each(arguments['threads'])}; lines: quartiles of "
         f"{arguments['processes']} processes\nNumPy {machine['NumPy']} ({machine['BLAS']}), "
         f"torch {machine['torch']} ({machine[KERNELS]}), {machine['processor']}",
         fontsize=9,
