@@ -46,8 +46,8 @@ LONG_ROW, LONG_SUM = 64, 800
 # dL/dx with turned kernels copies columns of the filters.  Else columns of the channels are added up, which takes twice
 # as long or so: turned kernels are faster up to so many times as many filters as channels.
 TURNED_FILTERS = 2
-# What a block gives back to the pixels in one addition, of the many: enough work for a call.
-TAP_BYTES = 192 * 1024
+# The gradients of the columns, of one row of the kernel at a time, are added up in blocks of this size.
+ROW_BYTES = 1024 * 1024
 
 
 def conv2d(
@@ -94,7 +94,8 @@ def conv2d_backward(
 
     A pixel takes part through tap (m, k) in the one output (i, j) with i s + m d - p = its row and j s + k d - p = its
     column, if there is one.  K^T @ g are the gradients of the columns; a pixel's gradient is the sum over the columns
-    that hold a copy of it, which is what ``windows.unslide`` adds up.  Padding is no pixel: its gradient is cut off.
+    that hold a copy of it, which is what ``windows.unslide`` adds up, for one row m of the kernel after another.
+    Padding is no pixel: its gradient is cut off.
     With stride 1, pixel and output are as far apart as the tap says, in the other direction: then dL/dx is a
     convolution itself, of g with all kernels turned by 180 degrees, and is computed so where that is faster.
 
@@ -212,18 +213,22 @@ def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, gr
         turned = weight.reshape(groups, filters, *weight.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
         turned = np.ascontiguousarray(turned).reshape(groups * channels, filters, *weight.shape[2:])
         return _forward(grads.transpose(3, 0, 1, 2), turned, None, rows.turned, columns.turned, groups)
-    kernels = weight.reshape(groups, filters, -1).transpose(0, 2, 1)  # (G, C/G * kH * kW, O/G)
+    # By rows of the kernel: (kH, G, C/G * kW, O/G).
+    height, width = weight.shape[2:]
+    kernels = weight.reshape(groups, filters, channels, height, width).transpose(3, 0, 1, 2, 4)
+    kernels = kernels.reshape(height, groups, filters, channels * width).transpose(0, 1, 3, 2)
     maps = _grouped(grads, groups)
     frame = np.zeros((groups * channels, rows.length, columns.length, count), grads.dtype)
     padded = _grouped(frame, groups).transpose(4, 0, 1, 2, 3)  # (N, G, C/G, H + padding, W + padding)
-    most = TAP_BYTES // max(1, channels * count * grads.itemsize)
+    most = ROW_BYTES // max(1, channels * width * count * grads.itemsize)
     for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, most):
         block = maps[g, :, i, j]
         pixels = _matrices(block)
-        seen = np.empty((len(block), kernels.shape[1], pixels.shape[2]), grads.dtype)  # the gradients of the columns
-        _multiply(kernels[g], pixels, seen)
-        seen = seen.reshape(len(block), channels, *weight.shape[2:], *block.shape[2:])
-        windows.unslide(seen.transpose(6, 0, 1, 2, 3, 4, 5), padded[:, g], rows, columns, i, j)
+        grad_columns = np.empty((len(block), channels * width, pixels.shape[2]), grads.dtype)
+        seen = grad_columns.reshape(len(block), channels, 1, width, *block.shape[2:]).transpose(6, 0, 1, 2, 3, 4, 5)
+        for m in reversed(range(height)):
+            _multiply(kernels[m, g], pixels, grad_columns)
+            windows.unslide(seen, padded[:, g], rows.taps[m : m + 1], columns.taps, i, j)
     return frame.transpose(3, 0, 1, 2)[..., rows.inside, columns.inside]
 
 

@@ -263,7 +263,7 @@ def avg_pool2d_backward(
         share[..., np.newaxis, np.newaxis, :, :], (*share.shape[:-2], rows.kernel, columns.kernel, *share.shape[-2:])
     )
     frame = np.zeros_like(grad_output, shape=(*input_shape[:-2], rows.length, columns.length))
-    windows.unslide(seen, frame, rows, columns)
+    windows.unslide(seen, frame, rows.taps, columns.taps)
     return frame[..., rows.inside, columns.inside]
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from reference.arguments import Array
 
 EVERY = slice(None)
+Taps = tuple[slice, ...]  # see Windows.taps
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Windows:
     outputs: int
 
     @cached_property
-    def taps(self) -> tuple[slice, ...]:
+    def taps(self) -> Taps:
         """For each tap, the pixels of the padded axis that it sees in all the windows."""
         reach = self.stride * (self.outputs - 1) + 1
         return tuple(slice(first, first + reach, self.stride) for first in range(0, self.span, self.dilation))
@@ -131,10 +132,11 @@ def slide(image: Array, rows: Windows, columns: Windows) -> Array:
     return seen
 
 
-def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows, i: slice = EVERY, j: slice = EVERY) -> None:
+def unslide(seen: Array, frame: Array, down: Taps, across: Taps, i: slice = EVERY, j: slice = EVERY) -> None:
     """The adjoint of ``slide``: add ``seen`` (..., kH, kW, oH, oW) into the padded ``frame`` (..., H, W), in place.
 
-    ``seen`` may hold a block of the outputs alone, their rows ``i`` and columns ``j``.
+    ``down`` and ``across`` are the taps of the windows over rows and columns.  ``seen`` may be that of some taps alone,
+    and of a block of the outputs, their rows ``i`` and columns ``j``.
 
     slide copies a pixel to every window that sees it; so the gradients of the copies add up in the pixel:
     <slide(x), w> = <x, unslide(w)> for all x and w.
@@ -142,9 +144,9 @@ def unslide(seen: Array, frame: Array, rows: Windows, columns: Windows, i: slice
     The taps run backwards, so that a pixel meets its windows in row-major order.  torch sums in that order, and where
     sums round, order is part of the result.
     """
-    for m in reversed(range(rows.kernel)):
-        for k in reversed(range(columns.kernel)):
-            pixels = frame[..., rows.taps[m], columns.taps[k]][..., i, j]
+    for m in reversed(range(len(down))):
+        for k in reversed(range(len(across))):
+            pixels = frame[..., down[m], across[k]][..., i, j]
             pixels += seen[..., m, k, :, :]
 
 

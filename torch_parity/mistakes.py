@@ -126,15 +126,15 @@ def _flipped(weight: Array) -> Array:
 def _overwrite(
     seen: Array,
     frame: Array,
-    rows: windows.Windows,
-    columns: windows.Windows,
+    down: windows.Taps,
+    across: windows.Taps,
     i: slice = windows.EVERY,
     j: slice = windows.EVERY,
 ) -> None:
     """unslide with = for +=."""
-    for m in range(rows.kernel):
-        for k in range(columns.kernel):
-            frame[..., rows.taps[m], columns.taps[k]][..., i, j] = seen[..., m, k, :, :]
+    for m in range(len(down)):
+        for k in range(len(across)):
+            frame[..., down[m], across[k]][..., i, j] = seen[..., m, k, :, :]
 
 
 # ---- convolution

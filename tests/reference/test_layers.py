@@ -154,7 +154,7 @@ def test_conv2d_computes_the_same_in_blocks_of_any_size(
     g = integers(y.shape)
     whole = [y, *reference.conv2d_backward(g, x, weight, **options)]
     monkeypatch.setattr(reference.conv, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(reference.conv, "TAP_BYTES", block_bytes // 6)
+    monkeypatch.setattr(reference.conv, "ROW_BYTES", block_bytes)
     blocks = [reference.conv2d(x, weight, bias, **options), *reference.conv2d_backward(g, x, weight, **options)]
     for ours, wanted in zip(blocks, whole, strict=True):
         assert ours is not None
@@ -253,7 +253,7 @@ def test_what_makes_a_product_large_is_its_multiplications(monkeypatch: pytest.M
     outputs = 7 * 7 * 3
     assert set(found) == {
         (outputs, 5 * 13, conv.LONG_ROW),
-        (outputs, 5 * 12, conv.LONG_ROW),
+        (outputs, 5 * 4, conv.LONG_ROW),  # of a row of the kernel: 2 * 2 taps
         (outputs, 13 * 5, conv.LONG_SUM),
     }
 

@@ -50,7 +50,7 @@ def test_unslide_is_the_adjoint_of_slide() -> None:
         seen = windows.slide(image, rows, columns)
         w = integers(*seen.shape, seed=1)
         frame = np.zeros_like(image)
-        windows.unslide(w.transpose(0, 5, 1, 2, 3, 4), frame.transpose(0, 3, 1, 2), rows, columns)
+        windows.unslide(w.transpose(0, 5, 1, 2, 3, 4), frame.transpose(0, 3, 1, 2), rows.taps, columns.taps)
         assert (seen * w).sum() == (image * frame).sum()
 
 
@@ -119,9 +119,9 @@ def test_a_block_of_the_outputs_may_be_added_by_itself() -> None:
         image = padded(2, rows, columns, 3).transpose(0, 3, 1, 2)
         w = integers(2, 3, rows.kernel, columns.kernel, rows.outputs, columns.outputs, seed=1)
         whole, blocks = np.zeros_like(image), np.zeros_like(image)
-        windows.unslide(w, whole, rows, columns)
+        windows.unslide(w, whole, rows.taps, columns.taps)
         for _, i, j in windows.blocks(1, rows.outputs, columns.outputs, 4):
-            windows.unslide(w[..., i, j], blocks, rows, columns, i, j)
+            windows.unslide(w[..., i, j], blocks, rows.taps, columns.taps, i, j)
         np.testing.assert_array_equal(blocks, whole)
 
 
