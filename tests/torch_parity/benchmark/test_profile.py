@@ -14,7 +14,8 @@ from torch_parity.benchmark import profile
 from torch_parity.benchmark.subjects import Side
 
 
-def test_it_finds_the_lines_of_the_reference() -> None:
+def test_it_finds_the_lines_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "SECONDS", 0.0)
     a, b = np.ones((300, 300)), np.ones((300, 300))
     before = sys.gettrace()
     found = profile.profile(
