@@ -29,7 +29,7 @@ def check_floats(**arrays: object) -> None:
     for name, array in arrays.items():
         if not isinstance(array, ARRAYS):
             raise TypeError(f"{name} must be a NumPy array, got {type(array).__name__}")
-        if array.dtype is wanted:
+        if array.dtype is wanted:  # as nearly always
             continue
         if array.dtype not in FLOATS:
             hint = "; reference.datasets.normalize turns pixels into floats" if array.dtype.kind in "iu" else ""

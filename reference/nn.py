@@ -182,8 +182,9 @@ class Conv2d(Module):
             padding, framed = 0, pad(input, self._frame(), self.padding_mode)
         bias = None if self.bias is None else self.bias.data
         convolution = Convolution(framed, self.weight.data, bias, self.stride, padding, self.dilation, self.groups)
+        output = convolution.output()
         self.convolution, self.input_shape = convolution, input.shape
-        return convolution.output()
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
