@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from torch_parity.benchmark import measurements, plot, scaling, tables
+from torch_parity.benchmark import measurements, scaling
 from torch_parity.benchmark.processes import Processes
 from torch_parity.benchmark.subjects import LAYERS, SUBJECTS
 from torch_parity.networks import NETWORKS
+from torch_parity.pages import benchmark_plot, benchmark_text
 
 # What --only can name, by what is measured.
 NAMES = {"comparison": SUBJECTS, "peers": tuple(NETWORKS), "scaling": tuple(scaling.LAYERS), "profile": SUBJECTS}
@@ -48,7 +49,7 @@ def main() -> int:
     except (ValueError, OSError, ImportError) as error:
         parser.error(str(error))
     out = sys.stderr if arguments.json else sys.stdout
-    print(tables.header(machine, processes), file=out)
+    print(benchmark_text.header(machine, processes), file=out)
     title, rows, line = _plan(arguments, processes)
     print(title, file=out, flush=True)
     result: dict[str, Any] = {"arguments": vars(arguments), "machine": machine, arguments.what: []}
@@ -58,14 +59,14 @@ def main() -> int:
             print(line(row), file=out, flush=True)
         if arguments.what == "scaling":
             result["memory"] = measurements.large_memory(processes)
-            print(tables.memory_line(result["memory"]), file=out)
+            print(benchmark_text.memory_line(result["memory"]), file=out)
     except RuntimeError as error:
         print(f"benchmark.py: {error}", file=sys.stderr)
         return 1
     if arguments.json:
         print(json.dumps(result, indent=2, default=str))
     if arguments.plot is not None:
-        plot.save(result, arguments.plot)
+        benchmark_plot.save(result, arguments.plot)
     return 0
 
 
@@ -79,26 +80,30 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         if arguments.what != "comparison":
             raise ValueError(f"--plot shows the comparison with torch, got --{arguments.what} with it")
-        plot.check(arguments.plot)
+        benchmark_plot.check(arguments.plot)
 
 
 def _plan(
     arguments: argparse.Namespace, processes: Processes
-) -> tuple[str, Iterator[measurements.Row], Callable[[measurements.Row], str]]:
+) -> tuple[str, Iterator[measurements.Measurement], Callable[[measurements.Measurement], str]]:
     """What to measure: the head of its table, its rows, and how one looks."""
     # Of a large layer the profile takes a minute, and says what its formula's file says.
     names = arguments.only or (NETWORKS if arguments.what == "profile" else NAMES[arguments.what])
     batch_size = arguments.batch_size
     match arguments.what:
         case "peers":
-            head = tables.peers_header(batch_size, processes)
-            return head, measurements.beside_peers(processes, names, batch_size), tables.peers_line
+            head = benchmark_text.peers_header(batch_size, processes)
+            return head, measurements.beside_peers(processes, names, batch_size), benchmark_text.peers_line
         case "scaling":
-            return tables.growth_header(), measurements.growth(processes, names), tables.growth_lines
+            return benchmark_text.growth_header(), measurements.growth(processes, names), benchmark_text.growth_lines
         case "profile":
-            return tables.profile_header(), measurements.profiles(processes, names, batch_size), tables.profile_lines
-    head = tables.comparison_header(batch_size, processes)
-    return head, measurements.comparison(processes, names, batch_size), tables.comparison_line
+            return (
+                benchmark_text.profile_header(),
+                measurements.profiles(processes, names, batch_size),
+                benchmark_text.profile_lines,
+            )
+    head = benchmark_text.comparison_header(batch_size, processes)
+    return head, measurements.comparison(processes, names, batch_size), benchmark_text.comparison_line
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 
-from torch_parity import exactness, tables
-from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
-from torch_parity.coverage import covered
-from torch_parity.mistakes import MISTAKES, Mistake
-from torch_parity.pairs import PAIRS, Pair
-from torch_parity.proof import DTYPES, pair_named, prove_many
-from torch_parity.report import page, result
-from torch_parity.self_test import Row, self_test
+from torch_parity.audit import exactness
+from torch_parity.audit.coverage import covered
+from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.audit.planting import PlantedMistake, self_test
+from torch_parity.pages import proof_text
+from torch_parity.pages.proof_page import page, result
+from torch_parity.proof.backend import DEVICES, SIXTEEN_BIT, Backend
+from torch_parity.proof.pairs import PAIRS, Pair, pair_named
+from torch_parity.proof.prove import DTYPES, prove_many
 
 # torch.compile takes seconds for each new combination of arguments.
 COMPILED_CASES = 50
@@ -74,11 +75,11 @@ def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> in
     pairs = _pairs(arguments)
     out = sys.stderr if arguments.json else sys.stdout
     start = time.perf_counter()
-    print(tables.header(arguments.seed, backend), file=out)
+    print(proof_text.header(arguments.seed, backend), file=out)
     reports = []
     for pair in pairs:
         reports.append(prove_many(pair, arguments.seed, indices, dtypes, backend))
-        print(tables.line(reports[-1]), file=out, flush=True)
+        print(proof_text.line(reports[-1]), file=out, flush=True)
     options = {
         "seed": arguments.seed,
         "dtype": arguments.dtype if arguments.dtype != "both" else None,
@@ -88,15 +89,15 @@ def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> in
     }
     for report in reports:
         if not report.equal:
-            print(tables.failure(report, options), file=out)
+            print(proof_text.failure(report, options), file=out)
     coverage = [covered(pair, arguments.seed, indices) for pair in pairs]
-    print("\n" + tables.coverage(coverage), file=out)
+    print("\n" + proof_text.coverage(coverage), file=out)
     seconds = time.perf_counter() - start
     complete = count < COVERING_CASES or not any(one.missing() for one in coverage)
     equal = all(report.equal for report in reports)
     print(f"{'EQUAL' if equal else 'DIFFERENT'}: {len(reports)} formulas, {seconds:.0f} seconds", file=out)
-    rows: list[Row] = []
-    exact: list[exactness.Row] = []
+    rows: list[PlantedMistake] = []
+    exact: list[exactness.Exactness] = []
     if arguments.report is not None:
         rows = list(self_test(arguments.seed, SELF_TEST_CASES, _mistakes(arguments)))
         exact = [row for pair in pairs for row in exactness.exactness(pair, arguments.seed)]
@@ -112,21 +113,21 @@ def _prove(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> in
 
 
 def _self_test(arguments: argparse.Namespace) -> int:
-    print(tables.self_test_header())
+    print(proof_text.self_test_header())
     rows = []
     for row in self_test(arguments.seed, SELF_TEST_CASES, _mistakes(arguments)):
         rows.append(row)
-        print(tables.self_test_line(row), flush=True)
+        print(proof_text.self_test_line(row), flush=True)
     caught = sum(row.caught for row in rows)
     print(f"\n{caught} of {len(rows)} planted mistakes rejected")
     return 0 if caught == len(rows) else 1
 
 
 def _exactness(arguments: argparse.Namespace) -> int:
-    print(tables.exactness_header())
+    print(proof_text.exactness_header())
     for pair in _pairs(arguments):
         for row in exactness.exactness(pair, arguments.seed):
-            print(tables.exactness_line(row), flush=True)
+            print(proof_text.exactness_line(row), flush=True)
     return 0
 
 

@@ -4,15 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from torch_parity.backend import SIXTEEN_BIT
-from torch_parity.pairs import PAIRS
-from torch_parity.proof import DTYPES, pair_named
+from torch_parity.proof.backend import SIXTEEN_BIT
+from torch_parity.proof.pairs import PAIRS, pair_named
+from torch_parity.proof.prove import DTYPES
 
 
 def main() -> int:
     """Parse the arguments, export, say what was written."""
     try:
-        from torch_parity.export import export
+        from torch_parity.proof.export import export
     except ImportError as error:
         print(f"export_cases.py: {error}; pip install safetensors", file=sys.stderr)
         return 2
@@ -35,7 +35,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog="torch_parity/export.py describes the files, and has a reader of ten lines."
+        description=__doc__, epilog="torch_parity/proof/export.py describes the files, and has a reader of ten lines."
     )
     parser.add_argument("folder", type=Path, help="where to write; made if need be")
     parser.add_argument("--cases", type=int, default=100, help="cases per formula (default: 100)")

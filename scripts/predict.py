@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch_parity.networks import NETWORKS
 
 if TYPE_CHECKING:
-    from torch_parity.predict import Pixels, Prediction
+    from torch_parity.training.predict import Pixels, Prediction
 
 BAR = 30  # characters for a probability of 1
 
@@ -29,7 +29,7 @@ def main() -> int:
 
 def _classify(arguments: argparse.Namespace) -> int:
     """The exit status.  What is wrong with one picture is reported, and the others are classified all the same."""
-    from torch_parity.predict import Classifier, picture_files, read_picture
+    from torch_parity.training.predict import Classifier, picture_files, read_picture
 
     classifier = Classifier(arguments.weights, arguments.network)
     pictures: list[dict[str, Any]] = []

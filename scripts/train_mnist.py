@@ -4,15 +4,17 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 
-from torch_parity import networks, training
-from torch_parity.distributed import Group
-from torch_parity.download import SOURCES, download
-from torch_parity.lockstep import DTYPES
-from torch_parity.runs import Run
-from torch_parity.settings import SCHEDULES
-from torch_parity.training import Diverged, Stopped, Training
+from torch_parity import networks
+from torch_parity.training import loop
+from torch_parity.training.distributed import Group
+from torch_parity.training.download import SOURCES, download
+from torch_parity.training.lockstep import PRECISIONS
+from torch_parity.training.loop import Diverged, Stopped, Training
+from torch_parity.training.runs import RunFolder
+from torch_parity.training.settings import SCHEDULES
 
 NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift", "download")
 
@@ -32,12 +34,12 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
     """Train and report; of several processes the first one reports, and writes the files."""
     stream = sys.stderr if arguments.json else sys.stdout
     try:
-        from torch_parity import live  # needs rich
+        from torch_parity.training import live  # needs rich
 
         prepared, run = _begin(arguments, group)
         settings = prepared.settings
         if run is None:
-            training.finish(prepared)
+            loop.finish(prepared)
             return 0
         troubles: list[str] = []
         title = live.title_text(
@@ -54,8 +56,8 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
 
         with shown:
             shown.message(f"kept in {run.folder}")
-            summary = training.finish(prepared, run, shown.update, trouble, shown.report_every)
-            training.write_report(prepared, run, trouble)
+            summary = loop.finish(prepared, run, shown.update, trouble, shown.report_every)
+            _write_report(prepared, run, trouble)
     except Stopped as stopped:
         how = "" if run is None else f"; go on with: python scripts/train_mnist.py --resume {run.folder}"
         return _fail(f"{stopped}{how}", 128 + stopped.number)
@@ -73,7 +75,7 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
     return 0
 
 
-def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training, Run | None]:
+def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training, RunFolder | None]:
     """The training run that is asked for, and its folder, unless another process has that."""
     given = {name: one for name, one in vars(arguments).items() if name not in NOT_SETTINGS and one is not None}
     first = group is None or group.rank == 0
@@ -82,14 +84,27 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
         if given:
             also = ", ".join(given)
             raise ValueError(f"--resume goes on with the run's own settings, got also {also}")
-        prepared, run = training.load(arguments.resume, group=group)
+        prepared, run = loop.load(arguments.resume, group=group)
         return prepared, run if first else None
     if arguments.drift:
         given["drift_threads"] = 2 if given.get("threads", 1) == 1 else 1
     if arguments.download:
         given["data_dir"] = download(arguments.download, given.get("data_dir", "data"), on_url=_say_url)
-    prepared = training.prepare(**given, group=group)
-    return prepared, training.begin(prepared, arguments.runs_dir) if first else None
+    prepared = loop.prepare(**given, group=group)
+    return prepared, loop.begin(prepared, arguments.runs_dir) if first else None
+
+
+def _write_report(training: Training, run: RunFolder, on_trouble: Callable[[str], None]) -> None:
+    """Write ``report.html`` into the run's folder.
+
+    What has been trained must not be lost for the sake of a picture: ``on_trouble`` is told why there is none.
+    """
+    try:
+        from torch_parity.pages import run_page  # here, since drawing takes its time to load
+
+        run_page.write_report(run.folder, training.data)
+    except (ImportError, OSError, ValueError) as error:
+        on_trouble(f"report.html could not be written ({error})")
 
 
 def _say_url(url: str) -> None:
@@ -127,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--step-size", type=int, help="of the schedule step: epochs between two drops (default: 1)")
     network.add_argument("--gamma", type=float, help="of the schedule step: factor of a drop (default: 0.1)")
     how = parser.add_argument_group("how")
-    how.add_argument("--dtype", choices=DTYPES, help="precision of both sides (default: float32)")
+    how.add_argument("--dtype", choices=PRECISIONS, help="precision of both sides (default: float32)")
     how.add_argument("--threads", type=int, help="threads of NumPy and of torch (default: 1)")
     how.add_argument("--seed", type=int, help="of the initial weights and the order of the images (default: 1)")
     how.add_argument("--drift", action="store_true", help="also train torch with other threads: its drift from itself")

@@ -8,7 +8,6 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -20,7 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 import hypothesis
 import pytest
 
-from torch_parity.backend import DEVICES, SIXTEEN_BIT, Backend
+from tests import ROOT
+from torch_parity.proof.backend import DEVICES, SIXTEEN_BIT, Backend
 
 # For mutants, of which it matters only whether a test fails, not on how small a case.
 hypothesis.settings.register_profile("first-failure", phases=[hypothesis.Phase.generate])
@@ -56,7 +56,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """What a script says when it refuses its arguments; in this process, since loading torch takes seconds."""
 
     def refuse(script: str, *arguments: str) -> str:
-        monkeypatch.chdir(Path(__file__).parent.parent)
+        monkeypatch.chdir(ROOT)
         monkeypatch.setattr(sys, "argv", [script, *arguments])
         with pytest.raises(SystemExit) as end:
             runpy.run_path(script, run_name="__main__")

@@ -15,9 +15,9 @@ import pytest
 
 import reference
 from reference import definition
-from torch_parity.pairs import PAIRS
+from tests import ROOT
+from torch_parity.proof.pairs import PAIRS
 
-ROOT = Path(__file__).parent.parent
 FORMULAS = [name for name in reference.__all__ if inspect.isfunction(getattr(reference, name))]
 FORWARD = [name for name in FORMULAS if not name.endswith("_backward")]
 FORMULA_FILES = sorted({"reference.optim", *(getattr(reference, name).__module__ for name in FORMULAS)})

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import torch_parity.export
-from torch_parity.pairs import PAIRS
+import torch_parity.proof.export
+from tests import ROOT
+from torch_parity.proof.pairs import PAIRS
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -35,7 +35,7 @@ def test_the_library_trains_keeps_and_resumes(tmp_path: Path) -> None:
 
 
 def test_the_reader_is_the_one_that_is_tested() -> None:
-    documented = textwrap.dedent((torch_parity.export.__doc__ or "").partition("'bits'):\n\n")[2])
+    documented = textwrap.dedent((torch_parity.proof.export.__doc__ or "").partition("'bits'):\n\n")[2])
     assert READER.strip() == documented.strip()
 
 

@@ -1,11 +1,31 @@
 """The proof: every formula of ``reference`` against torch, and both trained side by side.
 
-``pairs.PAIRS`` is the table of formulas, ``proof.prove`` compares one on one case, and ``train`` trains a network in
-NumPy and in torch in lockstep.
+    shared      networks, files, machine        what several wings need
+    proof       is it equal?                    pairs.py is the spine: one row for each formula
+    audit       could the proof fail?           wrong formulas, coverage, refusals, sensitivity, accuracy
+    training    both sides in lockstep          settings, steps, threads and processes, runs that are kept
+    benchmark   how fast, beside torch and others
+    pages       what a person keeps and reads
+
+From Python, prove a formula, or train a network on both sides:
+
+    >>> import torch_parity
+    >>> pair = torch_parity.pair_named("relu")
+    >>> report = torch_parity.prove_many(pair, seed=0, indices=range(8))
+    >>> report.cases, report.equal
+    (8, True)
+    >>> case = torch_parity.numbered_case(pair, seed=0, index=0)
+    >>> {name: verdict.equal for name, verdict in torch_parity.prove(pair, case).items()}
+    {'output': True, 'grad_input': True}
 """
 
-from torch_parity.lockstep import Lockstep
-from torch_parity.settings import Settings
-from torch_parity.training import Progress, Summary, resume, train
+from torch_parity.proof.pairs import PAIRS, Pair, pair_named
+from torch_parity.proof.prove import Report, numbered_case, prove, prove_many
+from torch_parity.training.lockstep import Lockstep
+from torch_parity.training.loop import Progress, Summary, resume, train
+from torch_parity.training.settings import Settings
 
-__all__ = ["Lockstep", "Progress", "Settings", "Summary", "resume", "train"]
+__all__ = [  # noqa: RUF022, as in the text above
+    "PAIRS", "Pair", "pair_named", "Report", "numbered_case", "prove", "prove_many",
+    "Lockstep", "Settings", "Progress", "Summary", "resume", "train",
+]  # fmt: skip

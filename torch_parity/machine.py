@@ -1,7 +1,13 @@
-"""The machine that numbers were computed on: without it, neither times nor last bits can be compared."""
+"""The machine that numbers are computed on, and the threads that libraries use there.
 
+Without it, neither times nor last bits can be compared.
+"""
+
+import contextlib
 import platform
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +34,28 @@ def machine() -> dict[str, str]:
 def threads_each(count: int) -> str:
     """The threads of each side, in words."""
     return "1 thread each" if count == 1 else f"{count} threads each"
+
+
+def thread_pools() -> Any:
+    """The thread pools of the libraries in this process.  ImportError names the extra that is missing."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError as error:
+        raise ImportError("training needs threadpoolctl: pip install 'cnn-reference[train]'") from error
+    return ThreadpoolController()
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let NumPy's BLAS and torch use ``count`` threads each.  ImportError names the extra that is missing."""
+    limit = thread_pools().limit
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with limit(limits=count):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _processor() -> str:

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 
 import reference
 from reference import nn, optim, windows
-from torch_parity import bounds
-from torch_parity.backend import tensor, torch_as_measured
-from torch_parity.cases import Case
-from torch_parity.compare import compare, same_bits
+from torch_parity.proof import bounds
+from torch_parity.proof.backend import tensor, torch_as_measured
+from torch_parity.proof.cases import Case
+from torch_parity.proof.compare import compare, same_bits
 
 Array = npt.NDArray[Any]
 

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from reference import datasets
+from tests import ROOT
 from tests.reference import damaged_data
 
-ROOT = Path(__file__).parent.parent.parent
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = datasets.NAMES
 SHA256 = {
     TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",

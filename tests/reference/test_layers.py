@@ -15,12 +15,12 @@ import torch
 
 import reference
 from reference import nn, optim
-from torch_parity.backend import tensor, torch_as_measured
-from torch_parity.cases import Case, numbers
-from torch_parity.compare import compare, same_bits
 from torch_parity.networks import NETWORKS
-from torch_parity.pairs import PAIRS, Pair
-from torch_parity.proof import DTYPES, numbered_case, pair_named
+from torch_parity.proof.backend import tensor, torch_as_measured
+from torch_parity.proof.cases import Case, numbers
+from torch_parity.proof.compare import compare, same_bits
+from torch_parity.proof.pairs import PAIRS, Pair, pair_named
+from torch_parity.proof.prove import DTYPES, numbered_case
 
 Array = npt.NDArray[Any]
 

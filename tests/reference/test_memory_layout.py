@@ -15,9 +15,9 @@ import pytest
 
 import reference
 from reference import nn, optim
-from torch_parity.cases import Case
-from torch_parity.compare import compare
-from torch_parity.proof import pair_named
+from torch_parity.proof.cases import Case
+from torch_parity.proof.compare import compare
+from torch_parity.proof.pairs import pair_named
 
 Array = npt.NDArray[Any]
 DTYPES = [np.float32, np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference.select import select
-from torch_parity.compare import same_bits
+from torch_parity.proof.compare import same_bits
 
 NUMBERS = [1.5, -0.0, 0.0, np.nan, np.inf, -np.inf, -2.0, 5e-324]
 

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class HypothesisDraw:
-    """The ``Draw`` of torch_parity.cases."""
+    """The ``Draw`` of torch_parity.proof.cases."""
 
     def __init__(self, data: st.DataObject) -> None:
         self._data = data

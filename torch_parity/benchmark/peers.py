@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 import reference
 from reference.nn import Conv2d, MaxPool2d
-from torch_parity.benchmark.subjects import NUMPY, Side, batch_last, numpy_layer, random_numbers
+from torch_parity.benchmark.subjects import NUMPY, Implementation, batch_last, numpy_layer, random_numbers
 from torch_parity.networks import NETWORKS
 
 Array = npt.NDArray[Any]
@@ -39,7 +39,7 @@ def layers(network: str, seed: int) -> dict[str, tuple[Any, tuple[int, ...]]]:
     return found
 
 
-def sides(network: str, name: str, batch_size: int, seed: int) -> dict[str, Side]:
+def sides(network: str, name: str, batch_size: int, seed: int) -> dict[str, Implementation]:
     """The layer ``name`` of ``network`` in the reference and in every peer that is installed."""
     layer, shape = layers(network, seed)[name]
     generator = np.random.default_rng(seed)
@@ -57,7 +57,7 @@ def missing() -> list[str]:
     return [peer for peer, (module, _) in PEERS.items() if module is not None and not find_spec(module)]
 
 
-def _mygrad(layer: Any, input: Array, grad: Array) -> Side:
+def _mygrad(layer: Any, input: Array, grad: Array) -> Implementation:
     import mygrad
     from mygrad.nnet.layers import conv_nd, max_pool
 
@@ -80,10 +80,10 @@ def _mygrad(layer: Any, input: Array, grad: Array) -> Side:
     def results() -> dict[str, Array]:
         return {"output": found["output"].data, **{f"grad_{name}": tensor.grad for name, tensor in tensors.items()}}
 
-    return Side({"forward": forward, "backward": backward}, results)
+    return Implementation({"forward": forward, "backward": backward}, results)
 
 
-def _autograd(layer: Any, input: Array, grad: Array) -> Side:
+def _autograd(layer: Any, input: Array, grad: Array) -> Implementation:
     import autograd
     import autograd.numpy as anp
     from autograd.scipy.signal import convolve
@@ -118,10 +118,10 @@ def _autograd(layer: Any, input: Array, grad: Array) -> Side:
         grads = zip(names, found["grads"], strict=True)
         return {"output": found["output"], **{f"grad_{name}": array for name, array in grads}}
 
-    return Side({"forward": forward, "backward": backward}, results)
+    return Implementation({"forward": forward, "backward": backward}, results)
 
 
-def _course(layer: Any, input: Array, grad: Array) -> Side:
+def _course(layer: Any, input: Array, grad: Array) -> Implementation:
     conv = isinstance(layer, Conv2d)
     found: dict[str, Any] = {}
 
@@ -138,7 +138,7 @@ def _course(layer: Any, input: Array, grad: Array) -> Side:
         else:
             found["grad_input"] = _pool_backward(grad, input, *found["memory"])
 
-    return Side({"forward": forward, "backward": backward}, lambda: found)
+    return Implementation({"forward": forward, "backward": backward}, lambda: found)
 
 
 def _places(channels: int, size: tuple[int, int], kernel: tuple[int, int], stride: int) -> Places:
@@ -207,7 +207,7 @@ def _pool_backward(grad: Array, input: Array, columns: Array, best: Array) -> Ar
 
 
 # By name: the module that must be installed, if any, and what makes the side.
-PEERS: dict[str, tuple[str | None, Callable[[Any, Array, Array], Side]]] = {
+PEERS: dict[str, tuple[str | None, Callable[[Any, Array, Array], Implementation]]] = {
     "MyGrad": ("mygrad", _mygrad),
     "autograd": ("autograd", _autograd),
     "course": (None, _course),

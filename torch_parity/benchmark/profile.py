@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from torch_parity.benchmark.subjects import Side
+from torch_parity.benchmark.subjects import Implementation
 
 # A step in turn with a traced one: for so many seconds, and at least so often.
 SECONDS = 5.0
@@ -44,7 +44,7 @@ Place = tuple[str, str, int]  # file, function, line
 Event = tuple[float, CodeType, int, int, float]
 
 
-def profile(side: Side) -> dict[str, Any]:
+def profile(side: Implementation) -> dict[str, Any]:
     """The median step of ``side``.
 
     Keys: milliseconds of the undisturbed step; numpy, those in NumPy; share, of these in the step; instructions, how
@@ -82,14 +82,14 @@ def profile(side: Side) -> dict[str, Any]:
     }
 
 
-def _seconds(side: Side) -> float:
+def _seconds(side: Implementation) -> float:
     start = perf_counter()
     for phase in side.phases.values():
         phase()
     return perf_counter() - start
 
 
-def _trace(side: Side) -> list[Event]:
+def _trace(side: Implementation) -> list[Event]:
     """The events of one step.  What happens inside NumPy and the standard library makes none."""
     events: list[Event] = []
 

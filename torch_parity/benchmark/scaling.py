@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from torch_parity.benchmark.subjects import Layer, Side, layer_side
+from torch_parity.benchmark.subjects import Implementation, Layer, layer_side
 
 DOUBLINGS = 4
 FITTED = 3
@@ -59,7 +59,7 @@ def exponent(values: Sequence[float]) -> float:
     return float(np.polyfit(np.arange(len(last)), last, 1)[0])
 
 
-def side(layer: str, side: str, size: Sequence[int], seed: int) -> Side:
+def side(layer: str, side: str, size: Sequence[int], seed: int) -> Implementation:
     """The ``layer``, a name in ``LAYERS``, of one ``size`` on one ``side``."""
     chosen = Size(*size)
     return layer_side(LAYERS[layer](chosen), side, chosen.batch, seed)

@@ -16,7 +16,7 @@ import torch
 import reference
 from reference.datasets import mnist, normalize
 from torch_parity.networks import NETWORKS
-from torch_parity.sides import NumpySide, TorchSide
+from torch_parity.training.sides import NumpySide, TorchSide
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +31,7 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
-class Side:
+class Implementation:
     """One way to compute a subject: ``phases`` in their order, by name, and ``results`` of the first of them."""
 
     phases: dict[str, Callable[[], object]]
@@ -61,10 +61,10 @@ LAYERS = {
 SUBJECTS = (*NETWORKS, *LAYERS)
 
 
-def sides(name: str, batch_size: int, seed: int, thread_count: int = 1) -> dict[str, Side]:
+def sides(name: str, batch_size: int, seed: int, thread_count: int = 1) -> dict[str, Implementation]:
     """The subject ``name``, one of ``SUBJECTS``, on every side.  ValueError for another name.
 
-    ``thread_count`` threads share NumPy's step of a network where that is faster (``torch_parity.replicas``).
+    ``thread_count`` threads share NumPy's step of a network where that is faster (``torch_parity.training.replicas``).
     """
     if name in NETWORKS:
         return _network(NETWORKS[name], batch_size, seed, thread_count)
@@ -78,7 +78,7 @@ def sides(name: str, batch_size: int, seed: int, thread_count: int = 1) -> dict[
     return {side: layer_side(layer, side, batch_size, seed) for side in names}
 
 
-def check_equal(sides: dict[str, Side]) -> None:
+def check_equal(sides: dict[str, Implementation]) -> None:
     """Run each side once; ArithmeticError where one finds other results than the first."""
     found = {}
     for name, side in sides.items():
@@ -106,7 +106,7 @@ def batch_last(array: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
 
 
-def numpy_layer(layer: Any, input: Array, grad: Array) -> Side:
+def numpy_layer(layer: Any, input: Array, grad: Array) -> Implementation:
     """Forward and all gradients of a layer of ``reference.nn``; dL/dy ``grad`` is laid out as the layer's output is."""
     grad_output = np.empty_like(layer(input))
     grad_output[...] = grad
@@ -122,10 +122,12 @@ def numpy_layer(layer: Any, input: Array, grad: Array) -> Side:
     def results() -> dict[str, Array]:
         return found | {f"grad_{name}": parameter.grad for name, parameter in layer.named_parameters()}
 
-    return Side({"forward": forward, "backward": backward}, results)
+    return Implementation({"forward": forward, "backward": backward}, results)
 
 
-def torch_layer(layer: torch.nn.Module, input: Array, grad: Array, memory_format: torch.memory_format) -> Side:
+def torch_layer(
+    layer: torch.nn.Module, input: Array, grad: Array, memory_format: torch.memory_format
+) -> Implementation:
     """The same for a layer of ``torch.nn``."""
 
     def arranged(array: Array) -> torch.Tensor:
@@ -150,10 +152,10 @@ def torch_layer(layer: torch.nn.Module, input: Array, grad: Array, memory_format
         tensors = {"output": found["output"].detach(), "grad_input": leaf.grad, **grads}
         return {name: np.asarray(tensor) for name, tensor in tensors.items()}
 
-    return Side({"forward": forward, "backward": backward}, results)
+    return Implementation({"forward": forward, "backward": backward}, results)
 
 
-def _network(build: Callable[[Any], Any], batch_size: int, seed: int, thread_count: int) -> dict[str, Side]:
+def _network(build: Callable[[Any], Any], batch_size: int, seed: int, thread_count: int) -> dict[str, Implementation]:
     data = mnist()
     order = np.random.default_rng(seed).permutation(len(data.train_images))
     if batch_size > len(order):
@@ -172,7 +174,7 @@ def _network(build: Callable[[Any], Any], batch_size: int, seed: int, thread_cou
     return found
 
 
-def _steps(side: NumpySide | TorchSide, batches: list[tuple[Array, Array]]) -> Side:
+def _steps(side: NumpySide | TorchSide, batches: list[tuple[Array, Array]]) -> Implementation:
     """Training steps, with one batch after another."""
     forever = itertools.cycle(batches)
     losses: list[float] = []
@@ -184,10 +186,10 @@ def _steps(side: NumpySide | TorchSide, batches: list[tuple[Array, Array]]) -> S
         grads = [np.asarray(parameter.grad) for parameter in side.network.parameters()]
         return {"loss": np.array(losses), **{f"gradient {number}": grad for number, grad in enumerate(grads)}}
 
-    return Side({"forward": forward, "backward": side.backward, "update": side.update}, results)
+    return Implementation({"forward": forward, "backward": side.backward, "update": side.update}, results)
 
 
-def layer_side(layer: Layer, name: str, batch_size: int, seed: int) -> Side:
+def layer_side(layer: Layer, name: str, batch_size: int, seed: int) -> Implementation:
     """Forward and all gradients of ``layer`` on the side ``name``; of the same numbers, whatever the side."""
     generator = np.random.default_rng(seed)
     reference.nn.manual_seed(seed)
@@ -203,7 +205,7 @@ def layer_side(layer: Layer, name: str, batch_size: int, seed: int) -> Side:
     return torch_layer(theirs, input, grad, FORMATS[name])
 
 
-def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
+def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Implementation]:
     generator = np.random.default_rng(seed)
     # Laid out as a dense layer leaves them to the loss, which is the reference's own choice.
     features, weight = random_numbers(generator, (batch_size, 1)), random_numbers(generator, (*layer.shape, 1))
@@ -216,7 +218,7 @@ def _loss(layer: Layer, batch_size: int, seed: int) -> dict[str, Side]:
     }
 
 
-def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Side:
+def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Implementation:
     found: dict[str, Array] = {}
 
     def forward() -> None:
@@ -225,10 +227,10 @@ def _numpy_loss(criterion: Any, scores: Array, target: Array) -> Side:
     def backward() -> None:
         found["grad_input"] = criterion.backward()
 
-    return Side({"forward": forward, "backward": backward}, lambda: found)
+    return Implementation({"forward": forward, "backward": backward}, lambda: found)
 
 
-def _torch_loss(criterion: Any, scores: torch.Tensor, target: torch.Tensor) -> Side:
+def _torch_loss(criterion: Any, scores: torch.Tensor, target: torch.Tensor) -> Implementation:
     leaf = scores.clone().requires_grad_()
     found: dict[str, Any] = {}
 
@@ -243,4 +245,4 @@ def _torch_loss(criterion: Any, scores: torch.Tensor, target: torch.Tensor) -> S
         assert leaf.grad is not None
         return {"output": found["output"].detach().numpy(), "grad_input": leaf.grad.numpy()}
 
-    return Side({"forward": forward, "backward": backward}, results)
+    return Implementation({"forward": forward, "backward": backward}, results)

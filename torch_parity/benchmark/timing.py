@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from torch_parity.benchmark.subjects import Side
+from torch_parity.benchmark.subjects import Implementation
 
 WARM_UP = 2
 FEWEST = 5
@@ -16,7 +16,7 @@ TOTAL = "total"
 Samples = dict[str, dict[str, list[float]]]
 
 
-def alternate(sides: dict[str, Side], seconds: float) -> Samples:
+def alternate(sides: dict[str, Implementation], seconds: float) -> Samples:
     """Run all sides in turn, for at least ``seconds`` and ``FEWEST`` times, and take the time of each phase.
 
     Each round has its own order: else a side would always find in the caches what the same other one left there.
@@ -38,7 +38,7 @@ def alternate(sides: dict[str, Side], seconds: float) -> Samples:
     return samples
 
 
-def _times(side: Side) -> dict[str, float]:
+def _times(side: Implementation) -> dict[str, float]:
     clock = time.perf_counter
     ends = [clock()]
     for phase in side.phases.values():

@@ -14,8 +14,7 @@ import torch
 from torch_parity.benchmark import peers, profile, scaling, subjects
 from torch_parity.benchmark.processes import KERNELS
 from torch_parity.benchmark.timing import Samples, alternate
-from torch_parity.lockstep import threads
-from torch_parity.machine import machine
+from torch_parity.machine import machine, threads
 
 
 def facts() -> dict[str, str]:
@@ -35,7 +34,7 @@ def peer(network: str, layer: str, batch_size: int, seconds: float, seed: int) -
 
 def growing(layer: str, sizes: list[list[int]], seconds: float, seed: int) -> Samples:
     """The samples of all ``sizes`` of a layer, in turn; named after the side, NumPy or torch, and the size's number."""
-    sides: dict[str, subjects.Side] = {}
+    sides: dict[str, subjects.Implementation] = {}
     for number, size in enumerate(sizes):
         same = {name: scaling.side(layer, name, size, seed) for name in (subjects.NUMPY, subjects.TORCH)}
         subjects.check_equal(same)
@@ -53,7 +52,7 @@ def instructions(name: str, batch_size: int, seed: int) -> dict[str, Any]:
     return profile.profile(subjects.sides(name, batch_size, seed)[subjects.NUMPY])
 
 
-def _samples(sides: dict[str, subjects.Side], seconds: float) -> Samples:
+def _samples(sides: dict[str, subjects.Implementation], seconds: float) -> Samples:
     subjects.check_equal(sides)
     return alternate(sides, seconds)
 

@@ -11,7 +11,7 @@ import pytest
 
 import reference
 from torch_parity.benchmark import profile
-from torch_parity.benchmark.subjects import Side
+from torch_parity.benchmark.subjects import Implementation
 
 
 def test_it_finds_the_lines_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ def test_it_finds_the_lines_of_the_reference(monkeypatch: pytest.MonkeyPatch) ->
     a, b = np.ones((300, 300)), np.ones((300, 300))
     before = sys.gettrace()
     found = profile.profile(
-        Side({"forward": lambda: reference.linear(a, b), "sum": lambda: np.ones(9) @ np.ones(9)}, dict)
+        Implementation({"forward": lambda: reference.linear(a, b), "sum": lambda: np.ones(9) @ np.ones(9)}, dict)
     )
     assert set(found) == {"milliseconds", "numpy", "share", "instructions", "lines"}
     assert found["instructions"] > 20
@@ -34,7 +34,7 @@ def test_it_finds_the_lines_of_the_reference(monkeypatch: pytest.MonkeyPatch) ->
 def test_it_cleans_up_after_a_failure() -> None:
     before = sys.gettrace()
     with pytest.raises(TypeError):
-        profile._trace(Side({"forward": lambda: reference.relu("no array")}, dict))  # type: ignore[arg-type]
+        profile._trace(Implementation({"forward": lambda: reference.relu("no array")}, dict))  # type: ignore[arg-type]
     assert sys.gettrace() is before
     assert gc.isenabled()
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from reference import nn
-from torch_parity import sides as sides_module
 from torch_parity.benchmark import profile, worker
 from torch_parity.benchmark.subjects import (
     CHANNELS_LAST,
@@ -18,9 +17,10 @@ from torch_parity.benchmark.subjects import (
     check_equal,
     sides,
 )
-from torch_parity.lockstep import threads
+from torch_parity.machine import threads
 from torch_parity.networks import NETWORKS
-from torch_parity.replicas import Replicas
+from torch_parity.training import sides as sides_module
+from torch_parity.training.replicas import Replicas
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from torch_parity.benchmark.subjects import Side
+from torch_parity.benchmark.subjects import Implementation
 from torch_parity.benchmark.timing import FEWEST, WARM_UP, alternate, quartiles, summary
 
 
 def test_sides_run_in_turn_and_equally_often() -> None:
     ran: list[str] = []
 
-    def side(name: str) -> Side:
-        return Side({"forward": lambda: ran.append(name), "backward": lambda: ran.append(name)}, dict)
+    def side(name: str) -> Implementation:
+        return Implementation({"forward": lambda: ran.append(name), "backward": lambda: ran.append(name)}, dict)
 
     samples = alternate({name: side(name) for name in "abc"}, seconds=0)
     assert list(samples) == ["a", "b", "c"]
@@ -24,13 +24,13 @@ def test_sides_run_in_turn_and_equally_often() -> None:
 
 
 def test_the_total_is_that_of_the_phases() -> None:
-    samples = alternate({"a": Side({"forward": dict, "backward": dict}, dict)}, seconds=0)
+    samples = alternate({"a": Implementation({"forward": dict, "backward": dict}, dict)}, seconds=0)
     forward, backward, total = samples["a"].values()
     assert total == pytest.approx([a + b for a, b in zip(forward, backward, strict=True)])
 
 
 def test_it_measures_for_as_long_as_asked() -> None:
-    samples = alternate({"a": Side({"forward": dict}, dict)}, seconds=0.05)
+    samples = alternate({"a": Implementation({"forward": dict}, dict)}, seconds=0.05)
     assert len(samples["a"]["total"]) > FEWEST
 
 

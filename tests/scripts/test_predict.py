@@ -1,0 +1,121 @@
+"""scripts/predict.py, as a user runs it."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reference.datasets import mnist
+from tests import ROOT
+from tests.scripts import run
+from tests.torch_parity.training.test_predict import state_dict, weights
+from torch_parity.files import save_arrays
+
+__all__ = ["weights"]  # a fixture
+
+SCRIPT = "scripts/predict.py"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with a seven and a two, dark on light, and between them a file that is no picture."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, digit in (("a seven.png", 0), ("c [red]two.png", 1)):
+        large = np.kron(mnist().test_images[digit], np.ones((6, 6), np.uint8))
+        Image.fromarray(255 - large).save(folder / name)
+    (folder / "b bad.png").write_bytes(b"\x89PNG, but no more")
+    return folder
+
+
+def test_a_pipe_gets_plain_text_of_all_pictures_but_the_bad_ones(pictures: Path, weights: Path) -> None:
+    empty = pictures / "empty"
+    empty.mkdir()
+    odd = os.fsdecode(os.fsencode(pictures) + b"/odd \xff.png")
+    shutil.copy(pictures / "a seven.png", odd)
+    done = run(SCRIPT, "absent.png", str(empty), str(pictures), "--weights", str(weights.parent), code=2)
+
+    seven, two, again, end = done.stdout.split("\n\n")
+    title, head, *rows, footer = seven.splitlines()
+    assert title == f"{pictures}/a seven.png: 7"
+    assert head == "class    NumPy    torch"
+    assert [row.split()[0] for row in rows] == [str(label) for label in range(10)]
+    found = re.fullmatch(r" +7 +(\d+\.\d\d)% +(\d+\.\d\d)%  (#+)", rows[7])
+    assert found is not None
+    assert found[1] == found[2]
+    assert len(found[3]) == round(float(found[1]) * 0.3)
+    assert re.fullmatch(r"NumPy and torch differ by at most \d\.\de-\d\d", footer)
+    assert two.startswith(f"{pictures}/c [red]two.png: 2\n")
+    assert again == seven.replace("a seven", "odd \\udcff")
+    assert end == ""
+
+    absent, folder, bad = done.stderr.splitlines()
+    assert absent.startswith("predict.py: ")
+    assert "absent.png" in absent
+    assert folder == f"predict.py: {empty} is a folder without pictures"
+    assert bad.startswith(f"predict.py: {pictures}/b bad.png: no picture that can be read")
+
+
+def test_json(pictures: Path, weights: Path) -> None:
+    done = run(SCRIPT, str(pictures), "--weights", str(weights), "--json", code=2)
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (found["network"], found["classes"]) == ("formula", 10)
+    seven, bad, two = found["pictures"]
+    assert set(bad) == {"picture", "error"}
+    assert bad["error"] in done.stderr
+    assert seven["picture"] == f"{pictures}/a seven.png"
+    assert (seven["class"], two["class"]) == ({"numpy": 7, "torch": 7}, {"numpy": 2, "torch": 2})
+    for values in seven["probabilities"].values():
+        assert len(values) == 10
+        assert sum(values) == pytest.approx(1)
+        assert values.index(max(values)) == 7
+    assert 0 <= seven["largest_difference"] < 1e-5
+
+
+def in_terminal(*arguments: str) -> str:
+    """What ``arguments`` show in a terminal with colours."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "COLORTERM": "truecolor"}
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=follower) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(leader, 1 << 16):
+                shown += part
+        os.close(leader)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+def test_a_terminal_gets_a_chart(pictures: Path, weights: Path) -> None:
+    shown = in_terminal(SCRIPT, f"{pictures}/c [red]two.png", "--weights", str(weights))
+    plain = re.sub(r"\x1b\[[\d;]*m", "", shown)
+    assert plain != shown
+    assert re.search(r"/c \[red\]two.png: 2\s*$", plain, re.M)
+    assert plain.count("\N{UPPER HALF BLOCK}") == 14 * 28
+    assert re.search(r" 2 +(\d+\.\d\d)% +\1% +\N{FULL BLOCK}{5}", plain)
+    assert "differ by at most" in plain
+
+
+def test_weights_that_cannot_be_used(pictures: Path, tmp_path: Path) -> None:
+    save_arrays(tmp_path / "weights", state_dict())
+    done = run(SCRIPT, str(pictures), "--weights", str(tmp_path / "weights"), code=2)
+    assert done.stderr.startswith(f"predict.py: {tmp_path}/weights does not say whose weights it holds")
+    assert done.stdout == ""
+
+
+def test_what_to_install_is_named(pictures: Path) -> None:
+    program = f"import runpy, sys; sys.modules['PIL'] = None; runpy.run_path({SCRIPT!r}, run_name='__main__')"
+    done = run("-c", program, "picture.png", "--weights", "weights", code=2)
+    assert "predict.py: " in done.stderr
+    assert "pip install 'cnn-reference[train]'" in done.stderr

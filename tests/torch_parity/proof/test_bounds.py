@@ -1,0 +1,153 @@
+"""The bounds hold, are not empty, and rest on what was measured."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+from torch_parity.proof import bounds
+from torch_parity.proof.cases import LATTICE, Case, RandomDraw
+from torch_parity.proof.compare import compare
+from torch_parity.proof.pairs import PAIRS, Pair, pair_named
+from torch_parity.proof.prove import numbered_case, prove, reference_results
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def test_gamma() -> None:
+    assert bounds.gamma(10, F32) == pytest.approx(10 * 2.0**-24 / (1 - 10 * 2.0**-24))
+    assert bounds.gamma(2.0**24, F32) == np.inf
+
+
+def functions() -> list[Any]:
+    tensors = {name: getattr(torch, name) for name in ("exp", "log")}
+    both = [
+        pytest.param(name, side, call, id=f"{side}-{name}")
+        for name in ("exp", "log")
+        for side, call in (
+            ("numpy", getattr(np, name)),
+            ("torch", lambda x, f=tensors[name]: f(torch.from_numpy(x)).numpy()),
+        )
+    ]
+    return [*both, pytest.param("log1p", "numpy", np.log1p, id="numpy-log1p")]
+
+
+def samples(name: str, dtype: np.dtype[Any], count: int) -> np.ndarray[Any, np.dtype[Any]]:
+    """Arguments as a softmax has them: powers of differences below 0, logarithms of sums above 1."""
+    generator = np.random.default_rng(0)
+    if name == "exp":
+        return (-generator.exponential(10, count)).clip(-80, 0).astype(dtype)
+    rest = generator.exponential(30, count) * 10.0 ** generator.integers(-6, 3, count)
+    return (rest if name == "log1p" else 1 + rest).astype(dtype)
+
+
+@pytest.mark.parametrize(("name", "side", "call"), functions())
+def test_exp_and_log_are_as_accurate_as_the_bounds_take_them_to_be(
+    name: str, side: str, call: Callable[..., Any]
+) -> None:
+    """In float32 against double precision; in float64 against 40 digits."""
+    x = samples(name, F32, 500_000)
+    truth = getattr(np, name)(x.astype(np.float64))
+    error = np.abs(call(x) - truth) / np.spacing(np.abs(truth).astype(np.float32))
+    assert error.max() <= bounds.FUNCTION_ULPS
+    x = samples(name, F64, 2_000)
+    computed = call(x)
+    with mpmath.workdps(40):
+        exact = [getattr(mpmath, name)(mpmath.mpf(float(value))) for value in x]
+        worst = max(
+            abs((mpmath.mpf(float(y)) - z) / mpmath.mpf(float(np.spacing(abs(float(z)))))) if z else mpmath.mpf(0)
+            for y, z in zip(computed, exact, strict=True)
+        )
+    assert worst <= bounds.FUNCTION_ULPS
+
+
+@pytest.mark.parametrize("pair", [p for p in PAIRS if "real" in p.kinds], ids=lambda pair: pair.name)
+def test_a_result_of_another_magnitude_is_out_of_bounds(pair: Pair) -> None:
+    """Each bound is small beside the results: moving the largest element by a thousandth of itself is seen."""
+    seen = 0
+    for index in range(120):
+        case = numbered_case(pair, 60, index, (F32,))
+        if case.kind != "real":
+            continue
+        ours, grad_output = reference_results(pair, case)
+        expected = pair.expected(case, grad_output)
+        for name, result in ours.items():
+            bound = expected.get(name)
+            if bound is None or not result.size or not np.abs(result).max() or result.dtype.kind != "f":
+                continue
+            moved = np.array(result)
+            worst = np.unravel_index(np.abs(result).argmax(), result.shape)
+            moved[worst] *= np.float32(1.001)
+            seen += not compare(moved, result, bound).equal
+    has_bounds = pair.name not in ("relu", "max_pool2d", "avg_pool2d", "flatten")
+    assert seen >= 15 or not has_bounds
+
+
+def lattice_case(pair: Pair, seed: int) -> Case:
+    return pair.cases(RandomDraw(np.random.default_rng(seed)), "lattice", F32)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear"])
+def test_the_lattice_is_exact(name: str) -> None:
+    """No sum of absolute products reaches 2^24, so float32 rounds none of them."""
+    pair = pair_named(name)
+    for seed in range(300):
+        case = lattice_case(pair, seed)
+        assert max(np.abs(array).max(initial=0) for array in case.arrays.values()) <= LATTICE
+        _, grad_output = reference_results(pair, case)
+        names = tuple(n for n in pair.gradients if n in case.arrays)
+        magnitude = bounds.magnitudes(pair.twin, case, grad_output, names)
+        assert max(result.max(initial=0) for result in magnitude.values()) < 2**24
+
+
+def test_the_lattice_sees_one_missing_product() -> None:
+    """Zeroing any single weight that meets a pixel changes the output exactly by its products: never hidden."""
+    pair = pair_named("conv2d")
+    case = next(
+        c for c in (lattice_case(pair, seed) for seed in range(100))
+        if c.arrays["input"].size > 40 and c.arrays["weight"].size > 10 and c.arguments["padding"] in (0, "valid")
+    )  # fmt: skip
+    output = pair.forward(**case.arrays, **case.arguments)
+    weight = np.array(case.arrays["weight"])
+    for index in np.ndindex(weight.shape):
+        if weight[index] == 0:
+            continue
+        without = weight.copy()
+        without[index] = 0
+        changed = pair.forward(**{**case.arrays, "weight": without}, **case.arguments)
+        assert not compare(changed, output, np.zeros(())).equal
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> None:
+    """Such a pixel makes every sum that it enters NaN or infinite: a side that swallows it is wrong."""
+    pair = pair_named(name)
+    cases = (pair.cases(RandomDraw(np.random.default_rng(seed)), "real", F32) for seed in range(100))
+    case = next(case for case in cases if case.arrays["input"].size > 20 and case.arrays["weight"].size > 20)
+    shape = case.arrays["input"].shape
+    x = np.where(np.arange(math.prod(shape)) % 15 == 0, F32.type(number), 1).reshape(shape)
+    case = dataclasses.replace(case, kind="extremes", arrays={**case.arrays, "input": x})
+    assert all(verdict.equal for verdict in prove(pair, case).values())
+
+    def swallows(input: Any, **given: Any) -> Any:
+        return pair.forward(np.nan_to_num(input, posinf=0, neginf=0), **given)
+
+    assert not prove(dataclasses.replace(pair, forward=swallows), case)["output"].equal
+
+
+def test_what_overflows_in_one_order_only_is_not_known() -> None:
+    """Neither is what is infinite besides."""
+    x = np.array([[1e38, 3e38, 1.0, 1.0], [1.0, 3e38, np.inf, 1.0], [1.0, 1.0, np.inf, 1.0], [1.0, 1.0, 1.0, 1.0]], F32)
+    case = Case("extremes", F32, {"input": x, "weight": np.ones((1, 4), F32)}, plain=True)
+    pair = pair_named("linear")
+    bound = pair.expected(case, np.ones((4, 1), F32))["output"]
+    assert bound is not None
+    assert bound[:2].tolist() == [[np.inf], [np.inf]]
+    assert np.isnan(bound[2, 0])
+    assert 0 < bound[3, 0] < 1e-5

@@ -1,0 +1,130 @@
+"""Every formula equal to torch, to the definition, and to its own derivative."""
+
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from tests.torch_parity.drawing import HypothesisDraw
+from torch_parity.proof.cases import KINDS, RandomDraw
+from torch_parity.proof.compare import compare
+from torch_parity.proof.pairs import PAIRS, Pair
+from torch_parity.proof.prove import DTYPES, numbered_case, prove, prove_many, reference_results
+from torch_parity.proof.witnesses import adjoint_gap, definition_results
+
+ROWS = [
+    pytest.param(pair, kind, dtype, id=f"{pair.name}-{kind}-{dtype}")
+    for pair in PAIRS
+    for kind in pair.kinds
+    for dtype in DTYPES
+]
+SMOOTH = [pair for pair in PAIRS if pair.name in ("softmax", "log_softmax", "cross_entropy")]
+LINEAR_IN_PIECES = [pair for pair in PAIRS if pair.gradients and pair not in SMOOTH]
+EVERY_PAIR = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+
+
+def check(pair: Pair, kind: str, dtype: np.dtype[Any], data: st.DataObject) -> None:
+    case = pair.cases(HypothesisDraw(data), kind, dtype)
+    different = {name: verdict.message for name, verdict in prove(pair, case).items() if not verdict.equal}
+    assert not different, str(case)
+
+
+@pytest.mark.parametrize(("pair", "kind", "dtype"), ROWS)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_torch_agrees(pair: Pair, kind: str, dtype: np.dtype[Any], data: st.DataObject) -> None:
+    check(pair, kind, dtype, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("pair", "kind", "dtype"), ROWS)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_torch_agrees_at_length(pair: Pair, kind: str, dtype: np.dtype[Any], data: st.DataObject) -> None:
+    check(pair, kind, dtype, data)
+
+
+@EVERY_PAIR
+def test_torch_agrees_on_numbered_cases(pair: Pair) -> None:
+    report = prove_many(pair, seed=20, indices=range(200))
+    assert report.equal, report.smallest_failure()
+
+
+@EVERY_PAIR
+def test_the_definition_agrees(pair: Pair) -> None:
+    """float64 only: the definition computes in double precision."""
+    compared = 0
+    for index in range(120):
+        case = numbered_case(pair, 30, index, (np.dtype(np.float64),))
+        if case.kind == "extremes":  # where sums overflow, order decides
+            continue
+        ours, grad_output = reference_results(pair, case)
+        theirs = definition_results(pair, case, grad_output)
+        if theirs is None:
+            continue
+        compared += 1
+        expected = pair.expected(case, grad_output)
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            bound = expected.get(name, np.zeros(()))
+            if pair.name == "avg_pool2d":
+                # The definition divides the same sums: equal bits; its gradient adds the windows in another order.
+                bound = np.asarray(np.abs(ours[name]).max(initial=1) * 1e-14)
+            verdict = compare(ours[name], theirs[name], bound)
+            assert verdict.equal, f"{case}\n{name}: {verdict.message}"
+    assert compared >= 20
+
+
+@pytest.mark.parametrize("pair", LINEAR_IN_PIECES, ids=lambda pair: pair.name)
+def test_the_gradient_is_the_derivative(pair: Pair) -> None:
+    """Exactly, on the lattice: what moves the input along d moves <g, output> by <gradient, d>."""
+    compared = 0
+    for index in range(60):
+        case = pair.cases(RandomDraw(np.random.default_rng([40, index])), "lattice", np.dtype(np.float64))
+        for name, (change, predicted) in adjoint_gap(pair, case).items():
+            tolerance = 1e-9 if pair.name == "avg_pool2d" else 0  # a mean of 9 rounds even here
+            assert abs(change - predicted) <= tolerance * max(1, abs(change)), f"{case}\n{name}"
+            compared += change != 0
+    assert compared >= 20
+
+
+@pytest.mark.parametrize("pair", SMOOTH, ids=lambda pair: pair.name)
+def test_smooth_gradients_are_difference_quotients(pair: Pair) -> None:
+    """Central differences are off by h^2/6 of the third derivative, which is below 2 |d|^3 |g| for these formulas."""
+    h = 1e-4
+    compared = 0
+    for index in range(60):
+        case = pair.cases(RandomDraw(np.random.default_rng([50, index])), "lattice", np.dtype(np.float64))
+        results, g = reference_results(pair, case)
+        for name in pair.differentiable(case):
+            x = case.arrays[name]
+            d = np.random.default_rng(index).uniform(-1, 1, x.shape)
+            ahead, behind = (
+                np.asarray(pair.forward(**{**case.arrays, name: x + s * d}, **case.arguments)) for s in (h, -h)
+            )
+            change = float((g * (ahead - behind)).sum()) / (2 * h)
+            predicted = float((results["grad_" + name] * d).sum())
+            if np.isnan(change):  # the mean over no samples is NaN, its gradient 0
+                continue
+            largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max())
+            truncation = h**2 * largest * (1 + np.abs(d).sum())
+            rounding = 1e-15 / h * largest * (1 + np.abs(results["output"]).max(initial=0))
+            allowed = truncation + rounding
+            assert abs(change - predicted) <= allowed, f"{case}\n{name}"
+            compared += 1
+    assert compared >= 20
+
+
+def test_every_kind_of_number_is_used() -> None:
+    assert {kind for pair in PAIRS for kind in pair.kinds} == set(KINDS)
+
+
+def test_a_numbered_case_is_always_the_same() -> None:
+    for pair in PAIRS:
+        first, again, other = (numbered_case(pair, 7, i) for i in (11, 11, 12))
+        assert str(first) == str(again)
+        for name, array in first.arrays.items():
+            np.testing.assert_array_equal(array, again.arrays[name])
+        assert first.seed == again.seed != other.seed

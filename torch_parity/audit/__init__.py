@@ -1,0 +1,1 @@
+"""Could the proof fail, and what does it cover?"""

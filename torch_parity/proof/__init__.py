@@ -1,0 +1,1 @@
+"""Is it equal?  Every formula of ``reference`` against its twin in torch."""

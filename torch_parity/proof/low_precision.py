@@ -1,0 +1,387 @@
+"""float16 and bfloat16: what must be equal, and how far rounding may take the rest, on the torch side alone.
+
+The numbers of a case are rounded to the dtype first; the reference then computes in double precision, whose error is
+nothing beside that of 16 bits.  So a bound here has one side: |torch - reference| <= bound.
+
+A product of two such numbers is exact in float32, and backends add them up in float32 too, mostly.  Then
+
+    bound  =  gamma_K(2^-24) sum |a||b|  +  u |result|  +  the spacing of subnormal numbers
+
+with one rounding of the result to the dtype, u = 2^-11 (float16) or 2^-8 (bfloat16).  Integers whose sums float32 holds
+exactly must even give the exact result, rounded once.  gamma_K of a 16-bit u stands nowhere in this: it would let
+nearly everything pass.
+
+Where a backend does add up in 16 bits, ``ACCUMULATORS`` records it, with what it adds so: every such addition rounds.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import reference
+from torch_parity.proof import bounds
+from torch_parity.proof.backend import SIXTEEN_BIT, Backend, tensor
+from torch_parity.proof.bounds import gamma
+from torch_parity.proof.cases import Case
+from torch_parity.proof.pairs import Pair
+
+Array = npt.NDArray[Any]
+# The result to compare with, and its bound.
+Wanted = tuple[Array, Array | None]
+
+FLOAT32 = np.dtype(np.float32)
+
+_FLOAT32 = {"output": "float32", "grad_input": "float32", "grad_weight": "float32", "grad_bias": "float32"}
+_CPU = {
+    "conv2d": _FLOAT32,
+    "pad": {"grad_input": "copies"},
+    "max_pool2d": {"grad_input": "copies"},
+    "avg_pool2d": {"output": "float32", "grad_input": "copies"},
+    "linear": {**_FLOAT32, "output": "bias"},
+    "softmax": {"output": "float32", "grad_input": "float32"},
+    "log_softmax": {"output": "float32", "grad_input": "float32"},
+    "cross_entropy": {"output": "samples", "grad_input": "samples", "grad_target": "float32"},
+    "sgd": {"output": "copies"},
+}
+
+# The accumulator by device, formula and result: 'float32', or what is added up in 16 bits,
+#
+#     copies    every term                    samples   the partial results of each sample
+#     bias      the sum, then the bias        taps      the partial results of each tap of the kernel
+#
+# Results that are left out involve no sum.  The CPU's were measured (a test measures again): on long sums of positive
+# numbers float32 ends within one rounding of the truth, 16 bits several away.  CUDA's follow its kernels and were not
+# measured: padding's gradients are added atomically in 16 bits, a bias is added to the rounded convolution.
+ACCUMULATORS = {
+    "cpu": _CPU,
+    # Where oneDNN does not know the dtype (float16 needs AVX512-FP16) torch has its own convolution, sample by sample.
+    "cpu without oneDNN": {
+        **_CPU,
+        "conv2d": {"output": "float32", "grad_input": "taps", "grad_weight": "samples", "grad_bias": "samples"},
+    },
+    "cuda": {
+        "conv2d": {**_FLOAT32, "output": "bias"},
+        "pad": {"grad_input": "copies"},
+        "max_pool2d": {"grad_input": "copies"},
+        "avg_pool2d": {"output": "float32", "grad_input": "float32"},
+        "linear": {**_FLOAT32, "output": "bias"},
+        "softmax": {"output": "float32", "grad_input": "float32"},
+        "log_softmax": {"output": "float32", "grad_input": "float32"},
+        "cross_entropy": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
+        "sgd": {"output": "copies"},
+    },
+}
+
+
+def accumulator(backend: Backend, formula: str, result: str) -> str:
+    """The entry of ``ACCUMULATORS``; the most forgiving one for a device that has none (mps)."""
+    if backend.device == "cpu":
+        device = "cpu" if onednn_knows(backend.dtype) else "cpu without oneDNN"
+    else:
+        device = backend.device if backend.device in ACCUMULATORS else "cpu without oneDNN"
+    return ACCUMULATORS[device][formula][result]
+
+
+def onednn_knows(dtype: str | None) -> bool:
+    """Whether torch convolves numbers of this dtype by oneDNN on this CPU."""
+    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):  # type: ignore[no-untyped-call]
+        return False
+    name = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}[str(dtype)]
+    return bool(getattr(torch.ops.mkldnn, name)())
+
+
+@dataclass(frozen=True)
+class Rounded(Case):
+    """A case whose numbers, the upstream gradient's too, are those of a 16-bit dtype, in float64 arrays."""
+
+    precision: str = "bfloat16"
+
+    def upstream(self, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """The gradient that comes from above, rounded."""
+        return round_to(super().upstream(shape), self.precision)
+
+    def __str__(self) -> str:
+        """One line, with the 16-bit dtype."""
+        return super().__str__().replace(f"{self.dtype}:", f"{self.precision}:", 1)
+
+
+def rounded(case: Case, precision: str) -> Rounded:
+    """``case`` with its numbers rounded to ``precision``; its extremes become those of that dtype."""
+    if isinstance(case, Rounded) and case.precision == precision:
+        return case
+    arrays = {n: round_to(a, precision) if a.dtype.kind == "f" else a for n, a in case.arrays.items()}
+    return Rounded(**{**vars(case), "dtype": np.dtype(np.float64), "arrays": arrays, "precision": precision})
+
+
+def round_to(array: Array, precision: str) -> Array:
+    """``array`` rounded to the nearest numbers of a 16-bit dtype, as float64.
+
+    The smallest and largest numbers of its own dtype stand for what they are in their dtype: they are scaled.
+    """
+    own, info = np.finfo(array.dtype), torch.finfo(SIXTEEN_BIT[precision])
+    numbers = np.array(array, np.float64, order="C")
+    finite, size = np.isfinite(numbers), np.abs(numbers)
+    huge, minute = finite & (size > float(own.max) / 8), (size > 0) & (size <= float(own.tiny))
+    with np.errstate(all="ignore"):
+        numbers = np.where(huge, numbers / float(own.max) * info.max, numbers)
+        small = np.copysign(np.maximum(size / float(own.tiny) * info.tiny, info.smallest_normal * info.eps), numbers)
+    numbers = np.where(minute, small, numbers)
+    return np.asarray(tensor(numbers).to(SIXTEEN_BIT[precision]).double().numpy())
+
+
+def expected(
+    pair: Pair, case: Case, grad_output: Array, ours: dict[str, Array], backend: Backend
+) -> tuple[dict[str, Array], dict[str, Array | None]]:
+    """What each result is to be compared with, and its bound; None and no entry ask for the same bits."""
+    arithmetic = Arithmetic(backend, pair)
+    wanted = _RULES[pair.name](arithmetic, case, grad_output, ours)
+    return (
+        {**ours, **{name: result for name, (result, _) in wanted.items()}},
+        {name: bound for name, (_, bound) in wanted.items()},
+    )
+
+
+class Arithmetic:
+    """The roundings of one formula on one backend."""
+
+    def __init__(self, backend: Backend, pair: Pair) -> None:
+        """Look up the dtype's numbers."""
+        assert backend.dtype is not None
+        self.backend, self.pair, self.precision = backend, pair, backend.dtype
+        info = torch.finfo(SIXTEEN_BIT[self.precision])
+        self.u, self.max, self.tiny = info.eps / 2, info.max, info.tiny
+        self.exact_integers = 2 / info.eps  # up to this every integer is a number of the dtype
+        self.spacing = info.tiny * info.eps  # of subnormal numbers
+
+    def gamma(self, roundings: float | Array) -> Any:
+        """gamma_n for roundings to the dtype."""
+        error = np.asarray(roundings, np.float64) * self.u
+        return np.where(error < 1, error / np.where(error < 1, 1 - error, 1), np.inf)
+
+    def accumulator(self, result: str) -> str:
+        """What this formula adds up in 16 bits for ``result``."""
+        return accumulator(self.backend, self.pair.name, result)
+
+    def of_sum(self, exact: Array, magnitude: Array, terms: float | Array, roundings: float | Array) -> Array:
+        """Largest error of a sum of ``terms`` products in float32 that was rounded to the dtype ``roundings`` times.
+
+        No rounding but the last one is relative to the result itself: those before may be of larger partial sums, whose
+        absolute values ``magnitude`` bounds.
+        """
+        in_float32 = gamma(terms, FLOAT32) * magnitude + np.asarray(terms) * float(np.finfo(np.float32).tiny)
+        last = self.u * (np.abs(exact) + in_float32)
+        before = self.gamma(roundings) * (magnitude + in_float32)
+        bound = in_float32 + np.where(np.asarray(roundings) == 1, last, before) + np.asarray(roundings) * self.spacing
+        with np.errstate(invalid="ignore"):
+            return np.where(magnitude > self.max / 4, np.inf, bound)
+
+    def on_lattice(self, exact: Array, magnitude: Array, bound: Array, rounds_once: bool) -> Wanted:
+        """Sums of integers: the exact sum, rounded once, unless 16-bit partial sums may have rounded already."""
+        sure = np.asarray(rounds_once | (magnitude <= self.exact_integers))
+        return np.where(sure, round_to(exact, self.precision), exact), np.where(sure, 0, bound)
+
+
+def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[..., dict[str, Wanted]]:
+    """Convolution and dense layer: products, exact in float32, and their sums."""
+
+    def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+        names = tuple(name for name in a.pair.gradients if name in case.arrays)
+        magnitude, terms = bounds.magnitudes(a.pair.twin, case, grad_output, names), terms_of(case, grad_output)
+        weight, flushed = case.arrays["weight"], _flushed((*case.arrays.values(), grad_output))
+        roundings = {
+            "float32": 1,
+            "bias": 2 if "bias" in case.arrays and (case.arrays["input"].ndim, weight.ndim) != (2, 2) else 1,
+            # The sum over each tap, or sample, is rounded, and so is every addition of one of them.
+            "taps": 2 * math.prod(weight.shape[2:]),
+            "samples": 2 * (len(case.arrays["input"]) if case.arrays["input"].ndim == 4 else 1),
+        }
+        wanted: dict[str, Wanted] = {}
+        for name, exact in ours.items():
+            times = roundings[a.accumulator(name)]
+            bound = a.of_sum(exact, magnitude[name], terms[name], times) + terms[name] * flushed
+            if not np.isfinite(case.arrays["input"]).all():
+                # 16-bit kernels fill up their blocks with zeros, and inf * 0 is NaN in the neighbours too.
+                bound = np.full(exact.shape, np.inf)
+            if case.kind in ("lattice", "ties"):
+                wanted[name] = a.on_lattice(exact, magnitude[name], bound, times == 1)
+            else:
+                wanted[name] = exact, bound
+        return wanted
+
+    return rule
+
+
+def _flushed(factors: tuple[Array, ...]) -> float:
+    """The most that a product may lose where instructions for bfloat16 take a subnormal factor for 0."""
+    tiny = float(np.finfo(np.float32).tiny)
+    sizes = [bounds.finite_magnitude(factor) for factor in factors]
+    others = [
+        max((other.max(initial=0) for other in sizes if other is not size), default=0)
+        for size in sizes
+        if ((size > 0) & (size < tiny)).any()
+    ]
+    return tiny * max(others, default=0)
+
+
+def _copies(a: Arithmetic, exact: Array, case: Case, magnitude: Array, terms: Array) -> dict[str, Wanted]:
+    """A gradient that adds up copies of the upstream gradient: a single one is that copy, several round."""
+    additions = np.maximum(terms - 1, 0)
+    times = np.minimum(additions, 1) if a.accumulator("grad_input") == "float32" else additions
+    bound = np.where(additions == 0, 0, a.of_sum(exact, magnitude, additions, times))
+    if case.kind in ("lattice", "ties"):
+        return {"grad_input": a.on_lattice(exact, magnitude, bound, False)}
+    return {"grad_input": (exact, bound)}
+
+
+def _pad(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    options = case.arguments
+    if options["mode"] == "constant":
+        return {}
+    shape = case.arrays["input"].shape
+    magnitude, terms = (
+        reference.pad_backward(g, shape, options["pad"], options["mode"])
+        for g in (bounds.finite_magnitude(grad_output), np.ones(grad_output.shape))
+    )
+    return _copies(a, ours["grad_input"], case, magnitude, terms)
+
+
+def _max_pool2d(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    return _copies(a, ours["grad_input"], case, *bounds.max_pool2d_shares(case, grad_output))
+
+
+def _avg_pool2d(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """kH * kW terms and a division, or 1/D and a product; in 16 bits each share g / D is rounded, and each sum."""
+    magnitude, taps = bounds.avg_pool2d_magnitudes(case, grad_output, FLOAT32)
+    wanted: dict[str, Wanted] = {}
+    for name, exact in ours.items():
+        times = 1 if a.accumulator(name) == "float32" else taps + 2
+        wanted[name] = exact, a.of_sum(exact, magnitude[name], taps + 2, times)
+    return wanted
+
+
+class _Probabilities(bounds.Probabilities):
+    """softmax in float32, rounded to 16 bits where torch stores it.
+
+    Some kernels store exp(x - max) in the dtype and divide it there by the sum of the stored ones, so that a
+    probability is rounded up to three times.  In log_softmax some store the sum (an error of u in its logarithm), the
+    logarithm, and x - max.  The gradient of log_softmax raises the stored result to a power again.
+    """
+
+    def __init__(self, scores: Array, axis: int, arithmetic: Arithmetic) -> None:
+        super().__init__(scores, axis, FLOAT32)
+        a = arithmetic
+        with np.errstate(all="ignore"):
+            self.p_error = self.p_error + a.gamma(3) * self.p + 3 * a.spacing
+            stored = 1 + np.abs(np.log(self.sum)) + np.abs(self.shifted) + np.abs(self.log_p)
+            self.log_p_error = self.log_p_error + a.gamma(1) * stored + a.spacing
+            # Scores further apart than the dtype can say.
+            self.apart = np.isfinite(self.shifted) & (np.abs(self.shifted) > a.max / 4)
+            self.log_p_error = np.where(self.apart, np.inf, self.log_p_error)
+            off = self.log_p_error + bounds.FUNCTION_ULPS * 2 * self.u
+            self.exp_error = np.where(self.p > 0, self.p * np.expm1(off), 0) + self.tiny
+
+
+def _softmax(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """y, and y_i (g_i - sum_c g_c y_c) from the rounded y: float32 inside, rounded once."""
+    x, axis = case.arrays["input"], case.arguments["dim"]
+    error = _Probabilities(x, axis, a)
+    g = np.abs(np.atleast_1d(grad_output))
+    inner = (g * error.p).sum(axis, keepdims=True)
+    carried = error.p_error * (g + inner) + error.p * (g * error.p_error).sum(axis, keepdims=True)
+    arithmetic = (gamma(error.p.shape[axis] + 2, FLOAT32) + a.u) * error.p * (g + inner)
+    grad_error = 2 * carried + arithmetic + a.spacing + error.tiny * (1 + g + g.sum(axis, keepdims=True))
+    found = {"output": error.p_error, "grad_input": np.where(g + inner > a.max / 4, np.inf, grad_error)}
+    return {name: (ours[name], bound.reshape(x.shape)) for name, bound in found.items()}
+
+
+def _log_softmax(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """log p, and g_i - p_i sum_c g_c from the rounded log p: float32 inside, rounded once."""
+    x, axis = case.arrays["input"], case.arguments["dim"]
+    error = _Probabilities(x, axis, a)
+    g = np.atleast_1d(grad_output)
+    grad_error = _log_softmax_grad(a, error, g, np.zeros_like(g), axis)
+    found = {"output": error.log_p_error, "grad_input": grad_error}
+    return {name: (ours[name], bound.reshape(x.shape)) for name, bound in found.items()}
+
+
+def _log_softmax_grad(a: Arithmetic, error: _Probabilities, g: Array, g_error: Array, axis: int) -> Array:
+    size = np.abs(g) + error.p * np.abs(g).sum(axis, keepdims=True)
+    grad_error = bounds.log_softmax_grad(error, g, g_error, axis) + a.gamma(1) * size + a.spacing
+    return np.where(size > a.max / 4, np.inf, grad_error)
+
+
+def _cross_entropy(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Cross-entropy: a chain of operations, each of which rounds what it hands on to 16 bits.
+
+    In the notation of ``bounds.cross_entropy``: log p arrives rounded.  Smoothing a target, the class weight, the
+    product with log p, the sum over the classes, the mean and the two terms of a smoothed loss are at most 12 more
+    roundings.  For class indices torch's CPU also adds up the losses and the weights of N samples in 16 bits, with at
+    most 2 N roundings; other sums are float32.  The gradient enters log_softmax's through the same chain backwards.
+    """
+    x, target = case.arrays["input"], case.arrays["target"]
+    axis = min(x.ndim - 1, 1)
+    classes = x.shape[axis]
+    samples = x.size // max(1, classes)
+    error = _Probabilities(x, axis, a)
+    coefficients, through, divisor = bounds.coefficients_of(case, axis)
+    reduction, scale = case.arguments["reduction"], np.abs(grad_output)
+    in_16_bits = target.dtype.kind != "f" and a.accumulator("output") == "samples"
+    chain = a.gamma(12 + (2 * samples if in_16_bits else 0)) + gamma(classes + 2 * samples + 8, FLOAT32)
+    losses = bounds.times(coefficients, np.abs(error.log_p)).sum(axis)
+    weights = case.arrays.get("weight", np.ones(classes)).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    smoothed = case.arguments["label_smoothing"] > 0
+    # Smoothing first adds up all classes, and is multiplied by e / C then.
+    largest = (weights * np.abs(error.log_p)).sum(axis) if smoothed else losses
+    # Every rounding may fall among the subnormal numbers, and is then multiplied by a weight.
+    lost = (12 + classes + samples) * a.spacing * (1 + np.abs(coefficients).max(initial=0))
+    per_loss = bounds.times(coefficients, error.log_p_error).sum(axis) * (1 + chain) + chain * losses + lost
+    if smoothed or target.dtype.kind == "f":  # then all classes are multiplied, and 0 * inf is NaN
+        largest = np.where(error.apart.any(axis), np.inf, largest)
+    per_loss = np.where(largest > a.max / 4, np.inf, per_loss)
+    if reduction == "none":
+        output, scale = per_loss, np.expand_dims(scale, axis)
+    else:
+        output = np.where(largest.sum() > a.max / 4, np.inf, per_loss.sum())
+        if reduction == "mean":
+            output, scale = output / divisor, scale / divisor
+    g = coefficients * scale
+    g_error = chain * g + lost * (1 + scale)
+    found = {"output": output, "grad_input": _log_softmax_grad(a, error, g, g_error, axis)}
+    if target.dtype.kind == "f":
+        off = through * scale * (error.log_p_error * (1 + chain) + chain * np.abs(error.log_p))
+        off = off + lost * (1 + scale) * (1 + np.abs(error.log_p))
+        before_smoothing = weights * scale * np.abs(error.log_p)  # 1 - e may be 0, and 0 * inf is NaN
+        unknown = (before_smoothing > a.max / 4) | np.isinf(error.log_p_error)
+        found["grad_target"] = np.where(unknown, np.inf, off)
+    return {name: (ours[name], np.asarray(found[name])) for name in ours}
+
+
+def _sgd(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Every operation of a step rounds what it stores to 16 bits: ``bounds.sgd_error`` with that u."""
+    bound = bounds.sgd_error(case, a.u, a.spacing)
+    return {"output": (ours["output"], np.where(np.abs(ours["output"]) + bound > a.max / 4, np.inf, bound))}
+
+
+def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Nothing rounds."""
+    return {}
+
+
+_RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str, Wanted]]] = {
+    "conv2d": _products(bounds.conv2d_terms),
+    "pad": _pad,
+    "relu": _exact,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "flatten": _exact,
+    "linear": _products(bounds.linear_terms),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "cross_entropy": _cross_entropy,
+    "sgd": _sgd,
+}

@@ -1,0 +1,57 @@
+"""How to train: everything that is needed to repeat a run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch_parity.training.sides import Schedule
+
+OWN = "own"  # the name of a network of one's own
+SCHEDULES = ("constant", "step", "cosine")
+OPTIMIZER = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; with the same data, the same settings give the same run."""
+
+    network: str
+    epochs: int
+    batch_size: int
+    schedule: str  # of SCHEDULES
+    lr: float
+    momentum: float
+    step_size: int = 1  # of the schedule 'step', in epochs
+    gamma: float = 0.1  # of the schedule 'step'
+    dampening: float = 0.0
+    weight_decay: float = 0.0
+    nesterov: bool = False
+    maximize: bool = False
+    dtype: str = "float32"
+    threads: int = 1
+    seed: int = 1
+    limit: int | None = None  # of the training images
+    drift_threads: int | None = None
+    data_dir: str | None = None  # None is the bundled MNIST
+
+    def __post_init__(self) -> None:
+        """Check what no other part does; ValueError names what is wrong."""
+        for name in ("epochs", "batch_size", "step_size", "threads", "limit", "drift_threads"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
+        if self.drift_threads == self.threads:
+            raise ValueError(f"drift_threads must differ from threads, got {self.threads} for both")
+
+    def optimizer(self) -> dict[str, Any]:
+        """The options of SGD."""
+        return {name: getattr(self, name) for name in OPTIMIZER}
+
+    def scheduled(self, steps_per_epoch: int) -> Schedule | None:
+        """The schedule, for either side."""
+        if self.schedule == "constant":
+            return None
+        if self.schedule == "step":
+            return lambda module, optimizer: module.StepLR(optimizer, self.step_size * steps_per_epoch, self.gamma)
+        return lambda module, optimizer: module.CosineAnnealingLR(optimizer, self.epochs * steps_per_epoch)

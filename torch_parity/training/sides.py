@@ -1,0 +1,217 @@
+"""One side of training: a network with its loss, optimizer and schedule, in NumPy or in torch.
+
+Both sides have the same methods; a step is forward, backward, update.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import reference
+from torch_parity.training.distributed import Group
+from torch_parity.training.replicas import Replicas
+
+Array = npt.NDArray[Any]
+
+# Makes the schedule of an optimizer from the side's own module ``lr_scheduler``.
+Schedule = Callable[[Any, Any], Any]
+
+
+class Side:
+    """What both sides have: an optimizer, and perhaps a schedule."""
+
+    optimizer: Any
+    scheduler: Any
+
+    def update(self) -> None:
+        """One step of the optimizer, and of the schedule."""
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+
+
+class NumpySide(Side):
+    """A network of ``reference.nn`` with its loss and optimizer.  A step is forward, backward, update."""
+
+    def __init__(
+        self,
+        build: Callable[[Any], Any],
+        dtype: str,
+        optimizer: dict[str, Any],
+        schedule: Schedule | None = None,
+        thread_count: int = 1,
+        group: Group | None = None,
+    ) -> None:
+        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD.
+
+        ``thread_count`` threads share each step where that is faster (replicas.py); ``group`` shares each batch.
+        """
+        self.network = build(reference.nn)
+        if dtype == "float64":
+            self.network.double()
+        self.replicas = Replicas(self.network, thread_count)
+        self.group = group
+        self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
+        self.scheduler = None if schedule is None else schedule(reference.lr_scheduler, self.optimizer)
+
+    def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
+        """The mean loss of ``images`` (N, C, H, W) and ``labels`` (N,).
+
+        If they are a share of a batch of ``count`` images: what it contributes to the mean loss of all of them.
+        """
+        return self.replicas.forward(images, labels, len(images) if count is None else count)
+
+    def backward(self) -> None:
+        """The gradients of that loss, or with a group of that of the whole batch, and of it alone."""
+        self.optimizer.zero_grad()
+        self.replicas.backward()
+        if self.group is not None:
+            learned = [parameter for parameter in self.network.parameters() if parameter.grad is not None]
+            sums = self.group.sum([parameter.grad for parameter in learned])
+            for parameter, total in zip(learned, sums, strict=True):
+                parameter.grad = total
+
+    def guesses(self) -> Array:
+        """The class (N,) that each image of the last ``forward`` got."""
+        return np.asarray(self.replicas.scores().argmax(axis=1))
+
+    def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
+        return np.asarray(self.network(images).argmax(axis=1))
+
+    def outputs(self, images: Array) -> Iterator[Array]:
+        """What each layer makes of ``images`` (N, C, H, W), one after another."""
+        for layer in self.network:
+            images = layer(images)
+            yield images
+
+    def weights(self) -> dict[str, Array]:
+        """All parameters by name, as they are."""
+        return {name: parameter.data for name, parameter in self.network.named_parameters()}
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from: arrays by name, and numbers ready for JSON."""
+        optimizer = self.optimizer.state_dict()
+        return _state(self.weights(), optimizer, self.scheduler)
+
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there."""
+        weights, optimizer = _parts(arrays, numbers)
+        self.network.load_state_dict(weights)
+        self.optimizer.load_state_dict(optimizer)
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(numbers["scheduler"])
+
+
+class TorchSide(Side):
+    """The same in ``torch.nn``."""
+
+    def __init__(
+        self,
+        build: Callable[[Any], Any],
+        dtype: str,
+        optimizer: dict[str, Any],
+        weights: dict[str, Array],
+        memory_format: torch.memory_format = torch.contiguous_format,
+        schedule: Schedule | None = None,
+        group: Group | None = None,
+    ) -> None:
+        """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels.
+
+        ``group`` shares each batch.
+        """
+        self.memory_format = memory_format
+        self.network = build(torch.nn).to(memory_format=memory_format)
+        if dtype == "float64":
+            self.network.double()
+        self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        self.criterion = torch.nn.CrossEntropyLoss(reduction="mean" if group is None else "sum")
+        self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
+        self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
+        self.group = group
+        if group is not None:
+            with group.exchange():
+                self.shared = torch.nn.parallel.DistributedDataParallel(self.network)
+
+    def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
+        """The mean loss of ``images`` (N, C, H, W) and ``labels`` (N,).
+
+        With a group, they are a share of a batch of ``count`` images, and this is what it contributes to their loss.
+        """
+        batch, target = torch.from_numpy(images).to(memory_format=self.memory_format), torch.from_numpy(labels)
+        if self.group is None:
+            self.scores = self.network(batch)
+            self.loss = self.criterion(self.scores, target)
+            return float(self.loss.item())
+        self.scores = self.shared(batch)
+        share = self.criterion(self.scores, target) / (len(images) if count is None else count)
+        self.loss = share * self.group.size  # DistributedDataParallel takes the mean of the gradients, not their sum
+        return float(share.item())
+
+    def backward(self) -> None:
+        """The gradients of that loss, or with a group of that of the whole batch, and of it alone."""
+        self.optimizer.zero_grad()
+        with contextlib.nullcontext() if self.group is None else self.group.exchange():
+            self.loss.backward()
+
+    def guesses(self) -> Array:
+        """The class (N,) that each image of the last ``forward`` got."""
+        return np.asarray(self.scores.detach().argmax(dim=1))
+
+    def predict(self, images: Array) -> Array:
+        """The class that each image (N, C, H, W) gets."""
+        with torch.no_grad():
+            return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
+
+    def outputs(self, images: Array) -> Iterator[Array]:
+        """What each layer makes of ``images`` (N, C, H, W), one after another."""
+        with torch.no_grad():
+            tensor = torch.from_numpy(images)
+            for layer in self.network:
+                tensor = layer(tensor)
+                yield tensor.numpy()
+
+    def weights(self) -> dict[str, Array]:
+        """All parameters by name, as they are."""
+        return {name: parameter.detach().numpy() for name, parameter in self.network.named_parameters()}
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All that training goes on from: arrays by name, and numbers ready for JSON."""
+        optimizer = self.optimizer.state_dict()
+        # Another dictionary: this one is the optimizer's own.
+        state = {i: {"momentum_buffer": one["momentum_buffer"].numpy()} for i, one in optimizer["state"].items()}
+        return _state(self.weights(), {**optimizer, "state": state}, self.scheduler)
+
+    def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
+        """Go on from there."""
+        weights, optimizer = _parts(arrays, numbers)
+        self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        parameters = list(self.network.parameters())
+        for index, entry in optimizer["state"].items():
+            entry["momentum_buffer"] = torch.tensor(entry["momentum_buffer"])
+            if entry["momentum_buffer"].shape != parameters[index].shape:  # torch itself does not look
+                raise ValueError(f"momentum {index} must have shape {tuple(parameters[index].shape)}")
+        self.optimizer.load_state_dict(optimizer)
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(numbers["scheduler"])
+
+
+def _state(
+    weights: dict[str, Array], optimizer: dict[str, Any], scheduler: Any
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    momentum = {f"momentum/{index}": entry["momentum_buffer"] for index, entry in optimizer["state"].items()}
+    arrays = {**{f"weights/{name}": array for name, array in weights.items()}, **momentum}
+    numbers = {"param_groups": optimizer["param_groups"], "scheduler": scheduler and scheduler.state_dict()}
+    return arrays, numbers
+
+
+def _parts(arrays: dict[str, Array], numbers: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The state_dicts of network and optimizer from what ``_state`` made of them."""
+    weights = {name.removeprefix("weights/"): array for name, array in arrays.items() if name.startswith("weights/")}
+    momentum = {int(name.removeprefix("momentum/")): a for name, a in arrays.items() if name.startswith("momentum/")}
+    state = {index: {"momentum_buffer": array} for index, array in momentum.items()}
+    return weights, {"state": state, "param_groups": numbers["param_groups"]}
