@@ -51,6 +51,14 @@ def check_shape(name: str, array: npt.NDArray[Any], shape: tuple[int, ...], reas
         raise ValueError(f"{name} must have shape {shape} ({reason}), got {array.shape}")
 
 
+def check_output_mask(output_mask: object) -> None:
+    """Raise TypeError or ValueError unless ``output_mask`` says of input, weight and bias which gradient is wanted."""
+    if not isinstance(output_mask, tuple | list):
+        raise TypeError(f"output_mask must be a tuple of 3 entries (input, weight, bias), got {output_mask!r}")
+    if len(output_mask) != 3:
+        raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
+
+
 def integer(name: str, value: object) -> int:
     """``value`` as an int.  TypeError for floats and, as in torch, for True and False."""
     if type(value) is not int and (isinstance(value, BOOLEANS) or not isinstance(value, INTEGERS)):

@@ -34,7 +34,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from reference import windows
-from reference.arguments import Array, IntOrPair, check_floats, check_rank, check_shape, ieee754, integer, pair
+from reference.arguments import (
+    Array,
+    IntOrPair,
+    check_floats,
+    check_output_mask,
+    check_rank,
+    check_shape,
+    ieee754,
+    integer,
+    pair,
+)
 from reference.windows import Windows
 
 # The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
@@ -43,9 +53,9 @@ BLOCK_BYTES = 1536 * 1024
 SMALL_PRODUCT = 1_000_000
 # if each part still has so many columns, or adds up so many terms; shorter ones would lose what is gained.
 LONG_ROW, LONG_SUM = 64, 800
-# dL/dx with turned kernels copies columns of the filters.  Else columns of the channels are added up, which takes twice
-# as long or so: turned kernels are faster up to so many times as many filters as channels.
-TURNED_FILTERS = 2
+# dL/dx with flipped kernels copies columns of the filters.  Else columns of the channels are added up, which takes
+# about twice as long: flipped kernels are faster up to so many times as many filters as channels.
+FLIPPED_FILTERS = 2
 # The gradients of the columns, of one row of the kernel at a time, are added up in blocks of this size.
 ROW_BYTES = 1024 * 1024
 
@@ -97,7 +107,7 @@ def conv2d_backward(
     that hold a copy of it, which is what ``windows.unslide`` adds up, for one row m of the kernel after another.
     Padding is no pixel: its gradient is cut off.
     With stride 1, pixel and output are as far apart as the tap says, in the other direction: then dL/dx is a
-    convolution itself, of g with all kernels turned by 180 degrees, and is computed so where that is faster.
+    convolution itself, of g with all kernels flipped (turned by 180 degrees), and is computed so where that is faster.
 
     Raises as ``conv2d`` does.
     """
@@ -146,10 +156,7 @@ class Convolution:
         outputs = (len(self.input), len(self.weight), self.rows.outputs, self.columns.outputs)
         shape = outputs if self.batched else outputs[1:]
         check_shape("grad_output", grad_output, shape, "the output of this convolution")
-        if not isinstance(output_mask, tuple | list):
-            raise TypeError(f"output_mask must be a tuple of 3 entries (input, weight, bias), got {output_mask!r}")
-        if len(output_mask) != 3:
-            raise ValueError(f"output_mask must have 3 entries (input, weight, bias), got {output_mask!r}")
+        check_output_mask(output_mask)
         grads = grad_output.reshape(outputs)
         grad_input, grad_weight, grad_bias = _backward(
             grads, self.input, self.weight, self.rows, self.columns, self.groups, output_mask
@@ -208,11 +215,11 @@ def _backward(
 def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, groups: int) -> Array:
     """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N)."""
     filters, channels, count = len(weight) // groups, weight.shape[1], grads.shape[3]  # of a group; images
-    if _turns(weight, rows, columns, groups):
+    if _by_flipped_kernels(weight, rows, columns, groups):
         # From filters to channels, and the kernels turned by 180 degrees.
-        turned = weight.reshape(groups, filters, *weight.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-        turned = np.ascontiguousarray(turned).reshape(groups * channels, filters, *weight.shape[2:])
-        return _forward(grads.transpose(3, 0, 1, 2), turned, None, rows.turned, columns.turned, groups)
+        flipped = weight.reshape(groups, filters, *weight.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
+        flipped = np.ascontiguousarray(flipped).reshape(groups * channels, filters, *weight.shape[2:])
+        return _forward(grads.transpose(3, 0, 1, 2), flipped, None, rows.adjoint, columns.adjoint, groups)
     # By rows of the kernel: (kH, G, C/G * kW, O/G).
     height, width = weight.shape[2:]
     kernels = weight.reshape(groups, filters, channels, height, width).transpose(3, 0, 1, 2, 4)
@@ -220,8 +227,8 @@ def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, gr
     maps = _grouped(grads, groups)
     frame = np.zeros((groups * channels, rows.length, columns.length, count), grads.dtype)
     padded = _grouped(frame, groups).transpose(4, 0, 1, 2, 3)  # (N, G, C/G, H + padding, W + padding)
-    most = ROW_BYTES // max(1, channels * width * count * grads.itemsize)
-    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, most):
+    limit = ROW_BYTES // max(1, channels * width * count * grads.itemsize)
+    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, limit):
         block = maps[g, :, i, j]
         pixels = _matrices(block)
         grad_columns = np.empty((len(block), channels * width, pixels.shape[2]), grads.dtype)
@@ -237,13 +244,13 @@ def _is_image(rows: Windows, columns: Windows) -> bool:
     return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in (rows, columns))
 
 
-def _turns(weight: Array, rows: Windows, columns: Windows, groups: int) -> bool:
-    """Whether to compute dL/dx with turned kernels: where they fit, and take no more work than K^T @ g and its sums.
+def _by_flipped_kernels(weight: Array, rows: Windows, columns: Windows, groups: int) -> bool:
+    """Whether to compute dL/dx with flipped kernels: where they fit, and take no more work than K^T @ g and its sums.
 
     The zeros of their padding are multiplied by weights, which gives 0 only if the weights are finite.
     """
     same = all(w.stride == 1 and w.size <= w.outputs and max(w.before, w.after) < w.span for w in (rows, columns))
-    few = len(weight) // groups <= TURNED_FILTERS * weight.shape[1]
+    few = len(weight) // groups <= FLIPPED_FILTERS * weight.shape[1]
     return same and few and bool(np.isfinite(weight).all())
 
 
@@ -289,9 +296,9 @@ def _column_blocks(
     frame = _in_memory(windows.padded(input, rows, columns))
     seen = _grouped(windows.slide(frame, rows, columns), groups)  # (G, C/G, kH, kW, oH, oW, N), a view
     taps = channels // groups * rows.kernel * columns.kernel
-    most = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
+    limit = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
     shape: tuple[int, ...] = ()
-    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, most // max(1, count)):
+    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, limit // max(1, count)):
         block = seen[g, :, :, :, i, j]
         if block.shape != shape:
             shape = block.shape

@@ -22,7 +22,6 @@ et al., Rethinking the Inception architecture for computer vision (2016), sectio
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer, number
 from reference.softmax import log_softmax, log_softmax_backward
@@ -45,13 +44,18 @@ def cross_entropy(
 
     ``target`` holds class indices (int64; or uint8) of shape (N,), () or (N, d1, ...), or probabilities shaped like
     ``input``.  ``weight`` (C,) weighs the classes.  The result has the shape of the indices for reduction 'none', else
-    (). Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit, indices out of range, and
+    ().  Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit, indices out of range, and
     unknown reductions.  The mean over no samples is NaN.
+
+    The truth, class 1, was held for 3/4 probable; -log(3/4) = 0.2877:
+
+    >>> scores = np.log(np.array([[1.0, 3.0]]))
+    >>> print(f"{cross_entropy(scores, np.array([1])):.4f}")
+    0.2877
     """
-    return Terms(input, target, weight, ignore_index, reduction, label_smoothing).loss()
+    return CrossEntropy(input, target, weight, ignore_index, reduction, label_smoothing).loss()
 
 
-@ieee754
 def cross_entropy_backward(
     grad_output: Array,
     input: Array,
@@ -74,24 +78,35 @@ def cross_entropy_backward(
         dL/dx_c = y_hat_c - y_c
 
     Raises as ``cross_entropy`` does, and ValueError for a ``grad_output`` of another shape.
+
+    Predicted were 1/4 and 3/4, true is class 1:
+
+    >>> scores = np.log(np.array([[1.0, 3.0]]))
+    >>> grad_input, _ = cross_entropy_backward(np.array(1.0), scores, np.array([1]))
+    >>> print(grad_input.round(4))
+    [[ 0.25 -0.25]]
     """
     check_floats(grad_output=grad_output, input=input)
-    return Terms(input, target, weight, ignore_index, reduction, label_smoothing).gradients(grad_output)
+    return CrossEntropy(input, target, weight, ignore_index, reduction, label_smoothing).gradients(grad_output)
 
 
-class Terms:
-    """The arguments of a loss, checked and brought to one form, and the log-probabilities: for it and its gradients.
+class CrossEntropy:
+    """A loss, its arguments checked and brought to one form once, for its value and its gradients.
 
-    log_p          as input
+    log_p          the log-probabilities, as input
     axis           of the classes
-    weights        (C, 1, ...), or 1: broadcasts with input
+    weights        w, (C, 1, ...), or 1: broadcasts with input
     smoothing      e
-    share          e / C, what smoothing gives to every class; only where there is any
-    probabilities  whether target holds probabilities rather than class indices
-    target         as input: those, smoothed; or True at the class of each sample that counts
-    counted        (N, 1, d1, ...): which samples count
+    uniform        e / C, what smoothing gives to every class
+    probabilities  y, as input and smoothed; None where the target holds class indices, and then
+    place          where in log_p the class of each sample stands (class 0 if it does not count): indices of
+                   (N, 1, d1, ...) entries
+    counted        (N, 1, d1, ...): which samples do
+    label_weights  (N, 1, d1, ...): w of each sample's class, 0 for samples that do not count
     divisor        of the mean; 1 for other reductions
     """
+
+    probabilities: Array | None = None
 
     @ieee754
     def __init__(
@@ -109,116 +124,113 @@ class Terms:
             raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
         if reduction not in REDUCTIONS:
             raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-        self.reduction = reduction
         self.smoothing = max(0.0, number("label_smoothing", label_smoothing))  # negative is none, as in torch
         if self.smoothing > 1:
             raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
         ignored = integer("ignore_index", ignore_index)
-        self.axis = min(input.ndim - 1, 1)
+        self.reduction, self.axis = reduction, min(input.ndim - 1, 1)
         classes = input.shape[self.axis]
         self.weights = np.ones((), input.dtype)
         if weight is not None:
             check_floats(input=input, weight=weight)
             check_shape("weight", weight, (classes,), "one weight per class")
-            self.weights = weight.reshape(-1, *[1] * (input.ndim - 1 - self.axis))
-        if self.smoothing > 0:
-            self.share = np.divide(self.smoothing, classes).astype(input.dtype)
+            self.weights = weight.reshape(-1, *[1] * (input.ndim - 1 - self.axis)).copy()
+        self.uniform = input.dtype.type(self.smoothing / classes if classes else 0)
         if not isinstance(target, np.ndarray | np.generic):
             raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
-        self.probabilities = target.shape == input.shape
-        if self.probabilities:
+        self.samples = input.shape[: self.axis] + input.shape[self.axis + 1 :]  # (N, d1, ...)
+        if target.shape == input.shape:
             check_floats(input=input, target=target)
             if ignored >= 0:
                 raise ValueError(f"ignore_index must be negative where target holds probabilities, got {ignored}")
-            self.target = np.asarray(target)
-            if self.smoothing > 0:
-                self.target = self.target * (1 - self.smoothing) + self.share
-            self.counted = np.ones(_one_class(input, self.axis), np.bool)
+            y: Array = np.array(target)
+            self.probabilities = y * (1 - self.smoothing) + self.uniform if self.smoothing else y
+            total: Any = np.divide(input.size, classes)
         else:
-            labels = self._labels(input, target, weight, ignored)
-            self.target, self.counted = _one_hot(input, labels, self.axis, ignored)
-        self.divisor: Any = 1
-        if reduction == "mean" and self.probabilities:
-            self.divisor = np.divide(input.size, classes).astype(input.dtype)
-        elif reduction == "mean":
-            self.divisor = np.where(self.target, self.weights, 0).sum()
-        self.log_p = log_softmax(input, self.axis)
-
-    def _labels(self, input: Array, target: Any, weight: Array | None, ignored: int) -> IntArray:
-        """``target`` as class indices that torch would take."""
-        # torch reads uint8 class indices, or a single one of shape (1,), in its plainest loss only.
-        smoothed_mean = self.smoothing > 0 and weight is not None and self.reduction == "mean"
-        bytes_too = input.ndim < 3 and not smoothed_mean
-        if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
-            allowed = "int64 or uint8" if bytes_too else "int64"
-            raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
-        if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
-            raise ValueError(
-                f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
-                f"byte the two are the same; use int64"
+            _check_labels(target, input, weight, ignored, self.smoothing, reduction == "mean")
+            labels = target.reshape(*input.shape[: self.axis], 1, *input.shape[self.axis + 1 :]).astype(np.int64)
+            self.counted = labels != ignored
+            own_class = np.where(self.counted, labels, 0)
+            self.place = tuple(
+                own_class if axis == self.axis else np.arange(size).reshape(-1, *[1] * (labels.ndim - 1 - axis))
+                for axis, size in enumerate(labels.shape)
             )
-        one_in_a_row = input.ndim == 1 and target.shape == (1,) and self.smoothing == 0
-        return np.asarray(target.reshape(()) if one_in_a_row else target)
+            weights = self.weights if weight is None else self._at_label(np.broadcast_to(self.weights, input.shape))
+            self.label_weights = self._if_counted(weights)
+            total = self.label_weights.sum()
+        self.divisor = input.dtype.type(total if reduction == "mean" else 1)
+        self.log_p = log_softmax(input, self.axis)
 
     @ieee754
     def loss(self) -> Array:
-        """See ``cross_entropy``."""
-        if self.probabilities:
-            return self._reduce(-sum_over(self.log_p * self.target * self.weights, self.axis))
-        weighed = -self.log_p * self.weights
-        # Select, never multiply: 0 * -inf is NaN, and a class of probability 0 that is not the target does no harm.
-        loss = self._reduce(sum_over(np.where(self.target, weighed, 0), self.axis))
-        if self.smoothing > 0:
-            uniform = np.where(self.counted, sum_over(weighed, self.axis), 0)
-            loss = np.asarray((1 - self.smoothing) * loss + self.share * self._reduce(uniform))
-        return loss
+        """L = - sum_c w_c y_c log p_c; see ``cross_entropy``."""
+        if self.probabilities is not None:
+            return self._reduce(-sum_over(self.weights * self.probabilities * self.log_p, self.axis))
+        # y is 1 at the label alone.  That term is picked, and no other one multiplied by 0: 0 * -inf is NaN, though a
+        # class of probability 0 that is not the label does no harm.
+        loss = self._reduce(self._if_counted(-self.label_weights * self._at_label(self.log_p)))
+        if self.smoothing == 0:
+            return loss
+        of_every_class = self._reduce(self._if_counted(-sum_over(self.weights * self.log_p, self.axis)))
+        return np.asarray((1 - self.smoothing) * loss + self.uniform * of_every_class)
 
     @ieee754
     def gradients(self, grad_output: Array) -> tuple[Array, Array | None]:
-        """See ``cross_entropy_backward``."""
-        check_shape("grad_output", grad_output, self._samples() if self.reduction == "none" else (), "the loss")
+        """dL/dx by way of dL/dlog_p_c = - w_c y_c, and dL/dy_c = - w_c log_p_c; see ``cross_entropy_backward``."""
+        check_shape("grad_output", grad_output, self.samples if self.reduction == "none" else (), "the loss")
         scale = np.asarray(grad_output / self.divisor)
         if self.reduction == "none":
-            scale = scale.reshape(self.counted.shape)
-        weighed = -self.weights * scale
-        if self.probabilities:
-            grad_target = weighed * self.log_p * (1 - self.smoothing)
-            return log_softmax_backward(weighed * self.target, self.log_p, self.axis), grad_target
-        grad_log_p = np.where(self.target, weighed * (1 - self.smoothing), 0)
+            scale = np.expand_dims(scale, self.axis)
+        if self.probabilities is not None:
+            # The gradient from above comes first, as in torch: it decides what overflows.
+            grad_log_p = -scale * self.weights * self.probabilities
+            grad_target = -scale * self.weights * self.log_p * (1 - self.smoothing)
+            return log_softmax_backward(grad_log_p, self.log_p, self.axis), grad_target
+        grad_log_p = np.zeros_like(self.log_p)
+        at_label = self._if_counted(-scale * self.label_weights * (1 - self.smoothing))
+        if grad_log_p.size:
+            grad_log_p[self.place] = at_label
         if self.smoothing > 0:
-            grad_log_p += np.where(self.counted, weighed * self.share, 0)
+            grad_log_p += self._if_counted(-scale * self.weights * self.uniform)
         return log_softmax_backward(grad_log_p, self.log_p, self.axis), None
+
+    def _at_label(self, array: Array) -> Array:
+        """Of ``array`` (as input) the entry of each sample's class, (N, 1, d1, ...); 0 where there are no classes."""
+        return array[self.place] if array.shape[self.axis] else np.zeros(self.counted.shape, array.dtype)
+
+    def _if_counted(self, array: Array) -> Array:
+        """``array`` (N, 1, d1, ...) or (N, C, d1, ...) where the sample counts, else 0."""
+        return np.where(self.counted, array, array.dtype.type(0))
 
     def _reduce(self, losses: Array) -> Array:
         """The ``losses`` (N, 1, d1, ...) kept, added or averaged."""
         if self.reduction == "none":
-            return losses.reshape(self._samples())
+            return losses.reshape(self.samples)
         return np.asarray(losses.sum() / self.divisor)
 
-    def _samples(self) -> tuple[int, ...]:
-        """(N, d1, ...)."""
-        return self.counted.shape[: self.axis] + self.counted.shape[self.axis + 1 :]
 
-
-def _one_hot(
-    input: Array, target: IntArray, axis: int, ignored: int
-) -> tuple[npt.NDArray[np.bool], npt.NDArray[np.bool]]:
-    """Where the class of each sample stands in ``input``, and which samples (N, 1, d1, ...) count."""
+def _check_labels(target: Any, input: Array, weight: Array | None, ignored: int, smoothing: float, mean: bool) -> None:
+    """TypeError or ValueError unless torch would take ``target`` as the class indices of this loss."""
+    # torch reads uint8 class indices in its plainest loss only.
+    bytes_too = input.ndim < 3 and not (smoothing > 0 and weight is not None and mean)
+    if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
+        allowed = "int64 or uint8" if bytes_too else "int64"
+        raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+    if target.dtype == np.uint8 and smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
+        raise ValueError(
+            f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a byte "
+            f"the two are the same; use int64"
+        )
+    # A single one may have the shape (1,), likewise in the plainest loss only.
+    one_in_a_row = input.ndim == 1 and target.shape == (1,) and smoothing == 0
+    axis = min(input.ndim - 1, 1)
     samples = input.shape[:axis] + input.shape[axis + 1 :]
-    check_shape("target", target, samples, "one class index per sample, or probabilities shaped like input")
-    if input.ndim > 2 and input.shape[axis] == 0 and target.size:
-        raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
-    labels = target.reshape(_one_class(input, axis))
-    counted = labels != ignored
+    if not one_in_a_row:
+        check_shape("target", target, samples, "one class index per sample, or probabilities shaped like input")
     classes = input.shape[axis]
-    every = np.arange(classes).reshape(-1, *[1] * (input.ndim - 1 - axis))
-    found = (labels == every) & counted
-    if np.count_nonzero(found) < np.count_nonzero(counted):
-        wrong = labels[counted & ~found.any(axis, keepdims=True)]
+    if input.ndim > 2 and classes == 0 and target.size:
+        raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
+    labels = target.astype(np.int64)
+    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)]
+    if wrong.size:
         raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
-    return found, counted
-
-
-def _one_class(input: Array, axis: int) -> tuple[int, ...]:
-    """(N, 1, d1, ...), the shape of ``input`` with a single class."""
-    return (*input.shape[:axis], 1, *input.shape[axis + 1 :])

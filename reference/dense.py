@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from reference.arguments import Array, check_floats, check_rank, check_shape, ieee754
+from reference.arguments import Array, check_floats, check_output_mask, check_rank, check_shape, ieee754
 
 
 @ieee754
@@ -40,8 +40,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 @ieee754
-def linear_backward(grad_output: Array, input: Array, weight: Array) -> tuple[Array, Array, Array]:
+def linear_backward(
+    grad_output: Array, input: Array, weight: Array, *, output_mask: tuple[bool, bool, bool] = (True, True, True)
+) -> tuple[Array | None, Array | None, Array | None]:
     """dL/dx (as ``input``), dL/dW (as ``weight``) and dL/db (O,) from dL/dy ``grad_output`` (..., O).
+
+    ``output_mask`` says which of the three are wanted; the others are None and cost nothing.
 
     y[o] moves by W[o, i] when x[i] moves by one, by x[i] when W[o, i] does, and by one when b[o] does.  The chain rule
     adds up over every y that is touched: x[i] touches all outputs of its row, W[o, i] and b[o] touch output o of all
@@ -56,15 +60,21 @@ def linear_backward(grad_output: Array, input: Array, weight: Array) -> tuple[Ar
     check_floats(grad_output=grad_output, input=input, weight=weight)
     _check_fit(input, weight)
     check_shape("grad_output", grad_output, input.shape[:-1] + weight.shape[:-1], "one row of outputs per row of input")
+    check_output_mask(output_mask)
+    want_input, want_weight, want_bias = output_mask
+    grad_input = grad_weight = grad_bias = None
     matrix = np.atleast_2d(weight)  # (O, I), where O = 1 for a single row
     count = math.prod(input.shape[:-1])
     grads = grad_output.reshape(count, matrix.shape[0])  # (N, O)
     rows = input.reshape(count, matrix.shape[1])  # (N, I)
-    # In the memory order of the input, too.
-    grad_input = np.matmul(grads, matrix, out=np.empty_like(rows)).reshape(input.shape)
-    grad_weight = (grads.T @ rows).reshape(weight.shape)
-    # A sum over the batch as a product with ones: BLAS does it several times faster than np.sum.
-    grad_bias = (np.ones(count, grads.dtype) @ grads).reshape(weight.shape[:-1])
+    if want_input:
+        # In the memory order of the input, too.
+        grad_input = np.matmul(grads, matrix, out=np.empty_like(rows)).reshape(input.shape)
+    if want_weight:
+        grad_weight = (grads.T @ rows).reshape(weight.shape)
+    if want_bias:
+        # A sum over the batch as a product with ones: BLAS does it several times faster than np.sum.
+        grad_bias = (np.ones(count, grads.dtype) @ grads).reshape(weight.shape[:-1])
     return grad_input, grad_weight, grad_bias
 
 

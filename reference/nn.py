@@ -1,7 +1,8 @@
 """The formulas as layers, with the names, arguments, weight layouts and state_dict keys of ``torch.nn``.
 
-A layer holds its parameters, and after ``forward`` exactly what its gradient needs.  ``backward(grad_output)`` then
-adds dL/dparameter to each ``parameter.grad`` and gives dL/dinput back.  A training step reads as in torch:
+A layer holds its parameters, and after ``forward`` exactly what its gradient needs, as arrays of its own: whatever one
+does to the input or the output, the gradient stays right.  ``backward(grad_output)`` then adds dL/dparameter to each
+``parameter.grad`` and gives dL/dinput back.  A training step reads as in torch:
 
     optimizer.zero_grad()                                           # gradients add up until they are forgotten
     loss = criterion(network(images), labels)
@@ -17,15 +18,16 @@ from typing import Any, overload
 import numpy as np
 
 from reference import windows
-from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, integer, pair
+from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, check_shape, integer, pair
 from reference.conv import Convolution
-from reference.cross_entropy import Terms
+from reference.cross_entropy import CrossEntropy
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
 from reference.optim import Parameter
 from reference.padding import pad, pad_backward
-from reference.pooling import Maxima, avg_pool2d, avg_pool2d_backward
-from reference.relu import relu, relu_backward
+from reference.pooling import Maxima, avg_pool2d, avg_pool2d_backward, find_maxima
+from reference.relu import relu
+from reference.select import select
 from reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 _generator = np.random.default_rng()
@@ -51,10 +53,15 @@ class Module:
         """The layer's formula."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
+    def forward_within(self, input: Array) -> Array:
+        """The same as ``forward`` inside a network, where nobody else changes ``input``: it is kept without a copy."""
+        return self.forward(input)
+
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """Add dL/dparameter to the parameters' ``grad`` and return dL/dinput; None unless ``needs_input_grad``.
 
-        RuntimeError before the first ``forward``, whose input the gradient depends on.
+        RuntimeError before the first ``forward``, whose input the gradient depends on, and where a parameter that the
+        gradient depends on has been changed since then.
         """
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
@@ -115,12 +122,21 @@ class Module:
                 raise ValueError(f"state_dict[{name!r}] must have shape {own[name].data.shape}, got {array.shape}")
         for name, parameter in own.items():
             parameter.data[...] = state_dict[name]
+            parameter.data = parameter.data  # the same array, another version
 
     def _remembered(self, name: str) -> Any:
         """What ``forward`` left for the gradient."""
         if name not in vars(self):
             raise RuntimeError(f"{type(self).__name__}: call forward before backward")
         return vars(self)[name]
+
+    def _check_unchanged(self, parameter: Parameter, version: int) -> None:
+        """RuntimeError where ``parameter``, which had this ``version`` in ``forward``, was set since."""
+        if parameter.version != version:
+            raise RuntimeError(
+                f"{type(self).__name__}: the weight was changed between forward and backward, and the gradient needs "
+                "it as it was: call backward before the optimizer's step"
+            )
 
 
 def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:
@@ -176,6 +192,13 @@ class Conv2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, O, oH, oW) or (O, oH, oW)."""
+        output = self.forward_within(input)
+        if np.may_share_memory(self.convolution.input, input):
+            self.convolution.input = np.array(self.convolution.input)
+        return output
+
+    def forward_within(self, input: Array) -> Array:
+        """The same, inside a network."""
         padding: IntOrPair | str = self.padding
         framed = input
         if self.padding_mode != "zeros":
@@ -183,13 +206,15 @@ class Conv2d(Module):
         bias = None if self.bias is None else self.bias.data
         convolution = Convolution(framed, self.weight.data, bias, self.stride, padding, self.dilation, self.groups)
         output = convolution.output()
-        self.convolution, self.input_shape = convolution, input.shape
+        self.convolution, self.input_shape, self.weight_version = convolution, input.shape, self.weight.version
         return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
         convolution: Convolution = self._remembered("convolution")
         output_mask = needs_input_grad, True, self.bias is not None
+        if needs_input_grad:
+            self._check_unchanged(self.weight, self.weight_version)
         grad_input, grad_weight, grad_bias = convolution.gradients(grad_output, output_mask)
         _accumulate(self.weight, grad_weight)
         _accumulate(self.bias, grad_bias)
@@ -213,14 +238,19 @@ class ReLU(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        # The output is positive where the input is, so it serves the gradient as well; the input can be forgotten.
-        self.output = relu(input)
-        return self.output
+        output = relu(input)
+        # The output is never negative: what is not 0 is positive, as the input is there, or NaN.
+        self.passes, self.input_like = output != 0, np.zeros((), output.dtype)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.relu_backward``."""
-        output = self._remembered("output")
-        return relu_backward(grad_output, output) if needs_input_grad else None
+        passes = self._remembered("passes")
+        if not needs_input_grad:
+            return None
+        check_floats(input=self.input_like, grad_output=grad_output)
+        check_shape("grad_output", grad_output, passes.shape, "as input")
+        return select(passes, grad_output)
 
 
 class MaxPool2d(Module):
@@ -243,8 +273,10 @@ class MaxPool2d(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (N, C, H, W) or (C, H, W) -> (N, C, oH, oW) or (C, oH, oW)."""
-        self.maxima = Maxima(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
-        return self.maxima.output
+        output, self.maxima = find_maxima(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+        return output
 
     @property
     def indices(self) -> IntArray:
@@ -255,7 +287,7 @@ class MaxPool2d(Module):
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.max_pool2d_backward``."""
         maxima: Maxima = self._remembered("maxima")
-        return maxima.backward(grad_output) if needs_input_grad else None
+        return maxima.gradient(grad_output) if needs_input_grad else None
 
 
 class AvgPool2d(Module):
@@ -394,16 +426,27 @@ class Linear(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` (..., in) -> (..., out)."""
+        output = self.forward_within(input)
+        self.input = np.array(input)
+        return output
+
+    def forward_within(self, input: Array) -> Array:
+        """The same, inside a network."""
         output = linear(input, self.weight.data, None if self.bias is None else self.bias.data)
-        self.input = input
+        self.input, self.weight_version = input, self.weight.version
         return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.linear_backward``."""
-        grad_input, grad_weight, grad_bias = linear_backward(grad_output, self._remembered("input"), self.weight.data)
+        input, output_mask = self._remembered("input"), (needs_input_grad, True, self.bias is not None)
+        if needs_input_grad:
+            self._check_unchanged(self.weight, self.weight_version)
+        grad_input, grad_weight, grad_bias = linear_backward(
+            grad_output, input, self.weight.data, output_mask=output_mask
+        )
         _accumulate(self.weight, grad_weight)
         _accumulate(self.bias, grad_bias)
-        return grad_input if needs_input_grad else None
+        return grad_input
 
 
 class Softmax(Module):
@@ -415,8 +458,9 @@ class Softmax(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        self.output = softmax(input, self.dim)
-        return self.output
+        output = softmax(input, self.dim)
+        self.output = np.array(output)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.softmax_backward``."""
@@ -433,8 +477,9 @@ class LogSoftmax(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        self.output = log_softmax(input, self.dim)
-        return self.output
+        output = log_softmax(input, self.dim)
+        self.output = np.array(output)
+        return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.log_softmax_backward``."""
@@ -481,8 +526,17 @@ class Sequential(Module):
 
     def forward(self, input: Array) -> Array:
         """The input through all layers."""
+        value = input
         for layer in self:
-            input = layer(input)
+            # Inside the network arrays are nobody else's - once they no longer are the caller's own, or a view of it.
+            shared = value is input or np.may_share_memory(value, input)
+            value = layer.forward(value) if shared else layer.forward_within(value)
+        return value
+
+    def forward_within(self, input: Array) -> Array:
+        """The same, inside another network."""
+        for layer in self:
+            input = layer.forward_within(input)
         return input
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
@@ -522,17 +576,19 @@ class CrossEntropyLoss:
 
     def forward(self, input: Array, target: Array | IntArray) -> Array:
         """The loss of scores ``input`` against ``target``."""
-        self.terms = Terms(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
-        return self.terms.loss()
+        self.cross_entropy = CrossEntropy(
+            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+        return self.cross_entropy.loss()
 
     def backward(self, grad_output: Array | None = None) -> Array:
         """dL/dinput; ``grad_output``, shaped like the loss, is 1 unless given."""
-        if "terms" not in vars(self):
+        if "cross_entropy" not in vars(self):
             raise RuntimeError("CrossEntropyLoss: call forward before backward")
-        dtype = self.terms.log_p.dtype
+        log_p = self.cross_entropy.log_p
         if grad_output is None:
             if self.reduction == "none":
                 raise ValueError("grad_output must be given for reduction 'none', where there is a loss per sample")
-            grad_output = np.ones((), dtype)
-        check_floats(input=self.terms.log_p, grad_output=grad_output)
-        return self.terms.gradients(grad_output)[0]
+            grad_output = np.ones((), log_p.dtype)
+        check_floats(input=log_p, grad_output=grad_output)
+        return self.cross_entropy.gradients(grad_output)[0]

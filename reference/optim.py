@@ -30,13 +30,26 @@ RATES = ("lr", "momentum", "dampening", "weight_decay")
 
 
 class Parameter:
-    """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one)."""
+    """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one).
+
+    ``version`` counts how often ``data`` was set, by ``data = array`` or ``data -= array``, so that a layer can tell
+    that it is not what it was.  (As in torch, a change through a part of it, ``data[0] = 1``, is not noticed.)
+    """
 
     def __init__(self, data: Array) -> None:
         """Take ``data`` (float32 or float64) as it is, without a copy."""
         check_floats(data=data)
-        self.data = data
+        self._data, self.version = data, 0
         self.grad: Array | None = None
+
+    @property
+    def data(self) -> Array:
+        """The numbers."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Array) -> None:
+        self._data, self.version = data, self.version + 1
 
 
 class SGD:

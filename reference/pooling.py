@@ -16,6 +16,7 @@ arithmetic for deep learning (2016), chapter 3.
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -62,7 +63,6 @@ def max_pool2d(
     *,
     return_indices: Literal[True],
 ) -> tuple[Array, IntArray]: ...
-@ieee754
 def max_pool2d(
     input: Array,
     kernel_size: IntOrPair,
@@ -78,12 +78,21 @@ def max_pool2d(
     first in row-major order wins; a window with NaN gives NaN, at its last NaN.
     Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
     kernel, and a dilated window that sees nothing but padding.
+
+    The largest of each 2 x 2 region; the first one is 6:
+
+    >>> x = np.array([[[1.0, 3, 2, 1], [4, 6, 5, 0], [7, 2, 8, 3], [1, 0, 4, 9]]])
+    >>> print(max_pool2d(x, 2))
+    [[[6. 5.]
+      [7. 9.]]]
+    >>> print(max_pool2d(x, 2, return_indices=True)[1])  # where they stand, row by row
+    [[[ 5  6]
+      [ 8 15]]]
     """
-    maxima = Maxima(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (maxima.output, maxima.indices()) if return_indices else maxima.output
+    output, maxima = find_maxima(input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (output, maxima.indices()) if return_indices else output
 
 
-@ieee754
 def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tuple[int, ...]) -> Array:
     """dL/dx (``input_shape``) from dL/dy ``grad_output`` and the ``indices`` of the maxima.
 
@@ -93,6 +102,12 @@ def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tupl
     goes to the maximum, and a pixel that is the maximum of several windows gets the sum of theirs.  (Of tied pixels
     each would be a fair choice; the first takes all, as in torch.)
     Raises TypeError for wrong dtypes, ValueError for shapes that differ or indices outside the image.
+
+    Row by row, the image's pixels have the numbers 0 to 7; number 5 and number 3 were the maxima of two windows:
+
+    >>> print(max_pool2d_backward(np.array([[[10.0, 20.0]]]), np.array([[[5, 3]]]), (1, 2, 4)))
+    [[[ 0.  0.  0. 20.]
+      [ 0. 10.  0.  0.]]]
     """
     check_floats(grad_output=grad_output)
     check_rank("grad_output", grad_output, (3, 4), "(C, oH, oW) or (N, C, oH, oW)")
@@ -103,62 +118,20 @@ def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tupl
     if len(input_shape) != grad_output.ndim or input_shape[:-2] != grad_output.shape[:-2]:
         raise ValueError(f"input_shape must be {grad_output.shape[:-2]} + (H, W), got {input_shape}")
     pixels = input_shape[-2] * input_shape[-1]
-    if indices.size and not 0 <= indices.min() <= indices.max() < pixels:
+    if not indices.size:
+        return np.zeros_like(grad_output, shape=input_shape)
+    if not 0 <= indices.min() <= indices.max() < pixels:
         raise ValueError(f"indices must lie between 0 and {pixels - 1}, got {indices.min()} to {indices.max()}")
-    # The batch runs last in memory (conv.py says why), so pixel `index` of channel c, image n stands at (c, index, n).
-    batch_last = (1, 2, 3, 0) if grad_output.ndim == 4 else (0, 1, 2)
-    grads, index = grad_output.transpose(batch_last), indices.transpose(batch_last)
-    count = grads.shape[3] if grads.ndim == 4 else 1
-    channel, image = np.arange(grads.shape[0]), np.arange(count)
-    index = index.reshape(*index.shape[:3], count)
-    place = (channel[:, np.newaxis, np.newaxis, np.newaxis] * pixels + index) * count + image
-    grad_input = np.zeros(grads.shape[0] * pixels * count, grads.dtype)
-    # Windows add in row-major order, as in torch, starting from +0.
-    np.add.at(grad_input, place.ravel(), grads.ravel())
-    if grad_output.ndim == 3:
-        return grad_input.reshape(input_shape)
-    return grad_input.reshape(*input_shape[1:], count).transpose(3, 0, 1, 2)
+    return _maxima_at(indices, input_shape).gradient(grad_output)
 
 
+@dataclass(frozen=True)
 class Maxima:
-    """The maxima of max pooling, and where they stood: ``max_pool2d`` with a memory of what its gradient needs.
+    """Where the maxima stand: ``tap`` (..., oH, oW) is m * kW + k, in the windows over ``rows`` and ``columns``."""
 
-    ``output`` (..., oH, oW) holds the maxima; ``tap`` (..., oH, oW) is m * kW + k, where in its window each stood.
-    """
-
-    @ieee754
-    def __init__(
-        self,
-        input: Array,
-        kernel_size: IntOrPair,
-        stride: IntOrPair | None,
-        padding: IntOrPair,
-        dilation: IntOrPair,
-        ceil_mode: bool,
-    ) -> None:
-        """Takes, and raises, what ``max_pool2d`` does."""
-        self.rows, self.columns = rows, columns = _check_fit(input, kernel_size, stride, padding, dilation, ceil_mode)
-        if _blind(rows) or _blind(columns):
-            raise ValueError(
-                f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
-                f"pixel of the input {input.shape}: every window must see at least one"
-            )
-        # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
-        frame = windows.padded(input, rows, columns, fill=-np.inf)
-        self.output = np.empty_like(frame[..., rows.taps[0], columns.taps[0]])
-        self.tap: IntArray = np.zeros_like(self.output, np.min_scalar_type(rows.kernel * columns.kernel))
-        if frame is not input:
-            self.tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(self.tap.dtype)
-        for c in _channel_blocks(frame):
-            _raise(self.output[..., c, :, :], self.tap[..., c, :, :], frame[..., c, :, :], rows, columns)
-        if np.isnan(self.output.max(initial=-np.inf)):
-            for t, seen in _taps(frame, rows, columns):
-                self.tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
-        if _holds_minus_zero(frame):
-            # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
-            zero = np.nonzero(self.output == 0)
-            row, column = np.divmod(self.indices()[zero], columns.size)
-            self.output[zero] = input[(*zero[:-2], row, column)]
+    rows: Windows
+    columns: Windows
+    tap: IntArray
 
     def indices(self) -> IntArray:
         """The positions (..., oH, oW) of the maxima in the image's H * W pixels, int64."""
@@ -173,8 +146,8 @@ class Maxima:
         return first + further.ravel()[self.tap]
 
     @ieee754
-    def backward(self, grad_output: Array) -> Array:
-        """The same gradient as ``max_pool2d_backward``, faster: tap by tap, where that one goes pixel by pixel."""
+    def gradient(self, grad_output: Array) -> Array:
+        """See ``max_pool2d_backward``: tap by tap, ``grad_output`` goes to the pixel that the tap sees, if it won."""
         check_floats(grad_output=grad_output)
         check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
         rows, columns = self.rows, self.columns
@@ -187,24 +160,85 @@ class Maxima:
         for c in _channel_blocks(frame):
             # From the last tap to the first, a pixel meets its windows in row-major order, as in `windows.unslide`.
             for t, pixels in reversed(list(_taps(frame[..., c, :, :], rows, columns))):
-                chosen = self.tap[..., c, :, :] == t
+                won = self.tap[..., c, :, :] == t
                 if overlap:
-                    pixels += select(chosen, grads[..., c, :, :])
+                    pixels += select(won, grads[..., c, :, :])
                 else:
-                    select(chosen, grads[..., c, :, :], out=pixels)
+                    select(won, grads[..., c, :, :], out=pixels)
         return frame[..., rows.inside, columns.inside]
 
 
-def _raise(output: Array, tap: IntArray, frame: Array, rows: Windows, columns: Windows) -> None:
-    """Put the maxima into ``output`` (..., oH, oW), and raise ``tap`` to where they stand."""
+@ieee754
+def find_maxima(
+    input: Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None,
+    padding: IntOrPair,
+    dilation: IntOrPair,
+    ceil_mode: bool,
+) -> tuple[Array, Maxima]:
+    """The output of ``max_pool2d``, and what its gradient needs.  Takes, and raises, what that does."""
+    rows, columns = _check_fit(input, kernel_size, stride, padding, dilation, ceil_mode)
+    if _sees_only_padding(rows) or _sees_only_padding(columns):
+        raise ValueError(
+            f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
+            f"pixel of the input {input.shape}: every window must see at least one"
+        )
+    # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
+    frame = windows.padded(input, rows, columns, fill=-np.inf)
+    output = np.empty_like(frame[..., rows.taps[0], columns.taps[0]])  # (..., oH, oW)
+    tap: IntArray = np.zeros_like(output, np.min_scalar_type(rows.kernel * columns.kernel))
+    if frame is not input:
+        tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(tap.dtype)
+    for c in _channel_blocks(frame):
+        _maximum(frame[..., c, :, :], rows, columns, output[..., c, :, :], tap[..., c, :, :])
+    if np.isnan(output.max(initial=-np.inf)):
+        for t, seen in _taps(frame, rows, columns):
+            tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
+    maxima = Maxima(rows, columns, tap)
+    if _holds_minus_zero(frame):
+        # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
+        zero = np.nonzero(output == 0)
+        row, column = np.divmod(maxima.indices()[zero], columns.size)
+        output[zero] = input[(*zero[:-2], row, column)]
+    return output, maxima
+
+
+def _maximum(frame: Array, rows: Windows, columns: Windows, output: Array, tap: IntArray) -> None:
+    """y = max over the taps of what each sees in ``frame`` (..., H, W): into ``output`` and ``tap`` (..., oH, oW)."""
     taps = _taps(frame, rows, columns)
     _, output[...] = next(taps)
     for t, seen in taps:
         # Strictly greater: the first of equal values stays.
-        better = (seen > output).view(np.uint8)
+        greater = (seen > output).view(np.uint8)
         np.maximum(output, seen, out=output)
-        # Taps come in rising order, so the last that was better is the highest.
-        np.maximum(tap, better * tap.dtype.type(t), out=tap)
+        # Taps come in rising order, so the last that was greater is the highest.
+        np.maximum(tap, greater * tap.dtype.type(t), out=tap)
+
+
+def _maxima_at(indices: IntArray, input_shape: tuple[int, ...]) -> Maxima:
+    """The maxima at ``indices`` (..., oH, oW), at least one, of an input of ``input_shape`` (..., H, W).
+
+    Indices do not tell the windows that they were found in, nor does the gradient need these: any will do that hold
+    all the maxima, and whose outputs follow one another as the indices' places do.
+    """
+    row, column = np.divmod(indices, input_shape[-1])
+    rows = _windows_around(row.swapaxes(-1, -2), input_shape[-2])
+    columns = _windows_around(column, input_shape[-1])
+    m = row - np.arange(rows.outputs)[:, np.newaxis] * rows.stride + rows.before
+    k = column - np.arange(columns.outputs) * columns.stride + columns.before
+    return Maxima(rows, columns, m * columns.kernel + k)
+
+
+def _windows_around(positions: IntArray, size: int) -> Windows:
+    """Windows along an axis of ``size`` pixels; window i sees all the ``positions`` [..., i]."""
+    outputs = positions.shape[-1]
+    stride = max(1, size // outputs)  # spread evenly, as most are
+    distance = positions - np.arange(outputs) * stride
+    before = max(0, -int(distance.min()))
+    kernel = int(distance.max()) + before + 1
+    after = max(0, (outputs - 1) * stride + kernel - before - size)
+    return Windows(size, kernel, stride, before, after, 1, outputs)
 
 
 @ieee754
@@ -221,6 +255,10 @@ def avg_pool2d(
 
     Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
     kernel and a divisor of 0.
+
+    >>> x = np.array([[[1.0, 3, 2, 0], [4, 6, 5, 1]]])
+    >>> print(avg_pool2d(x, 2))  # (1 + 3 + 4 + 6) / 4 and (2 + 0 + 5 + 1) / 4
+    [[[3.5 2. ]]]
     """
     rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
     divisor = _divisor(rows, columns, count_include_pad, divisor_override, input.dtype)
@@ -250,6 +288,11 @@ def avg_pool2d_backward(
     Each pixel of a window moves the mean by 1/D, so each window hands grad/D to all its pixels, and a pixel of several
     windows gets the sum.
     Raises as ``avg_pool2d`` does, and ValueError where ``grad_output`` has another shape than its output.
+
+    Two windows of 1 x 2, one pixel apart, share the pixel in the middle:
+
+    >>> print(avg_pool2d_backward(np.array([[[2.0, 20.0]]]), (1, 1, 3), (1, 2), stride=1))
+    [[[ 1. 11. 10.]]]
     """
     check_floats(grad_output=grad_output)
     input_shape = array_shape("input_shape", input_shape)
@@ -311,7 +354,7 @@ def _divisor(
     return np.multiply.outer(*counts).astype(dtype)
 
 
-def _blind(axis: Windows) -> bool:
+def _sees_only_padding(axis: Windows) -> bool:
     """Whether a window along this axis sees nothing but padding: if any does, the first one (padding is small)."""
     first = -(-axis.before // axis.dilation)  # its first tap that is not in the padding before the image
     return first * axis.dilation - axis.before >= axis.size

@@ -44,8 +44,8 @@ class Windows:
         return tuple(slice(first, first + reach, self.stride) for first in range(0, self.span, self.dilation))
 
     @cached_property
-    def turned(self) -> "Windows":
-        """At stride 1, the windows that see a pixel: a window over the outputs.  Its taps run the other way."""
+    def adjoint(self) -> "Windows":
+        """At stride 1, the outputs that see a pixel: a window over the outputs.  Its taps run the other way."""
         margin = self.span - 1
         return replace(
             self, size=self.outputs, before=margin - self.before, after=margin - self.after, outputs=self.size
@@ -151,14 +151,14 @@ def unslide(seen: Array, frame: Array, down: Taps, across: Taps, i: slice = EVER
 
 
 @lru_cache
-def blocks(groups: int, height: int, width: int, most: int) -> tuple[tuple[slice, slice, slice], ...]:
+def blocks(groups: int, height: int, width: int, limit: int) -> tuple[tuple[slice, slice, slice], ...]:
     """Cut the outputs (``groups``, ``height``, ``width``) into blocks: slices of groups, rows and columns.
 
-    A block holds at most ``most`` windows, but at least one.  It is a part of one row, a number of whole rows, or where
-    all rows fit, a number of groups: in any case the outputs of a group follow one another in memory.  There are as few
-    blocks as there can be, of about the same size.
+    A block holds at most ``limit`` windows, but at least one.  It is a part of one row, a number of whole rows, or
+    where all rows fit, a number of groups: in any case the outputs of a group follow one another in memory.  There are
+    as few blocks as there can be, of about the same size.
     """
-    together, high, wide = _part(groups, most // (height * width)), _part(height, most // width), _part(width, most)
+    together, high, wide = _part(groups, limit // (height * width)), _part(height, limit // width), _part(width, limit)
     return tuple(
         (slice(g, g + together), slice(i, i + high), slice(j, j + wide))
         for g in range(0, groups, together)
@@ -167,7 +167,7 @@ def blocks(groups: int, height: int, width: int, most: int) -> tuple[tuple[slice
     )
 
 
-def _part(length: int, most: int) -> int:
-    """The length of about equal parts of ``length``: at most ``most``, at least 1, and as few as there can be."""
-    parts = -(-length // max(1, most))
+def _part(length: int, limit: int) -> int:
+    """The length of about equal parts of ``length``: at most ``limit``, at least 1, and as few as there can be."""
+    parts = -(-length // max(1, limit))
     return -(-length // parts)

@@ -66,16 +66,16 @@ def test_a_view_beyond_the_image_is_refused() -> None:
 
 
 def test_the_windows_that_see_a_pixel_are_windows_over_the_outputs() -> None:
-    """Where output i sees pixel p through tap m, turned window p sees output i through tap kernel - 1 - m."""
+    """Where output i sees pixel p through tap m, adjoint window p sees output i through tap kernel - 1 - m."""
     for kernel, padding, dilation in itertools.product((1, 2, 3), ((0, 0), (1, 2), (4, 0)), (1, 2)):
         axis = windows.conv_windows(7, kernel, 1, padding, dilation)
-        turned = axis.turned
-        margins = turned.before, turned.after
-        assert turned == windows.conv_windows(axis.outputs, kernel, 1, margins, dilation)
-        assert turned.outputs == axis.size
+        adjoint = axis.adjoint
+        margins = adjoint.before, adjoint.after
+        assert adjoint == windows.conv_windows(axis.outputs, kernel, 1, margins, dilation)
+        assert adjoint.outputs == axis.size
         for i, m in itertools.product(range(axis.outputs), range(kernel)):
             p = i + m * dilation - axis.before
-            assert i + turned.before == p + (kernel - 1 - m) * dilation
+            assert i + adjoint.before == p + (kernel - 1 - m) * dilation
 
 
 def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() -> None:
@@ -125,8 +125,8 @@ def test_a_block_of_the_outputs_may_be_added_by_itself() -> None:
         np.testing.assert_array_equal(blocks, whole)
 
 
-def test_if_a_window_of_pooling_is_blind_the_first_one_is() -> None:
-    """So `pooling._blind` looks at that one only."""
+def test_if_a_window_of_pooling_sees_only_padding_the_first_one_does() -> None:
+    """So `pooling._sees_only_padding` looks at that one only."""
     blind = 0
     for size, kernel, dilation, stride, ceil_mode in itertools.product(
         range(1, 9), range(1, 7), range(1, 10), range(1, 6), (False, True)

@@ -77,7 +77,7 @@ class _NumpyStep:
 
     def forward(self, number: int) -> None:
         if number < len(self.layers):
-            self.value = self.layers[number](self.value if number else self.images)
+            self.value = self.layers[number].forward_within(self.value if number else self.images)
         else:
             self.criterion(self.value, self.labels)
 

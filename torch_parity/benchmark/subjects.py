@@ -107,13 +107,16 @@ def batch_last(array: Array) -> Array:
 
 
 def numpy_layer(layer: Any, input: Array, grad: Array) -> Implementation:
-    """Forward and all gradients of a layer of ``reference.nn``; dL/dy ``grad`` is laid out as the layer's output is."""
+    """Forward and all gradients of a layer of ``reference.nn``, as within a network.
+
+    dL/dy ``grad`` is laid out as the layer's output is.
+    """
     grad_output = np.empty_like(layer(input))
     grad_output[...] = grad
     found: dict[str, Array] = {}
 
     def forward() -> None:
-        found["output"] = layer(input)
+        found["output"] = layer.forward_within(input)
 
     def backward() -> None:
         layer.zero_grad()
