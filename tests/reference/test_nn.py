@@ -32,8 +32,6 @@ from torch_parity.proof.pairs import PAIRS, Pair
 from torch_parity.proof.prove import DTYPES
 
 PAIRS_WITH_A_LAYER = [pair for pair in PAIRS if pair.layer is not None]
-
-
 IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2, "vgg-small": 2}  # how many a test feeds to each network
 
 
@@ -80,7 +78,7 @@ def test_backward_before_forward_is_an_error() -> None:
             layer.backward(np.ones((1, 1), np.float32))
 
 
-# Weights travel between the sides.
+# Weights, which travel between the sides.
 
 
 @pytest.mark.parametrize("name", NETWORKS)

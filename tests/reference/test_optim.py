@@ -1,4 +1,4 @@
-"""Gradient descent: what the options of SGD do, its groups of parameters, and its state, beside torch's."""
+"""Gradient descent: what each option of SGD does, groups of parameters, and the optimizer's state, beside torch's."""
 
 import copy
 from typing import Any
@@ -21,7 +21,6 @@ from tests.reference.comparing import (
 from torch_parity.proof import bounds
 from torch_parity.proof.backend import tensor
 from torch_parity.proof.cases import Case
-from torch_parity.proof.compare import compare
 
 
 def trajectory(parameter: Array, grads: Array, **options: Any) -> list[Array]:
@@ -37,6 +36,7 @@ def trajectory(parameter: Array, grads: Array, **options: Any) -> list[Array]:
 
 
 def torch_trajectory(parameter: Array, grads: Array, **options: Any) -> list[Array]:
+    """The same, by torch."""
     k = torch.nn.Parameter(tensor(parameter))
     optimizer = torch.optim.SGD([k], **options)
     seen = []
@@ -105,10 +105,8 @@ def test_sgd_differs_from_torch_by_no_more_than_rounding(nesterov: bool, dtype: 
     case = Case("real", np.dtype(dtype), {"parameter": parameter, "grads": grads}, options)
     bound = bounds.sgd(case)["output"]
     assert (bound < 500 * np.finfo(dtype).eps).all()  # the numbers are around 1, so the bound says something
-    verdict = compare(
-        trajectory(parameter, grads, **options)[-1], torch_trajectory(parameter, grads, **options)[-1], bound
-    )
-    assert verdict.equal, verdict.message
+    ours, theirs = trajectory(parameter, grads, **options), torch_trajectory(parameter, grads, **options)
+    assert_equal(ours[-1], theirs[-1], bound)
 
 
 def test_a_weight_decay_of_one_acts() -> None:
@@ -244,6 +242,7 @@ def test_zero_grad_of_the_optimizer_forgets_all_gradients() -> None:
 
 
 def take_steps(optimizer: Any, parameters: list[Any], steps: int, wrap: Any) -> None:
+    """Steps on gradients that change; ``wrap`` turns them into the arrays of the optimizer's side."""
     for step in range(steps):
         for number, parameter in enumerate(parameters):
             parameter.grad = wrap(np.array([0.1 * step, number - 0.5], np.float32))
@@ -255,9 +254,8 @@ def test_an_optimizers_state_has_torchs_form_and_goes_on_to_the_same_bits() -> N
     ours, theirs = optimizers_of_both_sides([0.1, 0.2], **options)
     parameters = [parameter for group in ours.param_groups for parameter in group["params"]]
     take_steps(ours, parameters, 3, np.copy)
-    take_steps(
-        theirs, [parameter for group in theirs.param_groups for parameter in group["params"]], 3, torch.from_numpy
-    )
+    twins = [parameter for group in theirs.param_groups for parameter in group["params"]]
+    take_steps(theirs, twins, 3, torch.from_numpy)
     state, twin = ours.state_dict(), theirs.state_dict()
     assert state["state"].keys() == twin["state"].keys()
     for index, entry in state["state"].items():
@@ -286,6 +284,7 @@ def test_without_momentum_there_is_no_state() -> None:
 
 
 def optimizer_state(**changes: Any) -> dict[str, Any]:
+    """The state of an optimizer of one parameter, with some of it replaced."""
     return {"state": {0: {"momentum_buffer": np.ones(2, np.float32)}}, "param_groups": [{"params": [0]}], **changes}
 
 

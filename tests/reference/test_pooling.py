@@ -156,7 +156,7 @@ def test_max_pooling_is_the_same_in_blocks_of_channels_of_any_size(
     monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", block_bytes)
     for kind in ("ties", "extremes", "real"):
         x = numbers(np.random.default_rng(1), (2, 5, 7, 6), kind, np.dtype(np.float32))
-        theirs, places = torch.nn.functional.max_pool2d(torch.from_numpy(x), 2, stride, 1, return_indices=True)
+        theirs, places = F.max_pool2d(tensor(x), 2, stride, 1, return_indices=True)
         maxima = reference.pooling.Maxima(x, 2, stride, 1, 1, False)
         assert same_bits(maxima.output, theirs.numpy()).all()
         assert (maxima.indices() == places.numpy()).all()
