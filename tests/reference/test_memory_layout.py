@@ -10,17 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import reference
 from reference import nn, optim
+from tests.reference.comparing import Array, both_dtypes, random_integers
 from torch_parity.proof.cases import Case
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import pair_named
-
-Array = npt.NDArray[Any]
-DTYPES = [np.float32, np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,11 @@ class Call:
         return [result for result in results if result is not None]
 
 
-def lattice(*shape: int, dtype: Any, seed: int = 0) -> Array:
-    return np.random.default_rng([seed, *shape]).integers(-4, 5, shape).astype(dtype)
-
-
 def calls(dtype: Any) -> Iterator[Call]:
     """Every function, forward and backward; the small integers make every sum exact."""
 
     def numbers(*shape: int, seed: int = 0) -> Array:
-        return lattice(*shape, dtype=dtype, seed=seed)
+        return random_integers(shape, dtype, seed)
 
     for batch in ((3,), ()):
         x, kernel, bias = numbers(*batch, 4, 6, 5), numbers(6, 2, 3, 2), numbers(6)
@@ -117,9 +110,9 @@ def probability_calls(dtype: Any) -> Iterator[Call]:
     """softmax and what stands on it; these round, and sums of rounded numbers depend on the order of summation."""
     for name in ("softmax", "log_softmax"):
         for shape, dim in (((3, 5), 1), ((3, 5), 0), ((2, 5, 3), 1), ((7,), 0), ((), 0)):
-            case = Case("real", np.dtype(dtype), {"input": lattice(*shape, dtype=dtype)}, {"dim": dim})
+            case = Case("real", np.dtype(dtype), {"input": random_integers(shape, dtype)}, {"dim": dim})
             forward, backward = getattr(reference, name), getattr(reference, name + "_backward")
-            y, g = forward(**case.arrays, dim=dim), lattice(*shape, dtype=dtype, seed=1)
+            y, g = forward(**case.arrays, dim=dim), random_integers(shape, dtype, seed=1)
             bound = pair_named(name).expected(case, g)
             assert bound["output"] is not None
             assert bound["grad_input"] is not None
@@ -136,11 +129,11 @@ def probability_calls(dtype: Any) -> Iterator[Call]:
             targets.append(indices.astype(np.uint8))
         for target in targets:
             for reduction in ("mean", "none"):
-                arrays = {"input": lattice(*shape, dtype=dtype), "target": target}
+                arrays = {"input": random_integers(shape, dtype), "target": target}
                 arrays["weight"] = np.array([1, 2, 0.5, 3], dtype)
                 smoothing = 0.0 if target.dtype == np.uint8 else 0.2
                 arguments: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": -100}
-                g = lattice(*(samples if reduction == "none" else ()), dtype=dtype, seed=2)
+                g = random_integers(samples if reduction == "none" else (), dtype, seed=2)
                 case = Case("real", np.dtype(dtype), arrays, arguments)
                 bound = pair_named("cross_entropy").expected(case, g)
                 bounds = [bound[n] for n in ("output", "grad_input", "grad_target") if n in bound]
@@ -151,7 +144,7 @@ def probability_calls(dtype: Any) -> Iterator[Call]:
                 yield Call("cross_entropy_backward", reference.cross_entropy_backward, arrays, arguments, tight[1:])
 
 
-ALL = [call for dtype in DTYPES for call in calls(dtype)]
+ALL = [call for dtype in (np.float32, np.float64) for call in calls(dtype)]
 every_call = pytest.mark.parametrize("call", ALL, ids=lambda call: call.name)
 
 
@@ -266,11 +259,11 @@ def batch_last(array: Array) -> Array:
 
 
 @pytest.mark.parametrize("padding", [0, 1])
-@pytest.mark.parametrize("dtype", DTYPES)
+@both_dtypes
 def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) -> None:
     """The next layer then finds the long contiguous runs that it wants (conv.py)."""
-    x = lattice(4, 8, 6, 5, dtype=dtype).transpose(3, 0, 1, 2)
-    k = lattice(3, 4, 3, 3, dtype=dtype)
+    x = random_integers((4, 8, 6, 5), dtype).transpose(3, 0, 1, 2)
+    k = random_integers((3, 4, 3, 3), dtype)
     y = reference.conv2d(x, k, padding=padding)
     pooled, indices = reference.max_pool2d(x, 3, 2, padding, return_indices=True)
     images = {
@@ -292,20 +285,13 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         assert strides[-1] == result.itemsize, name
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@both_dtypes
 def test_vectors_with_the_batch_last_in_memory_stay_so(dtype: Any) -> None:
-    x, weight = lattice(4, 7, dtype=dtype).T, lattice(3, 4, dtype=dtype)
-    y = reference.linear(x, weight, lattice(3, dtype=dtype))
+    x, weight = random_integers((4, 7), dtype).T, random_integers((3, 4), dtype)
+    y = reference.linear(x, weight, random_integers((3,), dtype))
     grad_input, _, _ = reference.linear_backward(y, x, weight)
     assert y.T.flags.c_contiguous
     assert grad_input.T.flags.c_contiguous
-
-
-def test_flatten_is_a_view_where_the_layout_allows_it() -> None:
-    x = lattice(2, 3, 4, dtype=np.float32)
-    assert np.shares_memory(reference.flatten(x, 1), x)
-    assert np.shares_memory(reference.flatten_backward(x, (2, 12)), x)
-    assert not np.shares_memory(reference.flatten(x.transpose(0, 2, 1), 1), x)
 
 
 @every_call
@@ -337,8 +323,8 @@ def test_a_foreign_byte_order_is_a_type_error(call: Call) -> None:
 def test_layers_take_any_layout() -> None:
     nn.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 4))
-    network.load_state_dict({k: lattice(*v.shape, dtype=np.float32) for k, v in network.state_dict().items()})
-    x, g = lattice(5, 2, 6, 6, dtype=np.float32), lattice(5, 4, dtype=np.float32)
+    network.load_state_dict({k: random_integers(v.shape, np.float32) for k, v in network.state_dict().items()})
+    x, g = random_integers((5, 2, 6, 6), np.float32), random_integers((5, 4), np.float32)
     expected = [network(x), network.backward(g), *(p.grad for p in network.parameters())]
     for (layout, other_x), (_, other_g) in zip(layouts(x), layouts(g), strict=False):
         network.zero_grad()
@@ -352,7 +338,7 @@ def test_layers_take_any_layout() -> None:
 
 def test_a_state_dict_may_have_any_layout() -> None:
     layer = nn.Conv2d(2, 3, (3, 2))
-    weight, bias = lattice(3, 2, 3, 2, dtype=np.float32), lattice(3, dtype=np.float32)
+    weight, bias = random_integers((3, 2, 3, 2), np.float32), random_integers((3,), np.float32)
     for (_, other_weight), (_, other_bias) in zip(layouts(weight), layouts(bias), strict=False):
         layer.load_state_dict({"weight": other_weight, "bias": other_bias})
         assert (layer.weight.data == weight).all()
@@ -360,7 +346,7 @@ def test_a_state_dict_may_have_any_layout() -> None:
 
 
 def test_the_optimizer_takes_gradients_of_any_layout() -> None:
-    data, grad = lattice(3, 4, dtype=np.float32), lattice(3, 4, dtype=np.float32, seed=1)
+    data, grad = random_integers((3, 4), np.float32), random_integers((3, 4), np.float32, seed=1)
     for layout, other in layouts(grad):
         for options in ({"momentum": 0.5}, {"momentum": 0.5, "nesterov": True}):
             k = optim.Parameter(data.copy())

@@ -1,4 +1,4 @@
-"""Defaults are torch's, and a constructor that refuses an argument names it."""
+"""Arguments have torch's names, order and defaults, and a constructor that refuses one names it."""
 
 import inspect
 import re
@@ -28,6 +28,33 @@ TWINS: list[Any] = [
 def defaults(callable_: Any) -> dict[str, Any]:
     parameters = inspect.signature(callable_).parameters.values()
     return {p.name: p.default for p in parameters if p.name not in LEFT_OUT and p.default is not p.empty}
+
+
+def argument_names(signature: inspect.Signature) -> list[str]:
+    return [name for name in signature.parameters if name not in LEFT_OUT]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
+        "ReplicationPad2d", "CircularPad2d", "Flatten", "Linear", "Softmax", "LogSoftmax", "CrossEntropyLoss",
+    ],
+)  # fmt: skip
+def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:
+    ours, theirs = (inspect.signature(getattr(side, name)) for side in (nn, torch.nn))
+    assert argument_names(ours) == argument_names(theirs)
+    if name in ("Softmax", "LogSoftmax"):
+        return  # torch guesses a dimension, and warns that one should not let it
+    for argument in argument_names(ours):
+        assert ours.parameters[argument].default == theirs.parameters[argument].default
+
+
+def test_sgd_takes_torchs_arguments_in_torchs_order() -> None:
+    ours, theirs = inspect.signature(optim.SGD), inspect.signature(torch.optim.SGD)
+    assert argument_names(ours) == argument_names(theirs)
+    for argument in argument_names(ours):
+        assert ours.parameters[argument].default == theirs.parameters[argument].default
 
 
 @pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=lambda twin: getattr(twin, "__name__", ""))
@@ -117,23 +144,3 @@ def test_channels_may_be_none_at_all_but_not_negative() -> None:
     with pytest.raises(ValueError, match="in_channels and out_channels must not be negative, got -1 and 1"):
         nn.Conv2d(-1, 1, 1)
     assert nn.Conv2d(0, 0, 1).weight.data.shape == (0, 0, 1, 1)
-
-
-def test_the_optimizer_checks_what_it_steps() -> None:
-    parameter = optim.Parameter(np.zeros(3, np.float32))
-    optimizer = optim.SGD([parameter], lr=0.5)
-    for grad, error, message in (
-        (np.zeros(3), TypeError, "grad must have the dtype of data, float32, got float64"),
-        (np.zeros(2, np.float32), ValueError, r"grad must have shape \(3,\) \(as data\), got \(2,\)"),
-    ):
-        parameter.grad = grad
-        with pytest.raises(error, match=message):
-            optimizer.step()
-    np.testing.assert_array_equal(parameter.data, np.zeros(3))
-
-
-def test_a_weight_decay_of_one_acts() -> None:
-    parameter = optim.Parameter(np.array([4.0]))
-    parameter.grad = np.array([2.0])
-    optim.SGD([parameter], lr=0.5, weight_decay=1.0).step()
-    assert parameter.data == 4 - 0.5 * (2 + 4)

@@ -6,22 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from reference import windows
 from reference.windows import Windows
-
-Array = npt.NDArray[Any]
-
-
-def integers(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng([seed, *shape]).integers(-9, 10, shape).astype(np.float64)
+from tests.reference.comparing import Array, random_integers
 
 
 def padded(channels: int, rows: Windows, columns: Windows, count: int) -> Array:
     """An image (C, H, W, N) with room for windows over 7 rows and 6 columns."""
-    return np.ascontiguousarray(np.moveaxis(windows.padded(integers(channels, count, 7, 6), rows, columns), 1, -1))
+    return np.ascontiguousarray(
+        np.moveaxis(windows.padded(random_integers((channels, count, 7, 6)), rows, columns), 1, -1)
+    )
 
 
 def along_both_axes() -> Iterator[tuple[Windows, Windows]]:
@@ -48,7 +44,7 @@ def test_unslide_is_the_adjoint_of_slide() -> None:
     for rows, columns in along_both_axes():
         image = padded(2, rows, columns, 3)
         seen = windows.slide(image, rows, columns)
-        w = integers(*seen.shape, seed=1)
+        w = random_integers(seen.shape, seed=1)
         frame = np.zeros_like(image)
         windows.unslide(w.transpose(0, 5, 1, 2, 3, 4), frame.transpose(0, 3, 1, 2), rows.taps, columns.taps)
         assert (seen * w).sum() == (image * frame).sum()
@@ -57,12 +53,12 @@ def test_unslide_is_the_adjoint_of_slide() -> None:
 def test_a_view_beyond_the_image_is_refused() -> None:
     """It would show other pixels, or memory that belongs to others; and so would strides that are not the image's."""
     rows, columns = windows.conv_windows(7, 3, 2, (0, 0), 1), windows.conv_windows(6, 2, 1, (1, 0), 2)
-    windows.slide(integers(2, 7, 7, 3), rows, columns)
-    for image in (integers(2, 6, 7, 3), integers(2, 7, 6, 3)):
+    windows.slide(random_integers((2, 7, 7, 3)), rows, columns)
+    for image in (random_integers((2, 6, 7, 3)), random_integers((2, 7, 6, 3))):
         with pytest.raises(ValueError, match="windows must lie within the image"):
             windows.slide(image, rows, columns)
     with pytest.raises(ValueError, match="contiguous"):
-        windows.slide(integers(2, 7, 7, 6)[..., ::2], rows, columns)
+        windows.slide(random_integers((2, 7, 7, 6))[..., ::2], rows, columns)
 
 
 def test_the_windows_that_see_a_pixel_are_windows_over_the_outputs() -> None:
@@ -94,7 +90,7 @@ def test_a_padded_image_is_a_plain_array() -> None:
         pass
 
     rows = columns = windows.conv_windows(4, 1, 1, (1, 0), 1)
-    assert type(windows.padded(integers(4, 4).view(Subclass), rows, columns)) is np.ndarray
+    assert type(windows.padded(random_integers((4, 4)).view(Subclass), rows, columns)) is np.ndarray
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 69, 70, 74, 104, 105, 139, 140, 1000])
@@ -117,7 +113,7 @@ def test_blocks_cover_every_window_once_and_hold_no_more_than_they_may(most: int
 def test_a_block_of_the_outputs_may_be_added_by_itself() -> None:
     for rows, columns in along_both_axes():
         image = padded(2, rows, columns, 3).transpose(0, 3, 1, 2)
-        w = integers(2, 3, rows.kernel, columns.kernel, rows.outputs, columns.outputs, seed=1)
+        w = random_integers((2, 3, rows.kernel, columns.kernel, rows.outputs, columns.outputs), seed=1)
         whole, blocks = np.zeros_like(image), np.zeros_like(image)
         windows.unslide(w, whole, rows.taps, columns.taps)
         for _, i, j in windows.blocks(1, rows.outputs, columns.outputs, 4):
@@ -142,7 +138,7 @@ def test_if_a_window_of_pooling_sees_only_padding_the_first_one_does() -> None:
 
 
 def test_batch_last_changes_the_memory_and_nothing_else() -> None:
-    image = integers(2, 3, 4, 5)
+    image = random_integers((2, 3, 4, 5))
     moved = windows.batch_last(image)
     np.testing.assert_array_equal(moved, image)
     assert moved.transpose(1, 2, 3, 0).flags.c_contiguous

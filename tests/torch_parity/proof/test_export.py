@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests import ROOT
 from torch_parity.proof import export as module
 from torch_parity.proof.export import export
 from torch_parity.proof.pairs import PAIRS, pair_named
@@ -125,25 +122,3 @@ def test_a_case_on_which_the_sides_differ_is_not_exported(tmp_path: Path) -> Non
     with pytest.raises(RuntimeError, match=r"relu/0, .*: output: "):
         export(tmp_path / "none", [wrong], 80, range(4))
     assert not (tmp_path / "none").exists()
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "scripts/export_cases.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_the_command_line(tmp_path: Path) -> None:
-    done = run(str(tmp_path), "--only", "relu", "--cases", "3", "--seed", "2", "--dtype", "float32")
-    assert done.returncode == 0, done.stderr
-    assert "3 cases in " in done.stdout
-    found = json.loads((tmp_path / "cases.json").read_text())
-    assert [case["id"] for case in found["cases"]] == ["relu/0", "relu/1", "relu/2"]
-    assert found["seed"] == 2
-
-
-def test_the_command_line_refuses(tmp_path: Path) -> None:
-    assert "--cases must be at least 1" in run(str(tmp_path), "--cases", "0").stderr
-    (tmp_path / "file").touch()
-    done = run(str(tmp_path / "file"), "--only", "relu", "--cases", "1")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr

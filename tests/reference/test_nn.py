@@ -1,0 +1,374 @@
+"""Layers and networks against their ``torch.nn`` twins: built by one source line, loaded with one set of weights.
+
+What concerns one layer alone is in the file of its formula.
+"""
+
+import math
+import warnings
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import reference
+from reference import nn, optim
+from tests.reference.comparing import (
+    CASES,
+    EXACT,
+    Array,
+    assert_equal,
+    cases_of,
+    forward_and_backward,
+    in_torch,
+    random_integers,
+    random_normal,
+)
+from torch_parity.networks import NETWORKS
+from torch_parity.proof.backend import tensor, torch_as_measured
+from torch_parity.proof.compare import compare
+from torch_parity.proof.pairs import PAIRS, Pair
+from torch_parity.proof.prove import DTYPES
+
+PAIRS_WITH_A_LAYER = [pair for pair in PAIRS if pair.layer is not None]
+IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2, "vgg-small": 2}  # how many a test feeds to each network
+
+
+def in_numpy(state_dict: dict[str, torch.Tensor]) -> dict[str, Array]:
+    return {name: parameter.numpy() for name, parameter in state_dict.items()}
+
+
+@pytest.mark.parametrize("pair", PAIRS_WITH_A_LAYER, ids=lambda pair: pair.name)
+def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
+    built, kinds = 0, set()
+    assert pair.layer is not None
+    for case in cases_of(pair):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Initializing zero-element tensors is a no-op")  # torch's
+            layer, twin = (pair.layer(side, case.arrays, case.arguments) for side in (nn, torch.nn))
+        if layer is None:
+            continue
+        built += 1
+        kinds.add((case.kind, case.dtype))
+        weights = {name: case.arrays[name].copy() for name, _ in layer.named_parameters()}
+        if weights and case.dtype == np.float64:
+            layer.double(), twin.double()
+        layer.load_state_dict(weights)
+        twin.load_state_dict(in_torch(weights))
+        x = case.arrays["input"]
+        with torch_as_measured():
+            g = case.upstream(tuple(twin(tensor(x)).shape))
+        with np.errstate(all="ignore"):
+            expected = pair.expected(case, g)
+        for name, (ours, theirs) in forward_and_backward(layer, twin, x, g).items():
+            verdict = compare(ours, theirs, expected.get(name))
+            assert verdict.equal, f"{name}: {verdict.message}, {case}"
+    assert built >= CASES / 4
+    assert len(kinds) == len(pair.kinds) * len(DTYPES)
+
+
+def test_backward_before_forward_is_an_error() -> None:
+    layers: list[Any] = [
+        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.Flatten(),
+        nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+    ]  # fmt: skip
+    for layer in layers:
+        with pytest.raises(RuntimeError, match="call forward before backward"):
+            layer.backward(np.ones((1, 1), np.float32))
+
+
+# Weights, which travel between the sides.
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_networks_state_dict_travels_to_torch_and_back(name: str) -> None:
+    network, twin = NETWORKS[name](nn), NETWORKS[name](torch.nn)
+    assert list(network.state_dict()) == list(twin.state_dict())
+    x = random_normal((IMAGES[name], 1, 28, 28), np.float32)
+
+    network.load_state_dict(in_numpy(twin.state_dict()))
+    for key, theirs in twin.state_dict().items():
+        assert_equal(network.state_dict()[key], theirs.numpy())
+    assert np.abs(network(x) - twin(tensor(x)).detach().numpy()).max() < 1e-4  # the same network: scores are around 1
+
+    nn.manual_seed(1)
+    other = NETWORKS[name](nn)
+    twin.load_state_dict(in_torch(other.state_dict()))
+    for key, theirs in twin.state_dict().items():
+        assert_equal(other.state_dict()[key], theirs.numpy())
+
+
+def test_a_state_dict_is_a_snapshot() -> None:
+    network = nn.Sequential(nn.Linear(3, 2))
+    before = network.state_dict()
+    kept = {name: array.copy() for name, array in before.items()}
+    optimizer = optim.SGD(network.parameters(), lr=0.5)
+    network(random_normal((4, 3), np.float32))
+    network.backward(random_normal((4, 2), np.float32))
+    optimizer.step()
+    for name, array in before.items():
+        assert_equal(array, kept[name])
+        assert (network.state_dict()[name] != array).any()
+
+
+def test_loading_a_state_dict_copies_it() -> None:
+    given = {"weight": random_normal((2, 3), np.float32), "bias": random_normal((2,), np.float32)}
+    kept = {name: array.copy() for name, array in given.items()}
+    layer = nn.Linear(3, 2)
+    layer.load_state_dict(given)
+    layer(random_normal((4, 3), np.float32))
+    layer.backward(random_normal((4, 2), np.float32))
+    optim.SGD(layer.parameters(), lr=0.5).step()
+    for name, array in given.items():
+        assert_equal(array, kept[name])
+
+
+def test_loading_converts_to_the_parameters_dtype() -> None:
+    layer, twin = nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    given = {"weight": random_normal((2, 3)), "bias": random_normal((2,))}
+    layer.load_state_dict(given)
+    twin.load_state_dict(in_torch(given))
+    for name, array in layer.state_dict().items():
+        assert array.dtype == np.float32
+        assert_equal(array, twin.state_dict()[name].numpy())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda state: state.pop("bias"), ValueError, "missing: \\['bias'\\]"),
+        (lambda state: state.update(extra=state["bias"]), ValueError, "unexpected: \\['extra'\\]"),
+        (lambda state: state.update(bias=state["bias"][:1]), ValueError, "must have shape"),
+        (lambda state: state.update(bias=np.arange(2)), TypeError, "float32 or float64"),
+    ],
+)
+def test_a_state_dict_that_does_not_fit_changes_nothing(change: Any, error: type[Exception], message: str) -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.state_dict()
+    given = {name: array + 1 for name, array in before.items()}
+    change(given)
+    with pytest.raises(error, match=message):
+        layer.load_state_dict(given)
+    for name, array in layer.state_dict().items():
+        assert_equal(array, before[name])
+
+
+# Sequential.
+
+
+def test_layers_may_have_names() -> None:
+    def build(side: Any) -> Any:
+        layers = [("conv", side.Conv2d(1, 2, 3)), ("flat", side.Flatten()), ("dense", side.Linear(8, 3))]
+        return side.Sequential(OrderedDict(layers))
+
+    network, twin = build(nn), build(torch.nn)
+    assert list(network.state_dict()) == list(twin.state_dict())
+    nested, their_nested = nn.Sequential(network, nn.ReLU()), torch.nn.Sequential(twin, torch.nn.ReLU())
+    assert list(nested.state_dict()) == list(their_nested.state_dict())
+    assert len(network) == len(twin)
+    assert network[2] is network.layers[2] is list(network)[2]
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "forward", "parameters"])
+def test_a_layers_name_may_not_hide_anything(name: str) -> None:
+    with pytest.raises(ValueError, match="layers must have names"):
+        nn.Sequential(OrderedDict([(name, nn.ReLU())]))
+    with pytest.raises(KeyError):
+        torch.nn.Sequential(OrderedDict([(name, torch.nn.ReLU())]))
+
+
+def test_a_layer_used_twice_is_an_error() -> None:
+    # torch takes it.  Here a layer remembers one input, the last, so the gradient of the first use would be wrong.
+    layer = nn.ReLU()
+    for layers in ((layer, layer), (layer, nn.Linear(2, 2), layer), (nn.Sequential(layer), layer)):
+        with pytest.raises(ValueError, match="layers must hold each Module once"):
+            nn.Sequential(*layers)
+
+
+# Gradients.
+
+
+def test_gradients_add_up_until_they_are_forgotten() -> None:
+    network, twin = (
+        side.Sequential(side.Conv2d(2, 3, 2), side.Flatten(), side.Linear(12, 4)) for side in (nn, torch.nn)
+    )
+    weights = {n: random_integers(p.data.shape, np.float32) for n, p in network.named_parameters()}
+    network.load_state_dict(weights)
+    twin.load_state_dict(in_torch(weights))
+    x, g = random_integers((2, 2, 3, 3), np.float32), random_integers((2, 4), np.float32, 1)
+    for times in (1, 2, 3):
+        network(x), network.backward(g)
+        twin(tensor(x)).backward(tensor(g))
+        theirs = dict(twin.named_parameters())
+        for name, parameter in network.named_parameters():
+            assert_equal(parameter.grad, theirs[name].grad.numpy(), EXACT)
+        if times == 1:
+            first = [parameter.grad.copy() for parameter in network.parameters()]
+    network.zero_grad()
+    assert all(parameter.grad is None for parameter in network.parameters())
+    network(x), network.backward(g)
+    for parameter, grad in zip(network.parameters(), first, strict=True):
+        assert_equal(parameter.grad, grad)
+
+
+def test_a_gradient_that_was_taken_out_does_not_change_when_more_is_added() -> None:
+    layer = nn.Linear(3, 2)
+    layer(random_normal((4, 3), np.float32))
+    layer.backward(random_normal((4, 2), np.float32))
+    taken = layer.weight.grad
+    assert taken is not None
+    kept = taken.copy()
+    layer.backward(random_normal((4, 2), np.float32))
+    assert_equal(taken, kept)
+
+
+def test_needs_input_grad_is_about_the_input_alone() -> None:
+    for pair in PAIRS_WITH_A_LAYER:
+        assert pair.layer is not None
+        for case in cases_of(pair):
+            layer = pair.layer(nn, case.arrays, case.arguments)
+            if layer is None:
+                continue
+            if case.dtype == np.float64:
+                layer.double()
+            y = layer(case.arrays["input"])
+            g = case.upstream(y.shape)
+            assert layer.backward(g) is not None
+            kept = [parameter.grad for parameter in layer.parameters()]
+            layer.zero_grad()
+            assert layer.backward(g, needs_input_grad=False) is None
+            for parameter, grad in zip(layer.parameters(), kept, strict=True):
+                assert_equal(parameter.grad, grad)
+
+
+@pytest.mark.parametrize("needs_input_grad", [True, False])
+def test_the_gradient_of_the_images_is_computed_only_on_demand(
+    needs_input_grad: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks, pads = [], []
+
+    gradients = reference.conv.Convolution.gradients
+
+    def spy(convolution: Any, grad_output: Array, output_mask: tuple[bool, bool, bool]) -> Any:
+        masks.append(output_mask)
+        return gradients(convolution, grad_output, output_mask)
+
+    def spy_on_pad(*arguments: Any) -> Array:
+        pads.append(arguments)
+        return reference.pad_backward(*arguments)
+
+    monkeypatch.setattr(reference.conv.Convolution, "gradients", spy)
+    monkeypatch.setattr(nn, "pad_backward", spy_on_pad)
+    network = nn.Sequential(
+        nn.ZeroPad2d(1), nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), nn.Conv2d(2, 3, 3, bias=False), nn.Flatten()
+    )
+    y = network(random_normal((2, 1, 6, 6), np.float32))
+    grad = network.backward(np.ones_like(y), needs_input_grad=needs_input_grad)
+    # The last convolution comes first: the one before it learns, so it must hand its gradient on.
+    assert masks == [(True, True, False), (needs_input_grad, True, True)]
+    assert len(pads) == needs_input_grad
+    assert (grad is not None) == needs_input_grad
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_a_network_that_learns_nothing_computes_no_gradient_that_nobody_asks_for() -> None:
+    network = nn.Sequential(nn.ReLU(), nn.Flatten())
+    y = network(random_normal((2, 1, 3, 3), np.float32))
+    assert network.backward(np.ones_like(y), needs_input_grad=False) is None
+    assert network.backward(np.ones_like(y)) is not None
+
+
+# Parameters.
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_double_and_float_convert_every_parameter(name: str) -> None:
+    network, twin = NETWORKS[name](nn), NETWORKS[name](torch.nn)
+    before = network.state_dict()
+    twin.load_state_dict(in_torch(before))
+    assert network.double() is network
+    twin.double()
+    for key, array in network.state_dict().items():
+        assert_equal(array, twin.state_dict()[key].numpy())
+    y = network(random_normal((2, 1, 28, 28)))
+    network.backward(np.ones_like(y))
+    assert all(p.data.dtype == p.grad.dtype == np.float64 for p in network.parameters())
+    assert network.float() is network
+    assert all(p.data.dtype == p.grad.dtype == np.float32 for p in network.parameters())
+    for key, array in network.state_dict().items():
+        assert_equal(array, before[key])
+
+
+def test_manual_seed_repeats_the_initial_weights() -> None:
+    states = []
+    for seed in (3, 3, 4):
+        nn.manual_seed(seed)
+        states.append(nn.Sequential(nn.Conv2d(2, 3, 3), nn.Linear(5, 4)).state_dict())
+    for name, array in states[0].items():
+        assert_equal(array, states[1][name])
+        assert (array != states[2][name]).any()
+
+
+@pytest.mark.parametrize(
+    ("build", "fan_in"),
+    [
+        (lambda side: side.Conv2d(6, 64, (3, 5)), 6 * 3 * 5),
+        (lambda side: side.Conv2d(60, 120, (3, 5), groups=20), 3 * 3 * 5),
+        (lambda side: side.Linear(50, 400), 50),
+    ],
+    ids=["conv2d", "groups", "linear"],
+)
+def test_initial_weights_have_torchs_default_distribution(build: Any, fan_in: int) -> None:
+    bound = 1 / math.sqrt(fan_in)
+    nn.manual_seed(5)
+    torch.manual_seed(5)
+    layers, twins = [build(nn) for _ in range(5)], [build(torch.nn) for _ in range(5)]
+    for name in ("weight", "bias"):
+        ours = np.concatenate([getattr(layer, name).data.ravel() for layer in layers])
+        theirs = np.concatenate([getattr(twin, name).detach().numpy().ravel() for twin in twins])
+        for sample in (ours, theirs):
+            # Uniform: mean 0, variance bound^2/3, fourth moment bound^4/5; five standard errors of the two estimates.
+            assert np.abs(sample).max() <= bound * (1 + 1e-7)
+            assert np.abs(sample).max() > bound * (1 - 10 / sample.size)
+            assert abs(sample.mean()) < 5 * bound / math.sqrt(3 * sample.size)
+            error = math.sqrt((1 / 5 - 1 / 9) / sample.size) * bound**2
+            assert abs((sample.astype(np.float64) ** 2).mean() - bound**2 / 3) < 5 * error
+    assert layers[0].weight.data.dtype == np.float32
+
+
+# Training.
+
+
+@pytest.mark.parametrize("name", ["formula", "lenet5"])
+def test_twenty_training_steps_in_torchs_form_stay_within_1e_12(name: str) -> None:
+    network, twin = NETWORKS[name](nn), NETWORKS[name](torch.nn)
+    network.double(), twin.double()
+    initial = network.state_dict()
+    snapshot = {key: array.copy() for key, array in initial.items()}
+    twin.load_state_dict(in_torch(network.state_dict()))
+    options: dict[str, Any] = {"lr": 0.02, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": True}
+    data = reference.datasets.mnist()
+    criterion, optimizer = nn.CrossEntropyLoss(), optim.SGD(network.parameters(), **options)
+    their_criterion, their_optimizer = torch.nn.CrossEntropyLoss(), torch.optim.SGD(twin.parameters(), **options)
+    for step in range(20):
+        batch = slice(step * 16, step * 16 + 16)
+        images = reference.datasets.normalize(data.train_images[batch], dtype=np.float64)
+        labels = data.train_labels[batch]
+
+        optimizer.zero_grad()
+        loss = criterion(network(images), labels)
+        network.backward(criterion.backward(), needs_input_grad=False)
+        optimizer.step()
+
+        their_optimizer.zero_grad()
+        their_loss = their_criterion(twin(tensor(images)), tensor(labels))
+        their_loss.backward()
+        their_optimizer.step()
+
+        assert abs(loss - their_loss.item()) < 1e-12
+    theirs = twin.state_dict()
+    for key, array in network.state_dict().items():
+        assert np.abs(array - theirs[key].numpy()).max() < 1e-12
+        assert np.abs(array - initial[key]).max() > 1e-3  # it did learn,
+        assert_equal(initial[key], snapshot[key])  # and left the snapshot alone

@@ -1,0 +1,319 @@
+"""Gradient descent: what each option of SGD does, groups of parameters, and the optimizer's state, beside torch's."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from reference import optim
+from tests.reference.comparing import (
+    EXACT,
+    Array,
+    assert_bits,
+    assert_equal,
+    both_dtypes,
+    optimizers_of_both_sides,
+    random_integers,
+    random_normal,
+)
+from torch_parity.proof import bounds
+from torch_parity.proof.backend import tensor
+from torch_parity.proof.cases import Case
+
+
+def trajectory(parameter: Array, grads: Array, **options: Any) -> list[Array]:
+    """The parameter after each step, by the reference."""
+    k = optim.Parameter(parameter.copy())
+    optimizer = optim.SGD([k], **options)
+    seen = []
+    for grad in grads:
+        k.grad = grad
+        optimizer.step()
+        seen.append(k.data.copy())
+    return seen
+
+
+def torch_trajectory(parameter: Array, grads: Array, **options: Any) -> list[Array]:
+    """The same, by torch."""
+    k = torch.nn.Parameter(tensor(parameter))
+    optimizer = torch.optim.SGD([k], **options)
+    seen = []
+    for grad in grads:
+        k.grad = tensor(grad)
+        optimizer.step()
+        seen.append(k.detach().numpy().copy())
+    return seen
+
+
+@both_dtypes
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        # v = 1, then 0.5*1 + 0.5*1 = 1, then 1.  Dampened at once, v would be 0.5, 0.75, 0.875.
+        ({"momentum": 0.5, "dampening": 0.5}, [9, 8, 7]),
+        # v = 1, then 0.5 + 0.25 = 0.75, then 0.375 + 0.25 = 0.625.
+        ({"momentum": 0.5, "dampening": 0.75}, [9, 8.25, 7.625]),
+        ({"momentum": 0.5, "dampening": 1}, [9, 8.5, 8.25]),  # v = 1, 0.5, 0.25: of later gradients, nothing
+        ({"momentum": 0.5, "dampening": 0.5, "maximize": True}, [11, 12, 13]),
+        # Without momentum there is nothing to dampen.
+        ({"dampening": 0.5}, [9, 8, 7]),
+        ({"momentum": 0.5}, [9, 7.5, 5.75]),  # v = 1, 1.5, 1.75
+        ({"momentum": 0.5, "nesterov": True}, [8.5, 6.75, 4.875]),  # steps of 1 + v/2 = 1.5, 1.75, 1.875
+        ({"weight_decay": 0.5}, [4, 1, -0.5]),  # g + k/2 = 1 + 5, 1 + 2, 1 + 0.5
+        ({"weight_decay": 0.5, "maximize": True}, [6, 4, 3]),  # -1 + 5, -1 + 3, -1 + 2: decay stays decay
+    ],
+)
+def test_sgd_options_by_hand(options: dict[str, Any], expected: list[float], dtype: Any) -> None:
+    parameter, grads = np.array([10.0], dtype), np.ones((3, 1), dtype)
+    wanted = np.array(expected, dtype).reshape(3, 1)
+    assert_bits(np.stack(trajectory(parameter, grads, lr=1.0, **options)), wanted)
+    assert_bits(np.stack(torch_trajectory(parameter, grads, lr=1.0, **options)), wanted)
+
+
+def test_sgd_dampening_starts_after_a_parameters_own_first_step() -> None:
+    # A parameter that gets its first gradient later takes its first step then.
+    early, late = optim.Parameter(np.array([10.0])), optim.Parameter(np.array([10.0]))
+    optimizer = optim.SGD([early, late], lr=1.0, momentum=0.5, dampening=0.75)
+    early.grad = np.array([1.0])
+    optimizer.step()
+    assert optimizer.momentum_buffers[1] is None
+    late.grad = np.array([1.0])
+    optimizer.step()
+    assert_bits(early.data, [8.25])  # 10 - 1 - 0.75
+    assert_bits(late.data, [9.0])
+
+
+def test_sgd_rounds_twice_where_torch_may_round_once() -> None:
+    parameter, grads = random_normal((1000,), np.float32), random_normal((1, 1000), np.float32, 1)
+    ours = trajectory(parameter, grads, lr=0.1)[0]
+    theirs = torch_trajectory(parameter, grads, lr=0.1)[0]
+    lr = np.float32(0.1)
+    assert_bits(ours, parameter - lr * grads[0])  # the product rounds, the difference rounds
+    fused = (parameter - lr * grads[0].astype(np.float64)).astype(np.float32)  # in float64 the product is exact
+    assert (fused != ours).any()
+    assert ((theirs == fused) | (theirs == ours)).all()
+
+
+@both_dtypes
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_differs_from_torch_by_no_more_than_rounding(nesterov: bool, dtype: Any) -> None:
+    parameter, grads = random_normal((1000,), dtype), random_normal((4, 1000), dtype, 2)
+    options: dict[str, Any] = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.3, "nesterov": nesterov}
+    options |= {"dampening": 0.0 if nesterov else 0.1, "maximize": True}
+    case = Case("real", np.dtype(dtype), {"parameter": parameter, "grads": grads}, options)
+    bound = bounds.sgd(case)["output"]
+    assert (bound < 500 * np.finfo(dtype).eps).all()  # the numbers are around 1, so the bound says something
+    ours, theirs = trajectory(parameter, grads, **options), torch_trajectory(parameter, grads, **options)
+    assert_equal(ours[-1], theirs[-1], bound)
+
+
+def test_a_weight_decay_of_one_acts() -> None:
+    parameter = optim.Parameter(np.array([4.0]))
+    parameter.grad = np.array([2.0])
+    optim.SGD([parameter], lr=0.5, weight_decay=1.0).step()
+    assert parameter.data == 4 - 0.5 * (2 + 4)
+
+
+# Several parameters.
+
+
+def parameters_of_both_sides(count: int) -> tuple[list[optim.Parameter], list[torch.nn.Parameter]]:
+    arrays = [random_integers((3, 2), np.float32, seed) for seed in range(count)]
+    return [optim.Parameter(array.copy()) for array in arrays], [torch.nn.Parameter(tensor(array)) for array in arrays]
+
+
+def step_both(ours: Any, theirs: Any, optimizer: Any, their_optimizer: Any, seed: int) -> None:
+    """One step on the same integers, and the comparison."""
+    for i, (k, their_k) in enumerate(zip(ours, theirs, strict=True)):
+        grad = random_integers((3, 2), np.float32, 10 * seed + i)
+        k.grad, their_k.grad = grad, tensor(grad)
+    optimizer.step()
+    their_optimizer.step()
+    for k, their_k in zip(ours, theirs, strict=True):
+        assert_equal(k.data, their_k.detach().numpy(), EXACT)
+
+
+def test_parameter_groups_have_options_of_their_own() -> None:
+    ours, theirs = parameters_of_both_sides(3)
+
+    def groups(parameters: Any) -> list[dict[str, Any]]:
+        return [
+            {"params": parameters[:2], "lr": 0.5, "momentum": 0.5},
+            {"params": parameters[2], "weight_decay": 0.5, "maximize": True},
+        ]
+
+    optimizer, their_optimizer = optim.SGD(groups(ours), lr=0.25), torch.optim.SGD(groups(theirs), lr=0.25)
+    for seed in range(3):
+        step_both(ours, theirs, optimizer, their_optimizer, seed)
+    for mine, their in zip(optimizer.param_groups, their_optimizer.param_groups, strict=True):
+        for option in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"):
+            assert mine[option] == their[option]
+
+
+def test_a_schedule_sets_the_learning_rate_of_a_group() -> None:
+    ours, theirs = parameters_of_both_sides(2)
+    optimizer, their_optimizer = optim.SGD(ours, lr=1.0, momentum=0.5), torch.optim.SGD(theirs, lr=1.0, momentum=0.5)
+    before = ours[0].data.copy()
+    for seed, lr in enumerate([1.0, 0.5, 0.25, 0.0]):
+        for side in (optimizer, their_optimizer):
+            side.param_groups[0]["lr"] = lr
+        step_both(ours, theirs, optimizer, their_optimizer, seed)
+        assert (ours[0].data == before).all() == (lr == 0)
+        before = ours[0].data.copy()
+
+
+@pytest.mark.parametrize("option", ["lr", "momentum", "dampening", "weight_decay"])
+def test_a_schedule_may_set_numpys_numbers(option: str) -> None:
+    parameters = [optim.Parameter(random_normal((50,), np.float32)) for _ in range(2)]
+    optimizers = [optim.SGD([k], lr=0.1, momentum=0.9, dampening=0.1, weight_decay=0.3) for k in parameters]
+    optimizers[1].param_groups[0][option] = np.float64(optimizers[1].param_groups[0][option])
+    for seed in range(3):
+        for k, optimizer in zip(parameters, optimizers, strict=True):
+            k.grad = random_normal((50,), np.float32, seed)
+            optimizer.step()
+    assert_equal(parameters[1].data, parameters[0].data)
+    velocity = optimizers[1].momentum_buffers[0]
+    assert velocity is not None
+    assert velocity.dtype == np.float32
+
+
+def test_the_optimizer_skips_parameters_without_a_gradient() -> None:
+    ours, theirs = parameters_of_both_sides(2)
+    options: dict[str, Any] = {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.5}
+    optimizer, their_optimizer = optim.SGD(ours, **options), torch.optim.SGD(theirs, **options)
+    before = ours[1].data.copy()
+    step_both(ours[:1], theirs[:1], optimizer, their_optimizer, 0)
+    assert_equal(ours[1].data, before)  # not even weight decay touches it
+    assert optimizer.momentum_buffers[1] is None
+    step_both(ours, theirs, optimizer, their_optimizer, 1)
+    ours[0].grad = theirs[0].grad = None
+    step_both(ours[1:], theirs[1:], optimizer, their_optimizer, 2)
+    assert_equal(ours[0].data, theirs[0].detach().numpy(), EXACT)
+
+
+def test_the_optimizer_keeps_the_moving_sums_in_the_order_of_the_parameters() -> None:
+    ours = [optim.Parameter(np.zeros(size)) for size in (1, 2, 3)]
+    optimizer = optim.SGD([{"params": ours[:1]}, {"params": ours[1:]}], momentum=0.5)
+    for k in ours:
+        k.grad = np.ones_like(k.data)
+    optimizer.step()
+    assert [v is not None and v.shape for v in optimizer.momentum_buffers] == [(1,), (2,), (3,)]
+
+
+def test_a_step_changes_the_array_in_place_and_leaves_the_gradient_alone() -> None:
+    every: list[dict[str, Any]] = [{}, {"momentum": 0.5}, {"momentum": 0.5, "nesterov": True}, {"weight_decay": 0.5}]
+    for options in every:
+        data = random_integers((3, 2))
+        k = optim.Parameter(data)
+        optimizer = optim.SGD([k], lr=0.5, **options)
+        for seed in range(3):
+            grad = random_integers((3, 2), seed=seed)
+            kept = grad.copy()
+            k.grad = grad
+            optimizer.step()
+            assert_equal(grad, kept)
+        assert k.data is data
+
+
+def test_the_optimizer_checks_what_it_steps() -> None:
+    parameter = optim.Parameter(np.zeros(3, np.float32))
+    optimizer = optim.SGD([parameter], lr=0.5)
+    for grad, error, message in (
+        (np.zeros(3), TypeError, "grad must have the dtype of data, float32, got float64"),
+        (np.zeros(2, np.float32), ValueError, r"grad must have shape \(3,\) \(as data\), got \(2,\)"),
+    ):
+        parameter.grad = grad
+        with pytest.raises(error, match=message):
+            optimizer.step()
+    np.testing.assert_array_equal(parameter.data, np.zeros(3))
+
+
+def test_zero_grad_of_the_optimizer_forgets_all_gradients() -> None:
+    ours, _ = parameters_of_both_sides(3)
+    for k in ours:
+        k.grad = k.data
+    optim.SGD([{"params": ours[:1]}, {"params": ours[1:]}]).zero_grad()
+    assert all(k.grad is None for k in ours)
+
+
+# The state that a training run is resumed from.
+
+
+def take_steps(optimizer: Any, parameters: list[Any], steps: int, wrap: Any) -> None:
+    """Steps on gradients that change; ``wrap`` turns them into the arrays of the optimizer's side."""
+    for step in range(steps):
+        for number, parameter in enumerate(parameters):
+            parameter.grad = wrap(np.array([0.1 * step, number - 0.5], np.float32))
+        optimizer.step()
+
+
+def test_an_optimizers_state_has_torchs_form_and_goes_on_to_the_same_bits() -> None:
+    options = {"momentum": 0.9, "weight_decay": 0.01}
+    ours, theirs = optimizers_of_both_sides([0.1, 0.2], **options)
+    parameters = [parameter for group in ours.param_groups for parameter in group["params"]]
+    take_steps(ours, parameters, 3, np.copy)
+    twins = [parameter for group in theirs.param_groups for parameter in group["params"]]
+    take_steps(theirs, twins, 3, torch.from_numpy)
+    state, twin = ours.state_dict(), theirs.state_dict()
+    assert state["state"].keys() == twin["state"].keys()
+    for index, entry in state["state"].items():
+        np.testing.assert_array_equal(entry["momentum_buffer"], twin["state"][index]["momentum_buffer"].numpy())
+    for group, twin_group in zip(state["param_groups"], twin["param_groups"], strict=True):
+        assert group == {name: twin_group[name] for name in group}
+
+    again, _ = optimizers_of_both_sides([7.0, 8.0], momentum=0.1)
+    others = [parameter for group in again.param_groups for parameter in group["params"]]
+    for other, parameter in zip(others, parameters, strict=True):
+        other.data[...] = parameter.data
+    again.load_state_dict(copy.deepcopy(state))
+    before = copy.deepcopy(state)
+    take_steps(ours, parameters, 4, np.copy)
+    take_steps(again, others, 4, np.copy)
+    for other, parameter in zip(others, parameters, strict=True):
+        np.testing.assert_array_equal(other.data, parameter.data)
+    np.testing.assert_equal(state, before)  # a snapshot: further steps leave it alone
+
+
+def test_without_momentum_there_is_no_state() -> None:
+    ours, theirs = optimizers_of_both_sides([0.1])
+    take_steps(ours, ours.param_groups[0]["params"], 2, np.copy)
+    take_steps(theirs, theirs.param_groups[0]["params"], 2, torch.from_numpy)
+    assert ours.state_dict()["state"] == {}
+
+
+def optimizer_state(**changes: Any) -> dict[str, Any]:
+    """The state of an optimizer of one parameter, with some of it replaced."""
+    return {"state": {0: {"momentum_buffer": np.ones(2, np.float32)}}, "param_groups": [{"params": [0]}], **changes}
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "message"),
+    [
+        (optimizer_state(param_groups=[]), ValueError, r"state_dict must have parameters \[\[0\]\] in its groups"),
+        (optimizer_state(param_groups=[{"params": [0, 1]}]), ValueError, r"must have parameters \[\[0\]\]"),
+        (optimizer_state(param_groups=[{"params": [0], "lr": -1.0}]), ValueError, "lr must not be negative"),
+        (optimizer_state(param_groups=[{"params": [0], "rate": 1.0}]), ValueError, "got rate"),
+        (optimizer_state(state={1: {}}), ValueError, "must number 1 parameters from 0 on, got 1"),
+        (
+            optimizer_state(state={0: {"momentum_buffer": np.ones(3, np.float32)}}),
+            ValueError,
+            "momentum_buffer must have shape",
+        ),
+        (
+            optimizer_state(state={0: {"momentum_buffer": np.ones(2)}}),
+            TypeError,
+            "momentum_buffer must have the dtype of data, float32, got float64",
+        ),
+    ],
+)
+def test_an_optimizer_refuses_another_ones_state_and_stays_as_it_was(
+    state: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    ours, _ = optimizers_of_both_sides([0.1], momentum=0.9)
+    take_steps(ours, ours.param_groups[0]["params"], 2, np.copy)
+    before = ours.state_dict()
+    with pytest.raises(error, match=message):
+        ours.load_state_dict(state)
+    np.testing.assert_equal(ours.state_dict(), before)
