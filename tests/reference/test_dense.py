@@ -7,12 +7,13 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
 import reference
 from reference import nn
-from tests.reference.comparing import INF, NAN, assert_bits, both_dtypes, differentiate
+from tests.reference.comparing import INF, NAN, assert_bits, both_dtypes, differentiate, random_integers
 
 
 @both_dtypes
@@ -54,3 +55,35 @@ def test_the_bias_of_a_layer_without_inputs_is_zero() -> None:
     assert layer.bias is not None
     np.testing.assert_array_equal(layer.bias.data, np.zeros(3))
     np.testing.assert_array_equal(twin.bias.detach(), np.zeros(3))
+
+
+@pytest.mark.parametrize("mask", [(True, True, True), (False, True, False), (True, False, True), (False, False, False)])
+def test_only_the_gradients_that_are_wanted_are_computed(mask: tuple[bool, bool, bool]) -> None:
+    x, weight, g = random_integers((4, 3)), random_integers((2, 3)), random_integers((4, 2))
+    everything = reference.linear_backward(g, x, weight)
+    found = reference.linear_backward(g, x, weight, output_mask=mask)
+    for wanted, grad, one_of_all in zip(mask, found, everything, strict=True):
+        assert (grad is not None) == wanted
+        assert one_of_all is not None
+        if grad is not None:
+            assert_bits(grad, one_of_all)
+    with pytest.raises(ValueError, match="output_mask must have 3 entries"):
+        reference.linear_backward(g, x, weight, output_mask=(True, True))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="output_mask must be a tuple"):
+        reference.linear_backward(g, x, weight, output_mask=None)  # type: ignore[arg-type]
+
+
+def test_the_layer_does_not_compute_an_input_gradient_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = []
+
+    def watched(*arguments: Any, output_mask: Any) -> Any:
+        masks.append(output_mask)
+        return reference.linear_backward(*arguments, output_mask=output_mask)
+
+    monkeypatch.setattr(nn, "linear_backward", watched)
+    for bias in (True, False):
+        layer = nn.Linear(3, 2, bias=bias).double()
+        output = layer(random_integers((4, 3)))
+        assert layer.backward(np.ones_like(output), needs_input_grad=False) is None
+        assert layer.backward(np.ones_like(output)) is not None
+    assert masks == [(False, True, True), (True, True, True), (False, True, False), (True, True, False)]

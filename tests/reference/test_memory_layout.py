@@ -291,6 +291,7 @@ def test_vectors_with_the_batch_last_in_memory_stay_so(dtype: Any) -> None:
     y = reference.linear(x, weight, random_integers((3,), dtype))
     grad_input, _, _ = reference.linear_backward(y, x, weight)
     assert y.T.flags.c_contiguous
+    assert grad_input is not None
     assert grad_input.T.flags.c_contiguous
 
 

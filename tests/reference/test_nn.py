@@ -27,7 +27,7 @@ from tests.reference.comparing import (
 )
 from torch_parity.networks import NETWORKS
 from torch_parity.proof.backend import tensor, torch_as_measured
-from torch_parity.proof.compare import compare
+from torch_parity.proof.compare import compare, same_bits
 from torch_parity.proof.pairs import PAIRS, Pair
 from torch_parity.proof.prove import DTYPES
 
@@ -372,3 +372,97 @@ def test_twenty_training_steps_in_torchs_form_stay_within_1e_12(name: str) -> No
         assert np.abs(array - theirs[key].numpy()).max() < 1e-12
         assert np.abs(array - initial[key]).max() > 1e-3  # it did learn,
         assert_equal(initial[key], snapshot[key])  # and left the snapshot alone
+
+
+# What a layer keeps is its own.
+
+BATCH_LAST = random_integers((3, 5, 5, 4)).transpose(3, 0, 1, 2)  # (4, 3, 5, 5), as the layers leave it
+KEEPERS: dict[str, tuple[Any, Array]] = {
+    "Conv2d": (lambda: nn.Conv2d(3, 2, 3), random_integers((4, 3, 5, 5))),
+    "Conv2d, batch last": (lambda: nn.Conv2d(3, 2, 3), BATCH_LAST),
+    "Conv2d, batch last, 1x1": (lambda: nn.Conv2d(3, 2, 1), BATCH_LAST),
+    "Conv2d, reflect": (lambda: nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), BATCH_LAST),
+    "Conv2d, unbatched": (lambda: nn.Conv2d(3, 2, 3), random_integers((3, 5, 5))),
+    "ReLU": (nn.ReLU, BATCH_LAST),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2, 1), BATCH_LAST),
+    "AvgPool2d": (lambda: nn.AvgPool2d(2, 1), BATCH_LAST),
+    "ReflectionPad2d": (lambda: nn.ReflectionPad2d(1), BATCH_LAST),
+    "ZeroPad2d": (lambda: nn.ZeroPad2d(0), BATCH_LAST),
+    "Flatten": (nn.Flatten, BATCH_LAST),
+    "Linear": (lambda: nn.Linear(5, 2), random_integers((4, 5))),
+    "Softmax": (lambda: nn.Softmax(1), random_integers((4, 5))),
+    "LogSoftmax": (lambda: nn.LogSoftmax(1), random_integers((4, 5))),
+    "Sequential": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(75, 2), nn.ReLU()), BATCH_LAST),
+    "Sequential of one": (lambda: nn.Sequential(nn.Linear(5, 2)), random_integers((4, 5))),
+    "Sequential of Sequentials": (
+        lambda: nn.Sequential(nn.Sequential(nn.Flatten()), nn.Sequential(nn.Linear(75, 5), nn.LogSoftmax(1))),
+        BATCH_LAST,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["output", "input"])
+@pytest.mark.parametrize("name", KEEPERS)
+def test_the_gradient_stays_right_when_the_caller_changes_what_is_his(name: str, what: str) -> None:
+    build, x = KEEPERS[name]
+    found = []
+    for change in (False, True):
+        nn.manual_seed(1)
+        layer = build().double()
+        given = np.array(x)  # in the same memory order
+        output = layer(given)
+        if change:
+            changed = output if what == "output" else given
+            changed *= -3
+            changed += 5
+        grad_input = layer.backward(random_integers(output.shape, seed=2))
+        found.append([grad_input, *(parameter.grad for parameter in layer.parameters())])
+    for unchanged, changed in zip(*found, strict=True):
+        assert same_bits(unchanged, changed).all()
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_his(
+    probabilities: bool, weighted: bool
+) -> None:
+    x, found = random_normal((4, 3)), []
+    for change in (False, True):
+        target = np.full((4, 3), 1 / 3) if probabilities else np.array([0, 2, 1, 1])
+        weight = np.array([1.0, 2.0, 4.0]) if weighted else None
+        criterion, scores = nn.CrossEntropyLoss(weight), x.copy()
+        loss = criterion(scores, target)
+        if change:
+            scores += 1
+            target *= 0
+            loss += 7
+            if weight is not None:
+                weight += 1
+        found.append(criterion.backward())
+    assert same_bits(*found).all()
+
+
+@pytest.mark.parametrize("build", [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3)])
+def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
+    x = random_integers((2, 2, 4, 4), np.float32)
+    for change in ("step", "load_state_dict", "double", "-="):
+        layer = build()
+        optimizer = optim.SGD(layer.parameters(), lr=1)
+        output = layer(x)
+        layer.backward(np.ones_like(output))
+        if change == "step":
+            optimizer.step()
+        elif change == "-=":
+            layer.weight.data -= 1
+        elif change == "double":
+            layer.double()
+        else:
+            layer.load_state_dict(layer.state_dict())
+        with pytest.raises(RuntimeError, match=rf"^{type(layer).__name__}: the weight was changed between forward and"):
+            layer.backward(np.ones_like(output))
+        if change == "step":  # the weight's own gradient does not depend on the weight
+            layer.backward(np.ones_like(output), needs_input_grad=False)
+        x = x.astype(layer.weight.data.dtype)
+        output = layer(x)
+        layer.backward(np.ones_like(output))
+        x = x.astype(np.float32)

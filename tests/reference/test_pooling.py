@@ -152,17 +152,49 @@ def test_max_pooling_turns_an_upstream_minus_zero_into_plus_zero(kernel: int, st
 def test_max_pooling_is_the_same_in_blocks_of_channels_of_any_size(
     stride: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And its two gradients, by taps and by indices, are the same bit for bit, -0.0 and NaN included."""
+    """And so is its gradient, from the windows or from the indices alone: bit for bit, -0.0 and NaN included."""
     monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", block_bytes)
     for kind in ("ties", "extremes", "real"):
         x = numbers(np.random.default_rng(1), (2, 5, 7, 6), kind, np.dtype(np.float32))
         theirs, places = F.max_pool2d(tensor(x), 2, stride, 1, return_indices=True)
-        maxima = reference.pooling.Maxima(x, 2, stride, 1, 1, False)
-        assert same_bits(maxima.output, theirs.numpy()).all()
+        output, maxima = reference.pooling.find_maxima(x, 2, stride, 1, 1, False)
+        assert same_bits(output, theirs.numpy()).all()
         assert (maxima.indices() == places.numpy()).all()
         g = numbers(np.random.default_rng(2), theirs.shape, "ties", np.dtype(np.float32))
-        by_taps = maxima.backward(g)
-        assert same_bits(by_taps, reference.max_pool2d_backward(g, maxima.indices(), x.shape)).all()
+        of_windows = maxima.gradient(g)
+        assert same_bits(of_windows, reference.max_pool2d_backward(g, maxima.indices(), x.shape)).all()
+
+
+@pytest.mark.parametrize("kernel", [(17, 16), (1, 300), (256, 1), (255, 1)])
+def test_max_pooling_counts_more_taps_than_fit_into_a_byte(kernel: tuple[int, int]) -> None:
+    height, width = kernel
+    x = np.zeros((2, 1, height, width + 1))
+    x[0, 0, -1, -2:] = 1, 2  # the last taps of two windows that overlap
+    x[1, 0, 0, :2] = 1, 2  # the first ones
+    output, indices = reference.max_pool2d(x, kernel, 1, return_indices=True)
+    theirs, places = F.max_pool2d(tensor(x), kernel, 1, return_indices=True)
+    assert_bits(output, theirs.numpy())
+    assert (indices == places.numpy()).all()
+    g = np.arange(1.0, 1 + output.size).reshape(output.shape)
+    layer = nn.MaxPool2d(kernel, 1)
+    layer(x)
+    _, (theirs_grad,) = differentiate(lambda x: F.max_pool2d(x, kernel, 1), (x,), g)
+    for grad in (reference.max_pool2d_backward(g, indices, x.shape), layer.backward(g)):
+        assert grad is not None
+        assert_bits(grad, theirs_grad)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 4, 5), (1, 1, 1, 1), (2, 1, 9, 2)])
+@pytest.mark.parametrize("size", [(7, 6), (1, 13), (30, 2)])
+def test_the_gradient_of_max_pooling_goes_to_any_indices(shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Also to those that no windows would have: it is the definition's sum, whatever the indices."""
+    indices = np.random.default_rng([*shape, *size]).integers(0, size[0] * size[1], shape)
+    g = random_integers(shape)
+    input_shape = (*shape[:-2], *size)
+    expected = np.zeros((*shape[:-2], size[0] * size[1]))
+    for place in np.ndindex(shape):
+        expected[(*place[:-2], indices[place])] += g[place]
+    assert_bits(reference.max_pool2d_backward(g, indices, input_shape), expected.reshape(input_shape) + 0)
 
 
 @pytest.mark.parametrize("padding", [0, 1])

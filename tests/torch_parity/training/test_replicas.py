@@ -103,7 +103,7 @@ def test_layers_and_losses_remember_their_own_part() -> None:
     assert first.network is side.network
     for replica, count in ((first, 3), (second, 4)):
         relu, pooling = list(replica.network)[1:3]  # type: ignore[call-overload]
-        assert len(relu.output) == len(pooling.maxima.output) == len(replica.criterion.terms.log_p) == count
+        assert len(relu.passes) == len(pooling.maxima.tap) == len(replica.criterion.cross_entropy.log_p) == count
     for own, theirs in zip(first.parameters, second.parameters, strict=True):
         assert own.data is theirs.data
         assert own is not theirs
