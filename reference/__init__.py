@@ -6,6 +6,25 @@ An image I is convolved with kernels K, cut off at zero, pooled, flattened and f
 into probabilities, the cross-entropy compares those with the truth, and gradient descent improves K and the dense
 weights. Deeper networks repeat these steps.  Read ``definition`` for the mathematics as on paper, one loop nest per
 formula; the other files compute the same, fast.  ``nn`` has the formulas as layers, ``datasets`` the images.
+
+All of it on numbers that can be followed by hand, from an image with a vertical edge to two probabilities:
+
+    >>> import numpy as np
+    >>> import reference
+    >>> image = np.array([[[1.0, 2, 3, 0, 1], [4, 5, 6, 1, 0], [7, 8, 9, 0, 2], [1, 0, 2, 3, 1], [0, 1, 1, 2, 3]]])
+    >>> edge = np.array([[[[1.0, 0, -1], [1, 0, -1], [1, 0, -1]]]])
+    >>> features = reference.conv2d(image, edge)
+    >>> print(features)
+    [[[-6. 14. 15.]
+      [-5.  9. 14.]
+      [-4.  4.  6.]]]
+    >>> pooled = reference.max_pool2d(reference.relu(features), kernel_size=2, stride=1)
+    >>> print(pooled)
+    [[[14. 15.]
+      [ 9. 14.]]]
+    >>> scores = reference.linear(reference.flatten(pooled), np.array([[1.0, 0, 0, 0], [0, 1, 0, 0]]))
+    >>> print(scores, reference.softmax(scores, dim=0))
+    [14. 15.] [0.26894142 0.73105858]
 """
 
 from reference import datasets, definition, lr_scheduler, nn, optim

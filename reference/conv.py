@@ -75,6 +75,21 @@ def conv2d(
     pair (height, width); padding 'valid' is none, 'same' keeps the size (stride 1 only).
     Raises TypeError for wrong or mixed dtypes and arguments that are no integers, ValueError for shapes and sizes that
     do not fit.
+
+    >>> import numpy as np
+    >>> from reference import conv2d
+    >>> image = np.array([[[1.0, 2, 3, 0, 1],
+    ...                    [4.0, 5, 6, 1, 0],
+    ...                    [7.0, 8, 9, 0, 2],
+    ...                    [1.0, 0, 2, 3, 1],
+    ...                    [0.0, 1, 1, 2, 3]]])
+    >>> edge = np.array([[[[1.0, 0, -1],
+    ...                    [1.0, 0, -1],
+    ...                    [1.0, 0, -1]]]])
+    >>> print(conv2d(image, edge))  # the first one: 1 - 3 + 4 - 6 + 7 - 9 = -6
+    [[[-6. 14. 15.]
+      [-5.  9. 14.]
+      [-4.  4.  6.]]]
     """
     return Convolution(input, weight, bias, stride, padding, dilation, groups).output()
 
@@ -110,6 +125,22 @@ def conv2d_backward(
     convolution itself, of g with all kernels flipped (turned by 180 degrees), and is computed so where that is faster.
 
     Raises as ``conv2d`` does.
+
+    >>> import numpy as np
+    >>> from reference import conv2d_backward
+    >>> image = np.array([[[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]])
+    >>> kernel = np.array([[[[10.0, 20], [30, 40]]]])
+    >>> grad_output = np.array([[[0.0, 1], [0, 0]]])  # the loss depends on the output at the top right
+    >>> grad_input, grad_weight, grad_bias = conv2d_backward(grad_output, image, kernel)
+    >>> print(grad_input)  # the kernel, where it stood
+    [[[ 0. 10. 20.]
+      [ 0. 30. 40.]
+      [ 0.  0.  0.]]]
+    >>> print(grad_weight)  # the pixels that it saw
+    [[[[2. 3.]
+       [5. 6.]]]]
+    >>> print(grad_bias)
+    [1.]
     """
     return Convolution(input, weight, None, stride, padding, dilation, groups).gradients(grad_output, output_mask)
 

@@ -40,7 +40,13 @@ UNSIGNED_BYTE = 0x08  # IDX's code for the type of the elements
 
 
 class MNIST(NamedTuple):
-    """A data set: pixels, 0 (background) to 255 (ink), and the class of each image.  The shapes noted are MNIST's."""
+    """A data set: pixels, 0 (background) to 255 (ink), and the class of each image.  The shapes noted are MNIST's.
+
+    >>> from reference import datasets
+    >>> data = datasets.mnist()
+    >>> print(data.train_images[0, 5, 12:20], data.train_labels[0])  # where the pen sets in to write a 5
+    [  3  18  18  18 126 136 175  26] 5
+    """
 
     train_images: NDArray[np.uint8]  # (60000, 28, 28)
     train_labels: NDArray[np.int64]  # (60000,), 0 to 9
@@ -61,6 +67,13 @@ def mnist(data_dir: str | os.PathLike[str] | None = None) -> MNIST:
 
     Raises FileNotFoundError where a file is missing; ValueError where several data sets fit, a file is damaged, two
     files contradict each other, or all four together claim more than 768 MiB.
+
+    >>> from reference import datasets
+    >>> data = datasets.mnist()
+    >>> data.train_images.shape, data.test_images.shape
+    ((60000, 28, 28), (10000, 28, 28))
+    >>> print(data.train_labels[:10])
+    [5 0 4 1 9 2 1 3 1 4]
     """
     paths = _locate(BUNDLED if data_dir is None else Path(data_dir))
     _check_claims(paths)
@@ -73,6 +86,10 @@ def classes(data: MNIST) -> int:
 
     Labels stay as they are stored.  Those of EMNIST's letters run from 1 to 26, which makes 27 classes, of which class
     0 has no example, as in ``torchvision.datasets.EMNIST``.
+
+    >>> from reference import datasets
+    >>> datasets.classes(datasets.mnist())
+    10
     """
     return max(2, 1 + max(int(data.train_labels.max()), int(data.test_labels.max())))
 
@@ -92,6 +109,14 @@ def normalize(
 
     Raises TypeError for pixels that are not uint8 and for another ``dtype``, ValueError for another rank and for a
     ``std`` that is not positive.
+
+    >>> import numpy as np
+    >>> from reference import datasets
+    >>> pixels = np.array([[[0, 51, 255]]], np.uint8)
+    >>> print(datasets.normalize(pixels, mean=0, std=1))  # 0 / 255, 51 / 255, 255 / 255
+    [[[[0.  0.2 1. ]]]]
+    >>> print(datasets.normalize(pixels, mean=0.5, std=0.5))
+    [[[[-1.  -0.6  1. ]]]]
     """
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
         got = images.dtype if isinstance(images, np.ndarray) else type(images).__name__
@@ -116,6 +141,10 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Memory follows what the file really holds, never what its header claims, and reading stops one byte past the claim.
 
     Raises ValueError, naming the file, for anything but one complete, undamaged array of 1 byte to 768 MiB.
+
+    >>> from reference import datasets
+    >>> print(datasets.read_idx(datasets.BUNDLED / "t10k-labels-idx1-ubyte.gz")[:5])
+    [7 2 1 0 4]
     """
     with _opened(path) as (stream, shape):
         return _elements(stream, shape)

@@ -81,6 +81,15 @@ def conv2d(
 
     Source: Goodfellow, sections 9.1 (convolution, cross-correlation) and 9.5 (stride, padding); Dumoulin & Visin,
     chapters 2 and 5; groups: Krizhevsky, Sutskever & Hinton 2012.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> I = np.array([[[[1, 2, 3, 0, 1], [4, 5, 6, 1, 0], [7, 8, 9, 0, 2], [1, 0, 2, 3, 1], [0, 1, 1, 2, 3]]]])
+    >>> K = np.array([[[[1, 0, -1], [1, 0, -1], [1, 0, -1]]]])
+    >>> print(definition.conv2d(I, K)[0, 0])  # the first one: 1 - 3 + 4 - 6 + 7 - 9 = -6
+    [[-6. 14. 15.]
+     [-5.  9. 14.]
+     [-4.  4.  6.]]
     """
     x, K = input.astype(np.float64), weight.astype(np.float64)
     (N, _, H, W), (O, channels, kH, kW) = x.shape, K.shape
@@ -114,6 +123,22 @@ def conv2d_backward(
     kernel, a pixel by every window that sees it: their gradients are sums because they were used many times.
 
     Source: Goodfellow, section 9.5, where the two sums are written out with the indices solved for K and for x.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> I = np.array([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]])
+    >>> K = np.array([[[[1, 0, -1], [1, 0, -1], [1, 0, -1]]]])
+    >>> grad_I, grad_K, grad_b = definition.conv2d_backward(np.array([[[[1]]]]), I, K)
+    >>> print(grad_I[0, 0])  # the kernel
+    [[ 1.  0. -1.]
+     [ 1.  0. -1.]
+     [ 1.  0. -1.]]
+    >>> print(grad_K[0, 0])  # the image
+    [[1. 2. 3.]
+     [4. 5. 6.]
+     [7. 8. 9.]]
+    >>> print(grad_b)
+    [1.]
     """
     g, x, K = grad_output.astype(np.float64), input.astype(np.float64), weight.astype(np.float64)
     (_, _, H, W), (O, channels, kH, kW) = x.shape, K.shape
@@ -152,6 +177,11 @@ def pad(input: Array, pad: tuple[int, int, int, int], mode: str = "constant", va
     Negative entries crop.  ``mode`` is 'constant', 'reflect', 'replicate' or 'circular'; see ``_source``.
 
     Source: zero padding: Goodfellow, section 9.5; the four modes are those of torch.nn.functional.pad.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.pad(np.array([[[[1, 2, 3, 4]]]]), (2, 2, 0, 0), "reflect")[0, 0])
+    [[3. 2. 1. 2. 3. 4. 3. 2.]]
     """
     left, right, top, bottom = pad
     N, C, H, W = input.shape
@@ -172,6 +202,12 @@ def pad_backward(
     Each place of y is a copy of one pixel, with slope 1.  So a pixel collects g from every place that shows it: one
     place or, in the modes that repeat pixels, several.  A pixel that was cropped away shows nowhere and gets 0; a place
     that shows ``value`` depends on no pixel, and its g goes nowhere.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> g = np.array([[[[1, 2, 3, 4, 5, 6, 7, 8]]]])  # of 3 2 1 2 3 4 3 2
+    >>> print(definition.pad_backward(g, (1, 1, 1, 4), (2, 2, 0, 0), "reflect")[0, 0])  # 3, 2 + 4 + 8, 1 + 5 + 7, 6
+    [[ 3. 14. 13.  6.]]
     """
     left, right, top, bottom = pad
     _, _, H, W = input_shape
@@ -189,6 +225,11 @@ def relu(input: Array) -> Double:
     The code asks only whether x is negative, so -0.0 and NaN come out as they went in.
 
     Source: Goodfellow, section 6.3.1.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.relu(np.array([-6, -0.5, 0, 0.5, 14])))
+    [ 0.   0.   0.   0.5 14. ]
     """
     y = np.zeros(input.shape)
     for index in np.ndindex(y.shape):
@@ -204,6 +245,11 @@ def relu_backward(grad_output: Array, input: Array) -> Double:
     not <= 0, so its g passes.
 
     Source: Goodfellow, section 6.3.1.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.relu_backward(np.array([1, 2, 3, 4, 5]), np.array([-6, -0.5, 0, 0.5, 14])))
+    [0. 0. 0. 4. 5.]
     """
     grad_x = np.zeros(input.shape)
     for index in np.ndindex(grad_x.shape):
@@ -229,6 +275,17 @@ def max_pool2d(
     ValueError for a window without a pixel, which has no maximum.
 
     Source: Goodfellow, section 9.3; Dumoulin & Visin, chapter 3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> x = np.array([[[[1, 3, 2, 1], [4, 6, 5, 0], [7, 2, 0, 1], [9, 8, 3, 4]]]])
+    >>> y, indices = definition.max_pool2d(x, 2)
+    >>> print(y[0, 0])  # the first one: the largest of 1, 3, 4 and 6
+    [[6. 5.]
+     [9. 4.]]
+    >>> print(indices[0, 0])  # 6 is pixel number 5, counted from 0
+    [[ 5  6]
+     [12 15]]
     """
     (kH, kW), (sH, sW) = _pair(kernel_size), _pair(kernel_size if stride is None else stride)
     (pH, pW), (dH, dW) = _pair(padding), _pair(dilation)
@@ -256,6 +313,15 @@ def max_pool2d_backward(grad_output: Array, indices: Integers, input_shape: tupl
     y is a copy of the winning pixel, and a small change of any other pixel of the window changes nothing: slope 1 for
     the winner, 0 for the rest.  So the whole of g goes to the winner; a pixel that wins in several overlapping windows
     collects from each.  Where maxima tie, the maximum has a kink, and the first one found stands for all.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> g, indices = np.array([[[[1, 2], [3, 4]]]]), np.array([[[[5, 6], [12, 15]]]])
+    >>> print(definition.max_pool2d_backward(g, indices, (1, 1, 4, 4))[0, 0])
+    [[0. 0. 0. 0.]
+     [0. 1. 2. 0.]
+     [0. 0. 0. 0.]
+     [3. 0. 0. 4.]]
     """
     W = input_shape[3]
     grad_x = np.zeros(input_shape)
@@ -292,6 +358,11 @@ def avg_pool2d(
 
     Source: Goodfellow, section 9.3; LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document
     recognition (1998), section II, whose sub-sampling layers average 2x2 windows; Dumoulin & Visin, chapter 3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.avg_pool2d(np.array([[[[1, 3, 2, 1], [4, 6, 5, 0]]]]), 2)[0, 0])  # 14/4, 8/4
+    [[3.5 2. ]]
     """
     (kH, kW), (sH, sW), (pH, pW) = _pair(kernel_size), _pair(kernel_size if stride is None else stride), _pair(padding)
     x = input.astype(np.float64)
@@ -323,6 +394,12 @@ def avg_pool2d_backward(
 
     y = (x_1 + x_2 + ...) / D has the slope 1/D in each of its pixels.  So every pixel of a window gets g / D, and a
     pixel in several windows the sum.  What the pixels are worth does not matter, only where the windows lie.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.avg_pool2d_backward(np.array([[[[4, 8]]]]), (1, 1, 2, 4), 2)[0, 0])
+    [[1. 1. 2. 2.]
+     [1. 1. 2. 2.]]
     """
     (kH, kW), (sH, sW), (pH, pW) = _pair(kernel_size), _pair(kernel_size if stride is None else stride), _pair(padding)
     g = grad_output.astype(np.float64)
@@ -347,6 +424,11 @@ def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Double:
     skips a whole plane of H W elements, one step along h a row of W.  A single number counts as a vector of one.
 
     Source: how LeCun et al. 1998, section II.B, and most networks since pass from feature maps to dense layers.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.flatten(np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])))
+    [1. 2. 3. 4. 5. 6. 7. 8.]
     """
     x = np.atleast_1d(input)
     start, end = start_dim % x.ndim, end_dim % x.ndim
@@ -364,6 +446,12 @@ def flatten_backward(grad_output: Array, input_shape: tuple[int, ...]) -> Double
 
     Each element of y is one element of x, with slope 1, and flattening keeps their row-major order.  So element number
     t of x, counted row by row, gets element number t of g.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.flatten_backward(np.array([1, 2, 3, 4]), (2, 2)))
+    [[1. 2.]
+     [3. 4.]]
     """
     grad_x = np.zeros(input_shape)
     for t, index in enumerate(np.ndindex(input_shape)):
@@ -380,6 +468,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Double:
     x (N, inputs), w (outputs, inputs), b (outputs,), y (N, outputs).
 
     Source: Goodfellow, section 6.1 (an affine map in each layer).
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> w, b = np.array([[1, 0], [3, 4], [0, -1]]), np.array([10, 20, 30])
+    >>> print(definition.linear(np.array([[1, 2]]), w, b))  # 1 + 10, 3 + 8 + 20, -2 + 30
+    [[11. 31. 28.]]
     """
     x, w = input.astype(np.float64), weight.astype(np.float64)
     y = np.zeros((len(x), len(w)))
@@ -398,6 +492,17 @@ def linear_backward(grad_output: Array, input: Array, weight: Array) -> tuple[Do
     the gradient of w.  An input takes part in all outputs and sums over o; a weight in all images and sums over n.
 
     Source: Goodfellow, section 6.5.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> w = np.array([[1, 0], [3, 4], [0, -1]])
+    >>> grad_x, grad_w, grad_b = definition.linear_backward(np.array([[0, 1, 0]]), np.array([[1, 2]]), w)
+    >>> print(grad_x, grad_b)
+    [[3. 4.]] [0. 1. 0.]
+    >>> print(grad_w)
+    [[0. 0.]
+     [1. 2.]
+     [0. 0.]]
     """
     g, x, w = grad_output.astype(np.float64), input.astype(np.float64), weight.astype(np.float64)
     grad_x, grad_w, grad_b = np.zeros(x.shape), np.zeros(w.shape), np.zeros(len(w))
@@ -417,6 +522,11 @@ def softmax(input: Array) -> Double:
     and changes nothing, but keeps exp from overflowing.
 
     Source: Goodfellow, sections 6.2.2.3 (softmax) and 4.1 (the maximum taken off).
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.softmax(np.log([[1, 2, 5]])))  # 1/8, 2/8, 5/8
+    [[0.125 0.25  0.625]]
     """
     x = input.astype(np.float64)
     p = np.zeros(x.shape)
@@ -438,6 +548,11 @@ def softmax_backward(grad_output: Array, output: Array) -> Double:
     and the chain rule sums over c:  dL/dx_k = sum_c g_c p_c ([k = c] - p_k).
 
     Source: Goodfellow, section 6.2.2.3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.softmax_backward(np.array([[1, 0]]), np.array([[0.25, 0.75]])))  # 1/4 (1 - 1/4), -3/4 * 1/4
+    [[ 0.1875 -0.1875]]
     """
     g, p = grad_output.astype(np.float64), output.astype(np.float64)
     grad_x = np.zeros(p.shape)
@@ -454,6 +569,11 @@ def log_softmax(input: Array) -> Double:
     The row's maximum is taken off as in ``softmax``.  A probability too small to write down still has its logarithm.
 
     Source: Goodfellow, section 6.2.2.3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.log_softmax(np.array([[0, 0]])))  # log 1/2
+    [[-0.69314718 -0.69314718]]
     """
     x = input.astype(np.float64)
     log_p = np.zeros(x.shape)
@@ -472,6 +592,11 @@ def log_softmax_backward(grad_output: Array, output: Array) -> Double:
         dL/dx_k = sum_c g_c ([k = c] - p_k)
 
     Source: Goodfellow, section 6.2.2.3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> print(definition.log_softmax_backward(np.array([[1, 0]]), np.log([[0.25, 0.75]])))  # 1 - 1/4, 0 - 3/4
+    [[ 0.75 -0.75]]
     """
     g, log_p = grad_output.astype(np.float64), output.astype(np.float64)
     grad_x = np.zeros(log_p.shape)
@@ -491,6 +616,12 @@ def paper_cross_entropy(y_hat: Array, y: Array) -> Double:
     mean surprise at the truth: infinite if a part of it was held impossible.  0 log 0 is 0, its limit.
 
     Source: Goodfellow, sections 3.13 (cross-entropy, 0 log 0) and 6.2.1.1 (as a cost function).
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> y_hat, y = np.array([[0.25, 0.5, 0.25]]), np.array([[0, 1, 0]])
+    >>> print(definition.paper_cross_entropy(y_hat, y).round(4))  # -log 1/2
+    0.6931
     """
     losses = np.zeros(len(y))
     for n, c in np.ndindex(y.shape):
@@ -510,6 +641,12 @@ def paper_cross_entropy_backward(grad_output: Array | float, y_hat: Array, y: Ar
     Where y is 0 the term is the constant 0, and so is its slope, at y_hat = 0 too.
 
     Source: Goodfellow, section 3.13.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> y_hat, y = np.array([[0.25, 0.5, 0.25]]), np.array([[0, 1, 0]])
+    >>> print(definition.paper_cross_entropy_backward(1, y_hat, y))  # -0 / 0.25, -1 / 0.5, -0 / 0.25
+    [[-0. -2. -0.]]
     """
     grad_y_hat = np.zeros(y.shape)
     for n, c in np.ndindex(y.shape):
@@ -561,6 +698,12 @@ def cross_entropy(
 
     Source: Goodfellow, sections 6.2.2.3 (loss of a softmax) and 7.5.1 (label smoothing); Szegedy et al., Rethinking the
     Inception architecture (2016), section 7 (label smoothing); w, ``ignore_index`` and the divisor are torch's.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> x = np.log([[0.25, 0.5, 0.25]])
+    >>> print(definition.cross_entropy(x, np.array([1])).round(4))  # -log 1/2
+    0.6931
     """
     log_p = log_softmax(input)
     w = np.ones(log_p.shape[1]) if weight is None else weight.astype(np.float64)
@@ -596,6 +739,13 @@ def cross_entropy_backward(
     the loss is linear, with the slope dL/dy_c = -s (1 - e) w_c log p_c.
 
     Source: Goodfellow, section 6.2.2.3.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> x = np.log([[0.25, 0.5, 0.25]])
+    >>> grad_x, _ = definition.cross_entropy_backward(1, x, np.array([1]))  # p - y
+    >>> print(grad_x)
+    [[ 0.25 -0.5   0.25]]
     """
     log_p = log_softmax(input)
     w = np.ones(log_p.shape[1]) if weight is None else weight.astype(np.float64)
@@ -635,6 +785,12 @@ def sgd_step(
 
     Source: Goodfellow, sections 4.3 (gradient descent), 7.1.1 (weight decay), 8.3.1-8.3.3 (SGD, momentum, Nesterov);
     Sutskever, Martens, Dahl & Hinton 2013 (Nesterov); dampening is torch's.
+
+    >>> import numpy as np
+    >>> from reference import definition
+    >>> K_new, _ = definition.sgd_step(np.array([1, 0, -1]), np.array([1, 2, 3]), None, lr=0.001)
+    >>> print(K_new)  # 1 - 0.001 * 1, 0 - 0.001 * 2, -1 - 0.001 * 3
+    [ 0.999 -0.002 -1.003]
     """
     K_new = np.zeros(parameter.shape)
     v_new = np.zeros(parameter.shape) if momentum else None

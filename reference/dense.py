@@ -23,6 +23,12 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
     ``weight`` may also be one row (I,), and ``bias`` then a single number: (...,).  As in torch, one number is accepted
     as the bias of all outputs, too.
     Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit.
+
+    >>> import numpy as np
+    >>> from reference import linear
+    >>> weight = np.array([[1.0, 0], [3, 4], [0, -1]])
+    >>> print(linear(np.array([[1.0, 2]]), weight, np.array([10.0, 20, 30])))  # 1 + 10, 3 + 8 + 20, -2 + 30
+    [[11. 31. 28.]]
     """
     check_floats(input=input, weight=weight)
     _check_fit(input, weight)
@@ -56,6 +62,20 @@ def linear_backward(
         dL/db[o]    = sum_n g[n, o]
 
     Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit.
+
+    >>> import numpy as np
+    >>> from reference import linear_backward
+    >>> weight = np.array([[1.0, 0], [3, 4], [0, -1]])
+    >>> grad_output = np.array([[0.0, 1, 0]])  # the loss depends on the second output
+    >>> grad_input, grad_weight, grad_bias = linear_backward(grad_output, np.array([[1.0, 2]]), weight)
+    >>> print(grad_input)
+    [[3. 4.]]
+    >>> print(grad_weight)
+    [[0. 0.]
+     [1. 2.]
+     [0. 0.]]
+    >>> print(grad_bias)
+    [0. 1. 0.]
     """
     check_floats(grad_output=grad_output, input=input, weight=weight)
     _check_fit(input, weight)

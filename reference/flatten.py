@@ -22,6 +22,15 @@ def flatten(input: Array, start_dim: int = 0, end_dim: int = -1) -> Array:
 
     A network flattens with start_dim=1, (N, C, H, W) -> (N, C*H*W), and so does ``nn.Flatten`` by default.
     Raises TypeError for a wrong dtype or a dimension that is no integer, ValueError for one out of range.
+
+    >>> import numpy as np
+    >>> from reference import flatten
+    >>> maps = np.array([[[1.0, 2], [3, 4]], [[5, 6], [7, 8]]])
+    >>> print(flatten(maps))
+    [1. 2. 3. 4. 5. 6. 7. 8.]
+    >>> print(flatten(maps, start_dim=1))
+    [[1. 2. 3. 4.]
+     [5. 6. 7. 8.]]
     """
     check_floats(input=input)
     start = dimension("start_dim", start_dim, input.ndim)
@@ -37,6 +46,12 @@ def flatten_backward(grad_output: Array, input_shape: tuple[int, ...]) -> Array:
 
     Every element of y is one element of x, so each gradient goes back to the place its element came from.
     Raises ValueError where the two have different numbers of elements.
+
+    >>> import numpy as np
+    >>> from reference import flatten_backward
+    >>> print(flatten_backward(np.array([1.0, 2, 3, 4]), (2, 2)))
+    [[1. 2.]
+     [3. 4.]]
     """
     check_floats(grad_output=grad_output)
     shape = array_shape("input_shape", input_shape)

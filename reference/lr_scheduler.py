@@ -29,6 +29,19 @@ class LRScheduler:
     """A schedule: ``step()`` after the optimizer's sets the learning rate of each of its ``param_groups``.
 
     ``last_epoch`` counts these steps, and ``base_lrs`` are the rates from which the groups start, as in torch.
+
+    A schedule of one's own says what follows a learning rate:
+
+    >>> import numpy as np
+    >>> from reference.lr_scheduler import LRScheduler
+    >>> from reference.optim import SGD, Parameter
+    >>> class Halving(LRScheduler):
+    ...     def _next(self, lr, base_lr):
+    ...         return lr / 2
+    >>> schedule = Halving(SGD([Parameter(np.zeros(1))], lr=0.5))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.25]
     """
 
     def __init__(self, optimizer: SGD) -> None:
@@ -66,7 +79,20 @@ class LRScheduler:
 
 
 class StepLR(LRScheduler):
-    """Multiplies the learning rate by ``gamma`` every ``step_size`` steps."""
+    """Multiplies the learning rate by ``gamma`` every ``step_size`` steps.
+
+    >>> import numpy as np
+    >>> from reference.lr_scheduler import StepLR
+    >>> from reference.optim import SGD, Parameter
+    >>> schedule = StepLR(SGD([Parameter(np.zeros(1))], lr=8), step_size=2, gamma=0.5)
+    >>> for _ in range(4):
+    ...     schedule.step()
+    ...     print(schedule.get_last_lr())
+    [8.0]
+    [4.0]
+    [4.0]
+    [2.0]
+    """
 
     def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1) -> None:
         """ValueError for a ``step_size`` below 1."""
@@ -80,7 +106,19 @@ class StepLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Lowers the learning rate to ``eta_min`` along half a cosine wave of ``T_max`` steps."""
+    """Lowers the learning rate to ``eta_min`` along half a cosine wave of ``T_max`` steps.
+
+    >>> import numpy as np
+    >>> from reference.lr_scheduler import CosineAnnealingLR
+    >>> from reference.optim import SGD, Parameter
+    >>> schedule = CosineAnnealingLR(SGD([Parameter(np.zeros(1))], lr=8), T_max=3)
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     print(f"{schedule.get_last_lr()[0]:.3f}")  # cos 60 degrees is 1/2, cos 120 is -1/2
+    6.000
+    2.000
+    0.000
+    """
 
     def __init__(self, optimizer: SGD, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803, torch's name
         """ValueError for a ``T_max`` below 1."""

@@ -34,6 +34,12 @@ class Parameter:
 
     ``version`` counts how often ``data`` was set, by ``data = array`` or ``data -= array``, so that a layer can tell
     that it is not what it was.  (As in torch, a change through a part of it, ``data[0] = 1``, is not noticed.)
+
+    >>> import numpy as np
+    >>> from reference.optim import Parameter
+    >>> kernel = Parameter(np.array([1.0, 0, -1]))
+    >>> print(kernel.data, kernel.grad)
+    [ 1.  0. -1.] None
     """
 
     def __init__(self, data: Array) -> None:
@@ -60,6 +66,24 @@ class SGD:
     ``param_groups[0]["lr"]``.  ``momentum_buffers`` holds v for every parameter, in order; None before its first step.
     Raises ValueError for no parameters, one in two groups, negative rates, and nesterov without momentum or with
     dampening; TypeError for what is no Parameter or no number.
+
+    >>> import numpy as np
+    >>> from reference.optim import SGD, Parameter
+    >>> kernel = Parameter(np.array([1.0, 0, -1]))
+    >>> kernel.grad = np.array([1.0, 2, 3])
+    >>> SGD([kernel], lr=0.001).step()
+    >>> print(kernel.data)  # 1 - 0.001 * 1, 0 - 0.001 * 2, -1 - 0.001 * 3
+    [ 0.999 -0.002 -1.003]
+
+    >>> weight = Parameter(np.array([8.0]))
+    >>> optimizer = SGD([weight], lr=0.5, momentum=0.5)
+    >>> for _ in range(3):
+    ...     weight.grad = np.array([4.0])
+    ...     optimizer.step()
+    ...     print(weight.data, optimizer.momentum_buffers[0])  # K and v
+    [6.] [4.]
+    [3.] [6.]
+    [-0.5] [7.]
     """
 
     def __init__(

@@ -31,6 +31,20 @@ def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float |
     Mode 'constant' pads any dimensions of any array with ``value`` (None: 0).  The others pad the last one of (C, W) or
     (N, C, W), the last two of (C, H, W) or (N, C, H, W), or the last three of (C, D, H, W) or (N, C, D, H, W).
     Raises TypeError for wrong dtypes and amounts that are no integers, ValueError for anything that does not fit.
+
+    >>> import numpy as np
+    >>> from reference import pad
+    >>> row = np.array([[1.0, 2, 3, 4]])  # (C, W)
+    >>> print(pad(row, (2, 2)))
+    [[0. 0. 1. 2. 3. 4. 0. 0.]]
+    >>> print(pad(row, (2, 2), mode="reflect"))
+    [[3. 2. 1. 2. 3. 4. 3. 2.]]
+    >>> print(pad(row, (2, 2), mode="replicate"))
+    [[1. 1. 1. 2. 3. 4. 4. 4.]]
+    >>> print(pad(row, (2, 2), mode="circular"))
+    [[3. 4. 1. 2. 3. 4. 1. 2.]]
+    >>> print(pad(row, (-1, 1)))
+    [[2. 3. 4. 0.]]
     """
     check_floats(input=input)
     sources = _sources(input.shape, pad, mode)
@@ -58,6 +72,14 @@ def pad_backward(grad_output: Array, input_shape: tuple[int, ...], pad: Sequence
     Every output pixel is a copy of one input pixel; so the gradients of all its copies add up in the input pixel, those
     of constants belong to nobody, and a pixel cut off gets none.
     Raises as ``pad`` does, and ValueError where ``grad_output`` has another shape than its output.
+
+    >>> import numpy as np
+    >>> from reference import pad_backward
+    >>> grad_output = np.array([[1.0, 2, 3, 4, 5, 6, 7, 8]])  # of 3 2 1 2 3 4 3 2, the reflected 1 2 3 4
+    >>> print(pad_backward(grad_output, (1, 4), (2, 2), mode="reflect"))  # 3, 2 + 4 + 8, 1 + 5 + 7, 6
+    [[ 3. 14. 13.  6.]]
+    >>> print(pad_backward(grad_output, (1, 4), (2, 2)))  # of 0 0 1 2 3 4 0 0
+    [[3. 4. 5. 6.]]
     """
     check_floats(grad_output=grad_output)
     input_shape = array_shape("input_shape", input_shape)

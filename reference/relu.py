@@ -16,7 +16,13 @@ from reference.select import select
 
 
 def relu(input: Array) -> Array:
-    """max(0, x) for every element of ``input`` (any shape).  TypeError for anything but float32 and float64."""
+    """max(0, x) for every element of ``input`` (any shape).  TypeError for anything but float32 and float64.
+
+    >>> import numpy as np
+    >>> from reference import relu
+    >>> print(relu(np.array([-6.0, -0.5, 0, 0.5, 14])))
+    [ 0.   0.   0.   0.5 14. ]
+    """
     check_floats(input=input)
     zero, infinity = input.dtype.type(0), input.dtype.type(np.inf)
     # clip, not maximum: it keeps -0.0, as torch does, and is three times as fast.
@@ -32,6 +38,11 @@ def relu_backward(grad_output: Array, input: Array) -> Array:
         dL/dx = dL/dy  where x > 0,  else 0
 
     Raises TypeError for dtypes other than float32 and float64, ValueError where the shapes differ.
+
+    >>> import numpy as np
+    >>> from reference import relu_backward
+    >>> print(relu_backward(np.array([1.0, 2, 3, 4, 5]), np.array([-6.0, -0.5, 0, 0.5, 14])))
+    [0. 0. 0. 4. 5.]
     """
     check_floats(grad_output=grad_output, input=input)
     check_shape("grad_output", grad_output, input.shape, "as input")

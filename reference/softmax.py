@@ -29,6 +29,11 @@ def softmax(input: Array, dim: int) -> Array:
     """Probabilities along dimension ``dim`` of ``input`` (any shape), of the same shape.
 
     Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
+
+    >>> import numpy as np
+    >>> from reference import softmax
+    >>> print(softmax(np.log([1.0, 2, 5]), dim=0))  # 1/8, 2/8, 5/8
+    [0.125 0.25  0.625]
     """
     shifted, axis = _shifted(input, dim)
     powers = np.exp(shifted)
@@ -45,6 +50,11 @@ def softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
 
     A gradient g that is the same for all classes gives 0: the sum of the probabilities cannot change.
     Raises as ``softmax`` does.
+
+    >>> import numpy as np
+    >>> from reference import softmax_backward
+    >>> print(softmax_backward(np.array([1.0, 0]), np.array([0.25, 0.75]), dim=0))  # 1/4 (1 - 1/4), 3/4 (0 - 1/4)
+    [ 0.1875 -0.1875]
     """
     check_floats(grad_output=grad_output, output=output)
     check_shape("grad_output", grad_output, output.shape, "as output")
@@ -58,6 +68,13 @@ def log_softmax(input: Array, dim: int) -> Array:
     """Logarithms of the probabilities along dimension ``dim`` of ``input`` (any shape), of the same shape.
 
     Raises TypeError for wrong dtypes or a dimension that is no integer, ValueError for one out of range.
+
+    >>> import numpy as np
+    >>> from reference import log_softmax
+    >>> print(log_softmax(np.array([0.0, 0]), dim=0))  # log 1/2
+    [-0.69314718 -0.69314718]
+    >>> print(log_softmax(np.array([0.0, -1000]), dim=0))  # exp(-1000) alone would be 0
+    [    0. -1000.]
     """
     shifted, axis = _shifted(input, dim)
     last = np.ascontiguousarray(shifted.swapaxes(axis, -1))  # (..., C), as `sum_over` would copy it
@@ -79,6 +96,11 @@ def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
         dy_c/dx_i = 1[c = i] - exp(y_i)          so          dL/dx_i = g_i - exp(y_i) sum_c g_c
 
     Raises as ``log_softmax`` does.
+
+    >>> import numpy as np
+    >>> from reference import log_softmax_backward
+    >>> print(log_softmax_backward(np.array([1.0, 0]), np.log([0.25, 0.75]), dim=0))  # 1 - 1/4, 0 - 3/4
+    [ 0.75 -0.75]
     """
     check_floats(grad_output=grad_output, output=output)
     check_shape("grad_output", grad_output, output.shape, "as output")

@@ -1,5 +1,6 @@
-"""The README says what is so: its code runs, its tables and commands are those of the project."""
+"""README, CONTRIBUTING and docs say what is so: code runs, tables are the project's, files and options exist."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -11,26 +12,44 @@ import pytest
 
 import torch_parity.proof.export
 from tests import ROOT
+from torch_parity.networks import NETWORKS
 from torch_parity.proof.pairs import PAIRS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+README, TRAINING = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/training.md"))
+
+PIPELINE, TWO_SIDES, EXAMPLE, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+(LIBRARY,) = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
 
 
-PIPELINE, LIBRARY, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def run(program: str, folder: Path) -> str:
+    """What ``program`` prints, as a reader would run it in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
 
 
-def test_the_pipeline_runs_and_learns() -> None:
-    done = subprocess.run([sys.executable, "-c", PIPELINE], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert float(done.stdout) > 0.9
+def test_the_pipeline_runs_and_learns(tmp_path: Path) -> None:
+    assert float(run(PIPELINE, tmp_path)) > 0.9
+
+
+def test_one_line_builds_both_networks_and_weights_load_as_they_are(tmp_path: Path) -> None:
+    same = "print(all((ours.state_dict()[name] == w.numpy()).all() for name, w in theirs.state_dict().items()))"
+    assert run(TWO_SIDES + same, tmp_path) == "True\n"
+
+
+def test_the_example_prints_what_it_says() -> None:
+    failures: list[str] = []
+    example = doctest.DocTestParser().get_doctest(EXAMPLE, {}, "README", "README.md", 0)
+    assert doctest.DocTestRunner().run(example, out=failures.append).attempted == 4
+    assert not failures, "".join(failures)
 
 
 @pytest.mark.slow
 def test_the_library_trains_keeps_and_resumes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LIBRARY], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True,
-        text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines()[1] == "True"
+    assert run(LIBRARY, tmp_path).splitlines()[1] == "True"
     assert len(list((tmp_path / "runs").glob("*/report.html"))) == 1
 
 
@@ -44,7 +63,36 @@ def test_the_table_has_every_formula() -> None:
     assert rows == [(pair.name, pair.twin_name) for pair in PAIRS]
 
 
-def test_the_files_it_names_exist() -> None:
-    named = re.findall(r"`((?:reference|torch_parity|scripts)/[\w./]+)`|\]\((\w+[\w.]*)\)", README)
-    for code, link in named:
-        assert (ROOT / (code or link)).exists(), code or link
+def test_the_recipes_are_those_of_every_network() -> None:
+    assert re.findall(r"^\| `([\w-]+)` \|", TRAINING, re.MULTILINE) == list(NETWORKS)
+
+
+def test_the_first_screen_is_read_in_a_minute() -> None:
+    screen = README.partition("\n## The whole pipeline")[0]
+    assert "make train" in screen
+    assert "make test" in screen
+    assert len(re.findall(r"^- \*\*", screen, re.MULTILINE)) == 3  # ways to use it
+    assert len(screen.splitlines()) <= 45
+    prose = re.sub(r"```.*?```", "", screen, flags=re.DOTALL)
+    assert len(prose.split()) <= 238  # what adults read in a minute: Brysbaert 2019, How many words do we read
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+def test_the_files_it_names_exist(page: Path) -> None:
+    text = re.sub(
+        r"^    .*\n", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )  # code, indented, has no links
+    for path in re.findall(r"`((?:reference|torch_parity|scripts|tests|docs)/[\w./]*)`", text):
+        assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(([^)#]+)", text):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/proof.md", "docs/speed.md", "docs/training.md"])
+def test_the_options_it_names_exist(page: str) -> None:
+    sources = "".join(script.read_text(encoding="utf-8") for script in (ROOT / "scripts").glob("*.py"))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (ROOT / page).read_text(encoding="utf-8")))
+    for option in named - {"--help", "--standalone", "--nproc-per-node"}:  # argparse's own, and torchrun's
+        assert f'"{option}"' in sources, option

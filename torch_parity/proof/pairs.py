@@ -131,7 +131,7 @@ PAIRS = (
     ),
     Pair(
         name="pad",
-        twin_name="torch.nn.ReflectionPad2d",
+        twin_name="torch.nn.functional.pad",
         formula="y[j] = x[t], t = j - before, clipped, mirrored or wrapped",
         cases=cases.pad,
         forward=reference.pad,
