@@ -4,7 +4,6 @@ Curves go into the page itself, so that they are as dark or light as it is.  Not
 """
 
 import base64
-import html
 import io
 import math
 import re
@@ -14,6 +13,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ NOT_A_NUMBER = "#78be3c"  # green, which neither scale has
 DIVERGING, GREY = (matplotlib.colormaps[name].with_extremes(bad=NOT_A_NUMBER) for name in ("RdBu_r", "gray"))
 
 
-def losses(step: Array, raw: Mapping[str, Array], smooth: Mapping[str, Array], ends: Array) -> str:
+def losses(step: Array, raw: Mapping[str, Array], smooth: Mapping[str, Array], ends: Array) -> Markup:
     """The losses (rows,) of both sides over ``step`` (rows,), raw behind smooth; an epoch ends at each of ``ends``."""
     with matplotlib.rc_context(LOOK):
         figure, axes = _axes("step", "loss of the batch", ends)
@@ -74,7 +74,7 @@ def losses(step: Array, raw: Mapping[str, Array], smooth: Mapping[str, Array], e
         return _svg(figure, "Curves of the loss over the steps, NumPy and torch")
 
 
-def learning_rate(step: Array, rate: Array, ends: Array) -> str:
+def learning_rate(step: Array, rate: Array, ends: Array) -> Markup:
     """The learning ``rate`` (rows,) over ``step`` (rows,)."""
     with matplotlib.rc_context(LOOK):
         figure, axes = _axes("step", "learning rate", ends)
@@ -85,7 +85,7 @@ def learning_rate(step: Array, rate: Array, ends: Array) -> str:
         return _svg(figure, "Curve of the learning rate over the steps")
 
 
-def accuracies(epoch: Array, test: Mapping[str, Array], training: Mapping[str, Array]) -> str:
+def accuracies(epoch: Array, test: Mapping[str, Array], training: Mapping[str, Array]) -> Markup:
     """Accuracies, 0 to 1, of both sides at the end of each ``epoch`` (epochs,), on test and training images."""
     with matplotlib.rc_context(LOOK):
         figure, axes = _axes("epoch", "right class (%)", ())
@@ -101,7 +101,7 @@ def accuracies(epoch: Array, test: Mapping[str, Array], training: Mapping[str, A
         return _svg(figure, "Accuracy after each epoch on test and training images, NumPy and torch")
 
 
-def drift(step: Array, layers: Mapping[str, Array], eps: float, dtype: str, ends: Array) -> str:
+def drift(step: Array, layers: Mapping[str, Array], eps: float, dtype: str, ends: Array) -> Markup:
     """The largest weight difference (rows,) of each of the ``layers`` over ``step``, with the dtype's ``eps``."""
     floor, shown = above_zero(layers, eps)
     with matplotlib.rc_context(LOOK):
@@ -172,7 +172,7 @@ def _thinned(rows: int) -> Array:
     return np.unique(np.linspace(0, rows - 1, min(rows, POINTS)).round().astype(int))
 
 
-def _svg(figure: Figure, alt: str) -> str:
+def _svg(figure: Figure, alt: str) -> Markup:
     """``figure`` for the inside of a page: with the page's colours and font, and ids that occur once in it."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -188,7 +188,7 @@ def _svg(figure: Figure, alt: str) -> str:
     for placeholder, variable in VARIABLES.items():
         inside = inside.replace(placeholder, f"var({variable})")
     inside = re.sub(r"\s*\n\s*", " ", inside)
-    return f'<svg viewBox="{box[1]}" role="img" aria-label="{html.escape(alt)}">{inside}'
+    return Markup('<svg viewBox="{}" role="img" aria-label="{}">').format(box[1], alt) + Markup(inside)
 
 
 def limit_of(arrays: Iterable[Array]) -> float:
@@ -229,14 +229,14 @@ def mosaic(tiles: Pixels) -> Pixels:
     return picture
 
 
-def image(pixels: Pixels, alt: str) -> str:
+def image(pixels: Pixels, alt: str) -> Markup:
     """``pixels``, grey (h, w) or RGBA (h, w, 4), as an HTML image that holds its own PNG."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", optimize=True)
     data = base64.b64encode(file.getvalue()).decode()
     height, width = pixels.shape[:2]
     source = f"data:image/png;base64,{data}"
-    return f'<img src="{source}" width="{width}" height="{height}" alt="{html.escape(alt)}">'
+    return Markup('<img src="{}" width="{}" height="{}" alt="{}">').format(source, width, height, alt)
 
 
 def gradient() -> str:

@@ -429,13 +429,13 @@ def test_the_headline_is_what_the_run_found(trained: Path, written: str) -> None
 
 def test_the_numbers_in_the_confusion_matrix(trained: Path, data: MNIST, written: str) -> None:
     part = section(written, "What is taken for what")
-    rows = re.findall(r"<tr><th>(\d)</th>(.*?)</tr>", part)
+    rows = re.findall(r'<tr><th scope="row">(\d)</th>(.*?)</tr>', part, re.DOTALL)
     chosen = formula_scores(trained / "weights.safetensors", data.test_images).argmax(axis=1)
     assert len(rows) == 10
     for label, row in rows:
         cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
         expected = [int(((data.test_labels == int(label)) & (chosen == j)).sum()) for j in range(10)]
-        assert [0 if cell == "&middot;" else int(cell) for cell in cells[:-1]] == expected
+        assert [0 if cell == "·" else int(cell) for cell in cells[:-1]] == expected
         assert cells[-1] == f"{expected[int(label)] / sum(expected):.1%}"
 
 
@@ -460,7 +460,7 @@ def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -
     for number, where in ((surest[0], part), (different[0], differing)):
         label = data.test_labels[number]
         classes = list(dict.fromkeys([chosen["numpy"][number], chosen["torch"][number], label]))
-        markup = where.split("<div class='image'>")[1]
+        markup = where.split('<div class="image">')[1]
         card = Page("<div>" + markup)
         np.testing.assert_array_equal(card.pixels(f"Test image {number}, of class {label}"), data.test_images[number])
         expected = [f"test image {number}", *(f"{one} ✓" if one == label else str(one) for one in classes)]
@@ -469,7 +469,7 @@ def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -
             expected += [name, *(f"{shares[side][number][one]:.1%}" for one in classes)]
             bold.append(f"{shares[side][number][chosen[side][number]]:.1%}")
         assert card.text.startswith(" ".join(expected))
-        assert re.findall("<td class=chosen>(.*?)</td>", markup) == bold
+        assert re.findall('<td class="chosen">(.*?)</td>', markup) == bold
 
 
 def test_the_kernels_in_the_page_are_the_weights(trained: Path, data: MNIST, written: str) -> None:
@@ -524,7 +524,7 @@ def test_every_network_with_other_classes_and_few_images(network: str, data: MNI
     few = MNIST(data.train_images[:5], data.train_labels[:5], data.test_images[:4], data.test_labels[:4] + 2)
     folder = leave_run(tmp_path / network, few._replace(**first(64, data)), network, classes=12)
     text = write(folder, few)
-    assert len(re.findall(r"<tr><th>\d+</th>", section(text, "What is taken for what"))) == 12
+    assert len(re.findall(r'<tr><th scope="row">\d+</th>', section(text, "What is taken for what"))) == 12
     assert "milliseconds for 5 images" in text
     convolutions = [i for i, layer in enumerate(NETWORKS[network](torch.nn)) if isinstance(layer, torch.nn.Conv2d)]
     assert [int(number) for number in re.findall(r"<h3>Layer (\d+):", text)] == convolutions
