@@ -298,6 +298,19 @@ def test_a_disk_that_stays_full_is_told_and_the_last_good_checkpoint_stays(
     assert (run.folder / CHECKPOINT).read_bytes() == before
 
 
+def test_weights_of_an_earlier_epoch_are_not_taken_for_the_result(
+    digits: MNIST, tmp_path: Path, full_disk: Callable[[bool], None]
+) -> None:
+    """The disk is full at the end of training, and has room again for the summary."""
+    training = prepare("formula", digits, epochs=2, batch_size=125)
+    run = begin(training, tmp_path)
+    summary = finish(training, run, lambda progress: full_disk(progress.step == 4), lambda trouble: full_disk(False))
+    assert load(run.folder, data=digits)[0].step == 2
+    assert summary.run is None
+    assert summary.weights_sha256 is None
+    assert json.loads((run.folder / "summary.json").read_text())["weights_sha256"] is None
+
+
 def test_stopped_on_a_full_disk_it_does_not_promise_a_checkpoint_of_this_step(
     digits: MNIST, tmp_path: Path, full_disk: Callable[[bool], None]
 ) -> None:
