@@ -16,7 +16,8 @@ from torch_parity.training.loop import Diverged, Stopped, Training
 from torch_parity.training.runs import RunFolder
 from torch_parity.training.settings import SCHEDULES
 
-NOT_SETTINGS = ("optimizer", "json", "quiet", "runs_dir", "resume", "drift", "download")
+RUNS_DIR = "runs"
+NOT_SETTINGS = ("json", "quiet", "runs_dir", "resume", "drift", "download")
 
 
 def main() -> int:
@@ -80,7 +81,7 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
     given = {name: one for name, one in vars(arguments).items() if name not in NOT_SETTINGS and one is not None}
     first = group is None or group.rank == 0
     if arguments.resume is not None:
-        given |= {name: True for name in ("drift", "download") if getattr(arguments, name)}
+        given |= {name: True for name in ("drift", "download", "runs_dir") if getattr(arguments, name)}
         if given:
             also = ", ".join(given)
             raise ValueError(f"--resume goes on with the run's own settings, got also {also}")
@@ -91,7 +92,7 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
     if arguments.download:
         given["data_dir"] = download(arguments.download, given.get("data_dir", "data"), on_url=_say_url)
     prepared = loop.prepare(**given, group=group)
-    return prepared, loop.begin(prepared, arguments.runs_dir) if first else None
+    return prepared, loop.begin(prepared, arguments.runs_dir or RUNS_DIR) if first else None
 
 
 def _write_report(training: Training, run: RunFolder, on_trouble: Callable[[str], None]) -> None:
@@ -124,14 +125,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=f"Recipes: {recipes}.  --json prints one object: all settings, and accuracy, equal_predictions, "
-        "test_images, max_weight_difference, final_loss, seconds, images_per_second, steps, drift and run; what each "
-        "side has of its own is an object with the keys numpy and torch.  Progress then goes to standard error.",
+        "test_images, max_weight_difference, final_loss, seconds, images_per_second, steps, drift, run and "
+        "weights_sha256 (of the files with the weights); what each side has of its own is an object with the keys "
+        "numpy and torch.  Progress then goes to standard error.",
     )
     network = parser.add_argument_group("network and optimizer (by default as in the network's recipe)")
     network.add_argument("--network", choices=networks.NETWORKS, help="default: formula")
     network.add_argument("--epochs", type=int, help="passes over the training images")
     network.add_argument("--batch-size", type=int, help="images per step")
-    network.add_argument("--optimizer", choices=["sgd"], default="sgd", help="default: sgd")
     network.add_argument("--lr", type=float, help="learning rate eta at the start")
     network.add_argument("--momentum", type=float, help="share of the last step kept in the next")
     network.add_argument("--dampening", type=float, help="share of the gradient kept out of the momentum (default: 0)")
@@ -153,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     output = parser.add_argument_group("output")
-    output.add_argument("--runs-dir", default="runs", help="where the run gets its folder (default: %(default)s)")
+    output.add_argument("--runs-dir", help=f"where the run gets its folder (default: {RUNS_DIR})")
     output.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, with its own settings")
     output.add_argument("--quiet", action="store_true", help="show the result only")
     output.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -6,10 +6,12 @@ has no checksum, so one is put into its metadata: a flipped bit is an error here
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,32 +24,78 @@ Array = npt.NDArray[Any]
 CHECKSUM = "sha256"
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before long work whether ``write_atomically`` could write ``path``, which stays as it is.
+
+    OSError where it could not.
+    """
+    target = _target(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    handle, part = _new_part(target)
+    os.close(handle)
+    os.unlink(part)
+
+
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Put ``content`` into the file ``path``, whole or not at all.  OSError where that fails; the old file stays."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    """Put ``content`` into the file ``path``, whole or not at all.  OSError where that fails; the old file stays.
+
+    Who may read it is as after ``open(path, "wb")``: what the umask leaves to a new file, and what an old one allowed.
+    """
+    target = _target(path)
+    handle, part = _new_part(target)
     try:
         with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(target, part)  # before there is anything in it to read
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
+        os.replace(part, target)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            os.unlink(part)
         raise
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The file itself, where ``path`` is a link to it: the link is to stay one."""
+    return Path(os.path.realpath(path))
+
+
+def _new_part(target: Path) -> tuple[int, Path]:
+    """A new file beside ``target``, opened for writing, and its name."""
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    # The system itself takes the umask off: asking for it means setting it, for all threads.
+    return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), part
 
 
 def save_arrays(
     path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write ``arrays`` and ``metadata`` as a safetensors file with a checksum of both, atomically."""
+    """Write ``arrays`` and ``metadata`` as a safetensors file with a checksum of both, atomically.
+
+    The same arrays and metadata always give the same bytes.
+    """
     from safetensors.numpy import save
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     texts = dict(metadata or {})
-    write_atomically(path, save(whole, {**texts, CHECKSUM: _checksum(whole, texts)}))
+    write_atomically(path, _in_order(save(whole, {**texts, CHECKSUM: _checksum(whole, texts)})))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The safetensors file ``content`` with its metadata sorted: the library writes them in a random order.
+
+    The format: 8 bytes with the length of the header, little-endian; the header, JSON, filled up with spaces to a
+    multiple of 8; the numbers, whose places are counted from the end of the header.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def load_arrays(

@@ -2,12 +2,16 @@
 
 import json
 import re
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import ROOT
 from tests.scripts import run
 
 
@@ -34,16 +38,45 @@ def test_json() -> None:
     assert 0 < weight["largest_share"] < 1
 
 
-def test_dtype() -> None:
-    text = run("scripts/check_parity.py", "--only", "relu", "--cases", "3", "--dtype", "float64").stdout
-    assert "relu" in text
+def test_one_case_in_one_dtype() -> None:
+    done = run("scripts/check_parity.py", "--only", "relu", "--case", "3", "--dtype", "float64", "--json")
+    found = json.loads(done.stdout)
+    assert found["arguments"] == {"seed": 0, "cases": 1, "dtype": "float64", "backend": "cpu, 1 thread"}
+    assert found["formulas"][0]["cases"] == 1
 
 
-def test_self_test() -> None:
-    text = run("scripts/check_parity.py", "--only", "flatten", "--self-test").stdout
+def test_self_test(tmp_path: Path) -> None:
+    page = tmp_path / "audit.html"
+    text = run("scripts/check_parity.py", "--only", "flatten", "--self-test", "--report", str(page)).stdout
     rows = re.findall(r"^flatten +([\w-]+) .*\d", text, re.MULTILINE)
     assert rows
     assert f"{len(rows)} of {len(rows)} planted mistakes rejected" in text
+    assert "Could it have failed?" in page.read_text()
+    assert "How exact?" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("audits", "filled"),
+    [
+        pytest.param(("--self-test",), {"self_test"}, marks=pytest.mark.slow),
+        pytest.param(("--exactness",), {"exactness"}, marks=pytest.mark.slow),
+        (("--self-test", "--exactness"), {"self_test", "exactness"}),
+    ],
+)
+def test_the_audits_as_json_and_as_a_report(audits: tuple[str, ...], filled: set[str], tmp_path: Path) -> None:
+    """The object that the proof gives, with their own lists alone."""
+    report = tmp_path / "audit.json"
+    options = ("--only", "flatten", "--seed", "3", "--json", "--report", str(report))
+    done = run("scripts/check_parity.py", *audits, *options)
+    found = json.loads(done.stdout)
+    assert json.loads(report.read_text()) == found
+    assert {name for name, one in found.items() if isinstance(one, list) and one} == filled
+    assert found["arguments"] == {"seed": 3, "cases": 0, "dtype": "both", "backend": "cpu, 1 thread"}
+    assert found["formulas"] == found["coverage"] == []
+    assert ("planted mistakes rejected" in done.stderr) == ("self_test" in filled)
+    assert ("RMS float64" in done.stderr) == ("exactness" in filled)
+    assert all(row["caught"] for row in found["self_test"])
+    assert {row["result"] for row in found["exactness"]} <= {"output", "grad_input"}
 
 
 def test_exactness() -> None:
@@ -74,6 +107,38 @@ def test_it_refuses_a_report_that_it_cannot_write(tmp_path: Path, refusal: Calla
     arguments = ("scripts/check_parity.py", "--only", "relu", "--cases", "2", "--report")
     assert "must end in .html or .json" in refusal(*arguments, str(tmp_path / "parity.txt"))
     assert "nowhere" in refusal(*arguments, str(tmp_path / "nowhere" / "parity.html"))
+
+
+def test_a_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Killed at work, it leaves no empty file in the place of a new report, and an old one as it was."""
+    old = tmp_path / "old.html"
+    old.write_text("old")
+    for path in (old, tmp_path / "new.html"):
+        command = [sys.executable, "scripts/check_parity.py", "--report", str(path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            next(line for line in process.stdout if line.startswith("conv2d"))
+            process.kill()
+        assert list(tmp_path.iterdir()) == [old]
+        assert old.read_text() == "old"
+
+
+def test_a_report_that_does_not_fit_on_the_disk_is_told(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk."""
+    old = tmp_path / "old.json"
+    old.write_text("old")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    done = subprocess.run(
+        [sys.executable, "scripts/check_parity.py", "--self-test", "--only", "flatten", "--report", str(old)],
+        cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limit,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert re.fullmatch(r"check_parity.py: --report: .*File too large\n", done.stderr)
+    assert list(tmp_path.iterdir()) == [old]
+    assert old.read_text() == "old"
 
 
 # Run the command with a fault in the reference: a ReLU with slope 1 at 0.
@@ -108,3 +173,21 @@ def test_it_names_the_smallest_failure_and_how_to_rerun_it() -> None:
 )
 def test_it_refuses_bad_arguments(arguments: tuple[str, ...], refusal: Callable[..., str]) -> None:
     assert "check_parity.py: " in refusal("scripts/check_parity.py", *arguments)
+
+
+@pytest.mark.parametrize("audit", ["--self-test", "--exactness"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--device", "cuda"), ("--dtype", "float64"), ("--dtype", "bfloat16"), ("--compile",), ("--channels-last",),
+        ("--threads", "2"), ("--cases", "10"), ("--case", "0"),
+    ],
+)  # fmt: skip
+def test_it_refuses_options_that_an_audit_would_ignore(
+    audit: str, option: tuple[str, ...], refusal: Callable[..., str]
+) -> None:
+    assert f"{audit} has no use for {option[0]}" in refusal("scripts/check_parity.py", audit, *option)
+
+
+def test_it_refuses_a_number_of_cases_beside_the_one_case(refusal: Callable[..., str]) -> None:
+    assert "--case has no use for --cases" in refusal("scripts/check_parity.py", "--case", "3", "--cases", "10")

@@ -1,6 +1,7 @@
 """Training on the command line, as a user runs it: watched, piped, interrupted, killed."""
 
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -23,7 +24,7 @@ from reference.datasets import NAMES, mnist
 from tests import ROOT
 from tests.scripts import run
 from torch_parity.files import load_arrays
-from torch_parity.training.runs import CHECKPOINT
+from torch_parity.training.runs import CHECKPOINT, WEIGHTS
 
 SCRIPT = "scripts/train_mnist.py"
 STEPS = 24  # of a run of 3 epochs on the images of `few`
@@ -58,6 +59,11 @@ def weights(folder: Path) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in arrays.items()}
 
 
+def sha256(folder: Path) -> dict[str, str]:
+    """Of the files with the weights."""
+    return {side: hashlib.sha256((folder / name).read_bytes()).hexdigest() for side, name in WEIGHTS.items()}
+
+
 @pytest.fixture(scope="module")
 def whole(few: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What an uninterrupted run ends with."""
@@ -75,6 +81,8 @@ def test_piped_it_shows_lines_and_a_summary(few: str, tmp_path: Path) -> None:
     assert re.search(r"^test accuracy +NumPy \d\d\.\d\d%   torch \d\d\.\d\d%$", text, re.MULTILINE)
     assert re.search(r"^equal predictions +\d+ of 100$", text, re.MULTILINE)
     assert f"files of this run    {the_run(tmp_path)}" in text
+    digests = sha256(the_run(tmp_path))
+    assert f"\nweights' SHA-256     NumPy {digests['numpy']}\n{' ' * 21}torch {digests['torch']}\n" in text
     assert "torch differs as much from itself" in text
 
 
@@ -90,6 +98,7 @@ def test_json_stands_alone_on_standard_output(few: str, tmp_path: Path) -> None:
     assert found["equal_predictions"] == found["test_images"] == 100
     assert set(found["accuracy"]) == set(found["seconds"]) == {"numpy", "torch"}
     assert found["run"] == str(the_run(tmp_path))
+    assert found["weights_sha256"] == sha256(the_run(tmp_path))
     assert "1/3" in done.stderr
 
 
@@ -116,13 +125,16 @@ def test_drift_stands_beside_the_difference(few: str, tmp_path: Path) -> None:
         (("--nesterov", "--momentum", "0"), "nesterov needs momentum"),
         (("--resume", "nowhere"), "nowhere must be the folder of a run"),
         (("--resume", "nowhere", "--lr", "1"), "--resume goes on with the run's own settings, got also lr"),
+        (("--resume", "nowhere", "--runs-dir", "README.md"), "settings, got also runs_dir"),
+        (("--optimizer", "sgd"), "unrecognized arguments: --optimizer"),
         (("--runs-dir", "README.md"), "README.md"),
     ],
 )
 def test_bad_arguments_are_refused(
     arguments: tuple[str, ...], message: str, tmp_path: Path, refusal: Callable[..., str]
 ) -> None:
-    arguments = arguments if "--runs-dir" in arguments else (*arguments, "--runs-dir", str(tmp_path))
+    if not {"--runs-dir", "--resume"} & set(arguments):
+        arguments = (*arguments, "--runs-dir", str(tmp_path))
     assert message in refusal(SCRIPT, *arguments)
     assert list(tmp_path.iterdir()) == []
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
-from torch_parity.files import load_arrays, save_arrays, write_atomically
+from torch_parity.files import check_writable, load_arrays, save_arrays, write_atomically
 
 ARRAYS: dict[str, Any] = {
     "0.weight": np.arange(24.0, dtype=np.float32).reshape(2, 3, 4).transpose(2, 0, 1),
@@ -41,6 +42,21 @@ def test_arrays_come_back_bit_for_bit(saved: Path) -> None:
 def test_torch_reads_them(saved: Path) -> None:
     tensors = load_file(saved)
     np.testing.assert_array_equal(tensors["0.weight"].numpy(), ARRAYS["0.weight"])
+
+
+def test_the_same_content_is_the_same_file(tmp_path: Path) -> None:
+    """Whatever the order in which the metadata are given, or would be written."""
+    metadata = {"network": "formula", "classes": "10", "Zoë": '"\\\n\x01é'}
+    names = [*metadata, *metadata]
+    for number in range(20):
+        some = {name: metadata[name] for name in names[number % 3 :][:3]}
+        save_arrays(tmp_path / f"{number}", ARRAYS, some)
+        assert load_arrays(tmp_path / f"{number}", checksum_required=True)[1] == metadata
+    [content] = {(tmp_path / f"{number}").read_bytes() for number in range(20)}
+    assert int.from_bytes(content[:8], "little") % 8 == 0  # so that numbers lie where processors like them
+    assert load_file(tmp_path / "0").keys() == ARRAYS.keys()
+    with safe_open(tmp_path / "0", framework="np") as file:
+        assert metadata.items() <= file.metadata().items()
 
 
 def test_files_of_other_programs_have_no_checksum(tmp_path: Path) -> None:
@@ -129,4 +145,42 @@ def test_the_new_file_is_on_the_disk_before_it_has_the_name(tmp_path: Path, monk
     monkeypatch.setattr(os, "replace", replace)
     write_atomically(tmp_path / "file", b"new")
     assert order == ["sync", "replace"]
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_file_may_be_read_by_those_whom_open_would_let(umask: int, tmp_path: Path) -> None:
+    def mode(name: str) -> int:
+        return (tmp_path / name).stat().st_mode & 0o777
+
+    before = os.umask(umask)
+    try:
+        (tmp_path / "opened").write_bytes(b"")
+        write_atomically(tmp_path / "new", b"new")
+        assert mode("new") == mode("opened") == 0o666 & ~umask
+        for old in (0o600, 0o664):
+            (tmp_path / "new").chmod(old)
+            write_atomically(tmp_path / "new", b"newer")
+            assert mode("new") == old
+    finally:
+        os.umask(before)
+
+
+def test_the_file_behind_a_link_is_written(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "file")
+    for content in (b"first", b"second"):
+        write_atomically(tmp_path / "link", content)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "deep" / "file").read_bytes() == content
+
+
+def test_whether_a_file_can_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+    for name in ("new", "old"):
+        check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        check_writable(tmp_path / "nowhere" / "file")
+    with pytest.raises(IsADirectoryError, match=tmp_path.name):
+        check_writable(tmp_path)

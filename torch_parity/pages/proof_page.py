@@ -43,14 +43,14 @@ def result(
     exact: Iterable[exactness.Exactness],
     seconds: float,
 ) -> Result:
-    """Everything in one dictionary.
+    """Everything in one dictionary; what nobody asked for is empty.
 
-    Keys: arguments; machine; seconds; equal; formulas, a list with name, twin, formula, cases, equal, results (per
-    result: compared, elements, identical, exact_elements, exact_different, largest_share, different) and failures
-    (case, description, difference); coverage, a list with name, share and missing; self_test, a list with name,
-    formula, explanation, signature, caught and rejected (per kind of evidence, null where there is none); exactness, a
-    list with formula, result, smallest_error_seen (per kind and dtype: median and largest, null where none is) and
-    rms_error (per dtype: cases, numpy, torch).
+    Keys: arguments; machine; seconds; equal, whether all formulas are; formulas, a list with name, twin, formula,
+    cases, equal, results (per result: compared, elements, identical, exact_elements, exact_different, largest_share,
+    different) and failures (case, description, difference); coverage, a list with name, share and missing; self_test, a
+    list with name, formula, explanation, signature, caught and rejected (per kind of evidence, null where there is
+    none); exactness, a list with formula, result, smallest_error_seen (per kind and dtype: median and largest, null
+    where none is) and rms_error (per dtype: cases, numpy, torch).
     """
     return {
         "arguments": arguments,

@@ -360,6 +360,9 @@ def summary_text(
     if drift is not None:
         lines.append(f"torch from itself    at most {drift:.1e}, with another number of threads")
     lines.append(f"time in steps        {sides(summary.seconds, '.1f')} seconds; {_faster(summary.images_per_second)}")
+    if summary.weights_sha256 is not None:
+        lines.append(f"weights' SHA-256     {NAMES['numpy']} {summary.weights_sha256['numpy']}")
+        lines.append(f"                     {NAMES['torch']} {summary.weights_sha256['torch']}")
     if run_folder is not None:
         lines.append(f"files of this run    {os.fspath(run_folder)}")
     return "\n".join([*lines, "", _explanation(dtype, summary.max_weight_difference, drift)])

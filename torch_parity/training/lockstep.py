@@ -83,17 +83,19 @@ class Lockstep:
             share = self.group.share(count)
             images, labels = images[share], labels[share]
         batch = normalize(images, dtype=self.dtype)
-        losses, blame = {}, []
+        losses, correct, blame = {}, {}, []
         for name, side in self.sides.items():
             start = time.perf_counter()
-            losses[name], correct = self._forward(side, batch, labels, count)
+            losses[name], correct[name] = self._forward(side, batch, labels, count)
             if np.isfinite(losses[name]):
                 side.backward()
                 side.update()
             else:
                 blame.append(_blame(name, side, batch, losses[name]))
             self.seconds[name] += time.perf_counter() - start
-            self.correct[name] += correct
+        # Together, and once both sides are through: a share is never of other images than were looked at.
+        self.correct = {name: self.correct[name] + correct[name] for name in SIDES}
+        self.seen += count
         if blame:
             raise FloatingPointError("; ".join(blame))
         if self.drift_threads is not None:
@@ -132,7 +134,6 @@ class Lockstep:
             chosen = order[first : first + batch_size]
             losses = self.step(images[chosen], labels[chosen])
             self.steps_into_epoch += 1
-            self.seen += len(chosen)
             yield losses
         self.steps_into_epoch = 0
 
@@ -141,7 +142,10 @@ class Lockstep:
         return float(self.numpy.optimizer.param_groups[0]["lr"])
 
     def accuracy(self) -> dict[str, float]:
-        """Share of this epoch's images so far that were classified correctly, each before the step it took part in."""
+        """Share of the images since the epoch began that were classified correctly, each before its step.
+
+        Those of a ``step`` outside of an epoch count with those of the last one.
+        """
         return {name: self.correct[name] / max(self.seen, 1) for name in SIDES}
 
     def weight_differences(self) -> dict[str, float]:
@@ -164,6 +168,10 @@ class Lockstep:
             for name, side in self.sides.items():
                 found[name].append(side.predict(batch))
         return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def close(self) -> None:
+        """End the threads of NumPy's side; a further step starts new ones."""
+        self.numpy.replicas.close()
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""

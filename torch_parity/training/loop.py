@@ -68,6 +68,7 @@ class Summary:
     steps: int
     drift: float | None = None  # how far torch is from itself with other threads
     run: str | None = None  # the folder that keeps it
+    weights_sha256: dict[str, str] | None = None  # of the files with the weights, where they are kept
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -250,13 +251,20 @@ class Keeper:
         self._attempt(lambda run: run.write_metrics(rows), "metrics.csv")
 
     def keep_summary(self, summary: Summary) -> Summary:
-        """Write the summary; the same with the run's folder, if that holds everything."""
+        """Write the summary; the same with the run's folder and what its weights hash to, if that holds everything."""
         if self.run is None:
             return summary
-        kept = self.kept
-        self._attempt(lambda run: run.write_json("summary.json", summary.as_dict()), "summary.json")
+        kept, found = self.kept, summary
+
+        def write(run: RunFolder) -> None:
+            nonlocal found
+            if kept:
+                found = replace(summary, weights_sha256=run.weights_sha256())
+            run.write_json("summary.json", found.as_dict())
+
+        self._attempt(write, "summary.json")
         self.kept = self.kept and kept
-        return replace(summary, run=str(self.run.folder)) if self.kept else summary
+        return replace(found, run=str(self.run.folder)) if self.kept else summary
 
     def _attempt(self, write: Callable[[RunFolder], None], what: str) -> None:
         if self.run is None:
@@ -395,6 +403,6 @@ def finish(
     keeper = Keeper(run, on_trouble)
     alone = run is None and training.group is None
     signals = contextlib.nullcontext(lambda: 0) if alone else stop_on_signals()
-    with threads(training.settings.threads), signals as stopped:
+    with threads(training.settings.threads), signals as stopped, contextlib.closing(training.both):
         summary = training.run(on_step, report_every, keeper, stopped)
     return keeper.keep_summary(summary)

@@ -65,17 +65,17 @@ class Replicas:
     """``network`` and its loss, computed by up to ``threads`` threads: this one, and others that wait for work.
 
     How many share a batch depends on its size and on the network alone (``parts``).  Where it is one, BLAS keeps the
-    threads that it has.
+    threads that it has.  The others start with the first batch that is shared, and wait until ``close``.
     """
 
     def __init__(self, network: nn.Module, threads: int = 1) -> None:
         """Copy the network for each further thread.  ImportError where threadpoolctl is missing for that."""
         self.replicas = [_Replica(network)]
         self.work: int | None = None
+        self.others: ThreadPoolExecutor | None = None
         if threads == 1:
             return
         self.blas = thread_pools().select(user_api="blas")
-        self.others = ThreadPoolExecutor(threads - 1, thread_name_prefix="replica")
         for _ in range(threads - 1):
             kept = {id(parameter.data): parameter.data for parameter in network.parameters()}
             self.replicas.append(_Replica(copy.deepcopy(network, kept)))
@@ -107,10 +107,18 @@ class Replicas:
         for replica in self.busy[1:]:
             replica.hand_over(self.busy[0])
 
+    def close(self) -> None:
+        """End the other threads; a further batch that is shared starts new ones."""
+        if self.others is not None:
+            self.others.shutdown()
+            self.others = None
+
     def _together(self, tasks: list[Callable[[], Any]]) -> list[Any]:
         """The results of the tasks, the first done in this thread; the exception of the first that raises one."""
         if len(tasks) == 1:
             return [tasks[0]()]
+        if self.others is None:
+            self.others = ThreadPoolExecutor(len(self.replicas) - 1, thread_name_prefix="replica")
         with self.blas.limit(limits=1):
             futures = [self.others.submit(task) for task in tasks[1:]]
             try:

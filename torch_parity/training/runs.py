@@ -9,10 +9,11 @@
     summary.json                      what came out, at the end
     report.html                       the same as a page, where one was asked for (pages/run_page.py)
 
-Every file is written whole or not at all.  None of them holds code.
+Every file is written whole or not at all.  None of them holds code.  Equal runs give equal files of weights.
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -77,6 +78,15 @@ class RunFolder:
         """Write the weights of each side, given by its name and theirs."""
         for side, arrays in weights.items():
             save_arrays(self.folder / WEIGHTS[side], arrays, metadata)
+
+    def weights_sha256(self) -> dict[str, str] | None:
+        """SHA-256 of the file with the weights of each side; None where one is missing."""
+        try:
+            return {
+                side: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for side, name in WEIGHTS.items()
+            }
+        except FileNotFoundError:
+            return None
 
     def write_checkpoint(self, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
         """Write a new checkpoint, and keep the one before."""

@@ -715,6 +715,14 @@ def test_the_summary_shows_what_was_measured_instead_of_claiming_it(tmp_path: Pa
     assert "as much" not in text
 
 
+def test_the_summary_says_what_the_weights_hash_to() -> None:
+    digests = {"numpy": "0f" * 32, "torch": "a7" * 32}
+    text = summary_text(replace(SUMMARY, weights_sha256=digests), "float32", run_folder="runs/x")
+    assert (
+        f"\nweights' SHA-256     NumPy {'0f' * 32}\n{' ' * 21}torch {'a7' * 32}\nfiles of this run    runs/x\n" in text
+    )
+
+
 def test_the_summary_in_float64() -> None:
     text = summary_text(replace(SUMMARY, max_weight_difference=3.1e-15), "float64")
     assert text.endswith("\n\nWeights agree to 14 decimal places: they differ by at most 3.1e-15.")

@@ -1,6 +1,9 @@
 """Both sides in lockstep, on real MNIST."""
 
+import contextlib
+import gc
 import json
+import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from torch_parity import Lockstep, Progress, train
 from torch_parity.machine import threads
 from torch_parity.networks import NETWORKS
 from torch_parity.training import replicas
+from torch_parity.training.loop import finish, prepare
 from torch_parity.training.replicas import Replicas
 
 
@@ -74,6 +78,32 @@ def test_the_batches_are_the_same_on_both_sides_and_cover_every_image(digits: MN
     assert images.sum() == digits.train_images.sum()
 
 
+def test_the_accuracy_is_a_share_of_the_images_it_was_counted_on(digits: MNIST) -> None:
+    """In an epoch, after it, and in steps of one's own, one that ends in an error included."""
+    both = Lockstep("formula", lr=0.05)
+    assert both.accuracy() == {"numpy": 0, "torch": 0}
+    answers: dict[str, list[Any]] = {"numpy": [], "torch": []}
+    for first in range(0, 256, 64):
+        images, labels = digits.train_images[first : first + 64], digits.train_labels[first : first + 64]
+        for name, predictions in both.predict(images).items():
+            answers[name].extend(predictions == labels)
+        both.step(images, labels)
+        assert both.accuracy() == {name: np.mean(right) for name, right in answers.items()}
+    list(both.epoch(digits.train_images, digits.train_labels, 64))
+    assert both.seen == 640
+    both.step(digits.train_images, digits.train_labels)
+    assert both.seen == 1280
+    both.numpy.network[0].weight.data[...] = np.nan
+    with pytest.raises(FloatingPointError):
+        both.step(digits.train_images, digits.train_labels)
+    assert both.seen == 1920
+    assert 0.3 < both.accuracy()["numpy"] < both.accuracy()["torch"] < 1
+    counted = both.correct, both.seen
+    with pytest.raises(ValueError, match="target"):
+        both.step(digits.train_images[:2], np.array([0, 11]))
+    assert (both.correct, both.seen) == counted
+
+
 def test_a_faulty_side_is_seen(digits: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comparison has teeth: a learning rate that is off by a millionth on one side shows."""
     both = Lockstep("formula", dtype="float64", lr=0.02)
@@ -117,6 +147,28 @@ def test_numpy_gets_the_threads_too(digits: MNIST, monkeypatch: pytest.MonkeyPat
     summary = train("formula", few, epochs=1, batch_size=64, dtype="float64", threads=2)
     assert shared == [2, 2, 1, 1]  # forward and backward of each step
     assert summary.max_weight_difference <= 1e-13
+
+
+def replica_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("replica")]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_thread_outlives_the_training(fails: bool, digits: MNIST, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "LEAST_WORK", 1)
+    training = prepare("formula", digits, epochs=1, threads=3)
+    gc.collect()  # threads of earlier tests
+    seen: list[int] = []
+
+    def on_step(progress: Progress) -> None:
+        seen.append(len(replica_threads()))
+        if fails:
+            raise KeyError("mine")
+
+    with contextlib.suppress(KeyError):
+        finish(training, on_step=on_step, report_every=5)
+    assert 0 < min(seen) <= max(seen) <= 2  # one thread may do the work of two
+    assert replica_threads() == []
 
 
 def test_a_network_of_ones_own(digits: MNIST) -> None:

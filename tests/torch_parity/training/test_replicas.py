@@ -281,6 +281,23 @@ def test_threads_wait_for_the_next_step_and_have_one_thread_of_blas_each() -> No
         assert set(seen[-1][1]) == {2}
 
 
+@pytest.mark.usefixtures("always")
+def test_closed_they_end_their_threads_and_a_further_batch_starts_new_ones() -> None:
+    nn.manual_seed(1)
+    shared = Replicas(NETWORKS["formula"](nn), 3)
+    images, labels = digits(6, np.float32)
+    shared.close()  # none has begun
+    losses = []
+    for _ in range(2):
+        before = set(threading.enumerate())
+        losses.append(shared.forward(images, labels, 6))
+        started = set(threading.enumerate()) - before
+        assert {"replica_0"} <= {thread.name for thread in started} <= {"replica_0", "replica_1"}  # one may do both
+        shared.close()
+        assert not any(thread.is_alive() for thread in started)
+    assert losses[0] == losses[1]
+
+
 @pytest.mark.parametrize(
     ("network", "per_image"),
     [

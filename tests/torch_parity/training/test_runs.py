@@ -1,6 +1,7 @@
 """Training runs that are kept, stopped, damaged and gone on with."""
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -122,6 +123,30 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_bits(
     assert kept(run.folder) == kept(whole)
     left = [report for report in REPORTS if report > step or report == step in (4, 8, 12)]  # an epoch's end comes last
     assert [progress.step for progress in seen] == left
+
+
+def sha256(folder: Path) -> dict[str, str]:
+    return {side: hashlib.sha256((folder / name).read_bytes()).hexdigest() for side, name in WEIGHTS.items()}
+
+
+def test_equal_runs_leave_equal_files_of_weights_and_say_so(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+    summary = train("lenet5", digits, runs_dir=tmp_path, **SETTINGS)
+    assert summary.run is not None
+    assert summary.weights_sha256 == sha256(Path(summary.run)) == sha256(whole)
+    for folder in (Path(summary.run), whole):
+        assert json.loads((folder / "summary.json").read_text())["weights_sha256"] == summary.weights_sha256
+    other = train("lenet5", digits, runs_dir=tmp_path, seed=2, **SETTINGS)
+    assert other.weights_sha256 is not None
+    assert not set(other.weights_sha256.values()) & set(summary.weights_sha256.values())
+
+
+def test_weights_that_are_not_kept_have_no_digest(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+    assert train("formula", digits, epochs=1).weights_sha256 is None
+    folder = shutil.copytree(whole, tmp_path / "copy")
+    (folder / WEIGHTS["torch"]).unlink()
+    summary = go_on(folder, digits)
+    assert summary.run == str(folder)
+    assert summary.weights_sha256 is None
 
 
 def test_torchs_drift_from_itself_is_measured_and_goes_on(digits: MNIST, tmp_path: Path) -> None:
@@ -267,9 +292,23 @@ def test_a_disk_that_stays_full_is_told_and_the_last_good_checkpoint_stays(
     troubles: list[str] = []
     summary = finish(training, run, on_trouble=troubles.append)
     assert summary.run is None
+    assert summary.weights_sha256 is None
     assert summary.accuracy["numpy"] > 0.3  # the result is there all the same
     assert "summary.json could not be written" in troubles[-1]
     assert (run.folder / CHECKPOINT).read_bytes() == before
+
+
+def test_weights_of_an_earlier_epoch_are_not_taken_for_the_result(
+    digits: MNIST, tmp_path: Path, full_disk: Callable[[bool], None]
+) -> None:
+    """The disk is full at the end of training, and has room again for the summary."""
+    training = prepare("formula", digits, epochs=2, batch_size=125)
+    run = begin(training, tmp_path)
+    summary = finish(training, run, lambda progress: full_disk(progress.step == 4), lambda trouble: full_disk(False))
+    assert load(run.folder, data=digits)[0].step == 2
+    assert summary.run is None
+    assert summary.weights_sha256 is None
+    assert json.loads((run.folder / "summary.json").read_text())["weights_sha256"] is None
 
 
 def test_stopped_on_a_full_disk_it_does_not_promise_a_checkpoint_of_this_step(
