@@ -49,6 +49,8 @@ def cross_entropy(
 
     The truth, class 1, was held for 3/4 probable; -log(3/4) = 0.2877:
 
+    >>> import numpy as np
+    >>> from reference import cross_entropy
     >>> scores = np.log(np.array([[1.0, 3.0]]))
     >>> print(f"{cross_entropy(scores, np.array([1])):.4f}")
     0.2877
@@ -81,6 +83,8 @@ def cross_entropy_backward(
 
     Predicted were 1/4 and 3/4, true is class 1:
 
+    >>> import numpy as np
+    >>> from reference import cross_entropy_backward
     >>> scores = np.log(np.array([[1.0, 3.0]]))
     >>> grad_input, _ = cross_entropy_backward(np.array(1.0), scores, np.array([1]))
     >>> print(grad_input.round(4))

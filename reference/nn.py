@@ -34,7 +34,15 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Fix the initial weights of the layers made from now on.  (The numbers are not those of torch.manual_seed.)"""
+    """Fix the initial weights of the layers made from now on.  (The numbers are not those of torch.manual_seed.)
+
+    >>> from reference import nn
+    >>> nn.manual_seed(0)
+    >>> first = nn.Linear(3, 2).weight.data
+    >>> nn.manual_seed(0)
+    >>> print((nn.Linear(3, 2).weight.data == first).all())
+    True
+    """
     global _generator
     _generator = np.random.default_rng(seed)
 
@@ -43,6 +51,19 @@ class Module:
     """A layer, or a network of layers: whatever has parameters and a gradient.
 
     Attributes that are Parameters or Modules are found by name, in the order in which they were set.
+
+    A network of one's own says how to go forward, and how to go back:
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> class Twice(nn.Module):
+    ...     def forward(self, input):
+    ...         return 2 * input
+    ...     def backward(self, grad_output, needs_input_grad=True):
+    ...         return 2 * grad_output
+    >>> layer = Twice()
+    >>> print(layer(np.array([1.0, 3.0])), layer.backward(np.array([1.0, 0.0])))
+    [2. 6.] [2. 0.]
     """
 
     def __call__(self, input: Array) -> Array:
@@ -155,7 +176,19 @@ def _uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
 
 
 class Conv2d(Module):
-    """Convolution; see ``reference.conv``.  ``weight`` (O, C/groups, kH, kW), ``bias`` (O,)."""
+    """Convolution; see ``reference.conv``.  ``weight`` (O, C/groups, kH, kW), ``bias`` (O,).
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.Conv2d(1, 1, kernel_size=(1, 2), bias=False)
+    >>> layer.load_state_dict({"weight": np.array([[[[-1.0, 1.0]]]])})  # the difference to the right
+    >>> print(layer(np.array([[[1, 4, 4, 2]]], np.float32)))
+    [[[ 3.  0. -2.]]]
+    >>> print(layer.backward(np.array([[[1, 0, 0]]], np.float32)))
+    [[[-1.  1.  0.  0.]]]
+    >>> print(layer.weight.grad)  # the two pixels that the first output saw
+    [[[[1. 4.]]]]
+    """
 
     def __init__(
         self,
@@ -234,7 +267,14 @@ class Conv2d(Module):
 
 
 class ReLU(Module):
-    """Rectified linear unit; see ``reference.relu``."""
+    """Rectified linear unit; see ``reference.relu``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.ReLU()
+    >>> print(layer(np.array([-2.0, 0.0, 3.0])), layer.backward(np.array([5.0, 5.0, 5.0])))
+    [0. 0. 3.] [0. 0. 5.]
+    """
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
@@ -254,7 +294,17 @@ class ReLU(Module):
 
 
 class MaxPool2d(Module):
-    """Max pooling; see ``reference.max_pool2d``."""
+    """Max pooling; see ``reference.max_pool2d``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.MaxPool2d(2)
+    >>> print(layer(np.array([[[1.0, 3, 2, 1], [4, 6, 5, 0]]])), layer.indices)
+    [[[6. 5.]]] [[[5 6]]]
+    >>> print(layer.backward(np.array([[[10.0, 20.0]]])))
+    [[[ 0.  0.  0.  0.]
+      [ 0. 10. 20.  0.]]]
+    """
 
     def __init__(
         self,
@@ -291,7 +341,17 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """Average pooling; see ``reference.avg_pool2d``."""
+    """Average pooling; see ``reference.avg_pool2d``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.AvgPool2d(2)
+    >>> print(layer(np.array([[[1.0, 3, 2, 0], [4, 6, 5, 1]]])))
+    [[[3.5 2. ]]]
+    >>> print(layer.backward(np.array([[[4.0, 8.0]]])))
+    [[[1. 1. 2. 2.]
+      [1. 1. 2. 2.]]]
+    """
 
     def __init__(
         self,
@@ -356,7 +416,13 @@ class _Pad2d(Module):
 
 
 class ConstantPad2d(_Pad2d):
-    """Padding with a constant."""
+    """Padding with a constant.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.ConstantPad2d((1, 2, 0, 0), 7.0)(np.array([[[1.0, 2.0]]])))  # left, right, top, bottom
+    [[[7. 1. 2. 7. 7.]]]
+    """
 
     mode = "constant"
 
@@ -370,7 +436,15 @@ class ConstantPad2d(_Pad2d):
 
 
 class ZeroPad2d(ConstantPad2d):
-    """Padding with zeros."""
+    """Padding with zeros.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.ZeroPad2d(1)(np.array([[[1.0, 2.0]]])))
+    [[[0. 0. 0. 0.]
+      [0. 1. 2. 0.]
+      [0. 0. 0. 0.]]]
+    """
 
     def __init__(self, padding: IntOrPair) -> None:
         """``padding`` is one number for all sides, or (left, right, top, bottom)."""
@@ -378,25 +452,49 @@ class ZeroPad2d(ConstantPad2d):
 
 
 class ReflectionPad2d(_Pad2d):
-    """Padding by mirroring at the edge."""
+    """Padding by mirroring at the edge.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.ReflectionPad2d((2, 2, 0, 0))(np.array([[[1.0, 2, 3, 4]]])))
+    [[[3. 2. 1. 2. 3. 4. 3. 2.]]]
+    """
 
     mode = "reflect"
 
 
 class ReplicationPad2d(_Pad2d):
-    """Padding by repeating the edge."""
+    """Padding by repeating the edge.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.ReplicationPad2d((2, 2, 0, 0))(np.array([[[1.0, 2, 3, 4]]])))
+    [[[1. 1. 1. 2. 3. 4. 4. 4.]]]
+    """
 
     mode = "replicate"
 
 
 class CircularPad2d(_Pad2d):
-    """Padding by wrapping around."""
+    """Padding by wrapping around.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.CircularPad2d((2, 2, 0, 0))(np.array([[[1.0, 2, 3, 4]]])))
+    [[[3. 4. 1. 2. 3. 4. 1. 2.]]]
+    """
 
     mode = "circular"
 
 
 class Flatten(Module):
-    """Flatten; see ``reference.flatten``.  Keeps the batch apart by default."""
+    """Flatten; see ``reference.flatten``.  Keeps the batch apart by default.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.Flatten()(np.array([[[[1.0, 2.0], [3.0, 4.0]]]])))  # (1, 1, 2, 2) -> (1, 4)
+    [[1. 2. 3. 4.]]
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         """Merge the dimensions ``start_dim`` to ``end_dim``."""
@@ -415,7 +513,17 @@ class Flatten(Module):
 
 
 class Linear(Module):
-    """Dense layer; see ``reference.linear``.  ``weight`` (out, in), ``bias`` (out,)."""
+    """Dense layer; see ``reference.linear``.  ``weight`` (out, in), ``bias`` (out,).
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.Linear(2, 1)
+    >>> layer.load_state_dict({"weight": np.array([[3.0, 5.0]]), "bias": np.array([1.0])})
+    >>> print(layer(np.array([[10, 100]], np.float32)))  # 3 * 10 + 5 * 100 + 1
+    [[531.]]
+    >>> print(layer.backward(np.array([[2]], np.float32)), layer.weight.grad, layer.bias.grad)
+    [[ 6. 10.]] [[ 20. 200.]] [2.]
+    """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         """A layer of ``out_features`` outputs, each of which sees all ``in_features`` inputs."""
@@ -450,7 +558,13 @@ class Linear(Module):
 
 
 class Softmax(Module):
-    """Probabilities from scores; see ``reference.softmax``."""
+    """Probabilities from scores; see ``reference.softmax``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(nn.Softmax(dim=1)(np.log(np.array([[1.0, 3.0]]))).round(4))
+    [[0.25 0.75]]
+    """
 
     def __init__(self, dim: int) -> None:
         """Over dimension ``dim``."""
@@ -469,7 +583,13 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """Log-probabilities from scores; see ``reference.log_softmax``."""
+    """Log-probabilities from scores; see ``reference.log_softmax``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> print(np.exp(nn.LogSoftmax(dim=1)(np.log(np.array([[1.0, 3.0]])))).round(4))
+    [[0.25 0.75]]
+    """
 
     def __init__(self, dim: int) -> None:
         """Over dimension ``dim``."""
@@ -488,7 +608,17 @@ class LogSoftmax(Module):
 
 
 class Sequential(Module):
-    """Layers one after another, each fed with the output of the one before."""
+    """Layers one after another, each fed with the output of the one before.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> network = nn.Sequential(nn.ReLU(), nn.Flatten())
+    >>> print(network(np.array([[[-1.0, 2.0], [3.0, -4.0]]])))
+    [[0. 2. 3. 0.]]
+    >>> print(network.backward(np.array([[5.0, 6, 7, 8]])))
+    [[[0. 6.]
+      [7. 0.]]]
+    """
 
     @overload
     def __init__(self, *layers: Module) -> None: ...
@@ -556,7 +686,17 @@ class Sequential(Module):
 
 
 class CrossEntropyLoss:
-    """Cross-entropy; see ``reference.cross_entropy``."""
+    """Cross-entropy; see ``reference.cross_entropy``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> criterion = nn.CrossEntropyLoss()
+    >>> scores, labels = np.log(np.array([[1.0, 3.0]])), np.array([1])  # 1/4 and 3/4; true is class 1
+    >>> print(f"{criterion(scores, labels):.4f}")  # -log(3/4)
+    0.2877
+    >>> print(criterion.backward().round(4))  # predicted less true
+    [[ 0.25 -0.25]]
+    """
 
     def __init__(
         self,

@@ -81,6 +81,8 @@ def max_pool2d(
 
     The largest of each 2 x 2 region; the first one is 6:
 
+    >>> import numpy as np
+    >>> from reference import max_pool2d
     >>> x = np.array([[[1.0, 3, 2, 1], [4, 6, 5, 0], [7, 2, 8, 3], [1, 0, 4, 9]]])
     >>> print(max_pool2d(x, 2))
     [[[6. 5.]
@@ -105,6 +107,8 @@ def max_pool2d_backward(grad_output: Array, indices: IntArray, input_shape: tupl
 
     Row by row, the image's pixels have the numbers 0 to 7; number 5 and number 3 were the maxima of two windows:
 
+    >>> import numpy as np
+    >>> from reference import max_pool2d_backward
     >>> print(max_pool2d_backward(np.array([[[10.0, 20.0]]]), np.array([[[5, 3]]]), (1, 2, 4)))
     [[[ 0.  0.  0. 20.]
       [ 0. 10.  0.  0.]]]
@@ -256,6 +260,8 @@ def avg_pool2d(
     Raises TypeError for wrong dtypes and arguments, ValueError for windows that do not fit, padding above half the
     kernel and a divisor of 0.
 
+    >>> import numpy as np
+    >>> from reference import avg_pool2d
     >>> x = np.array([[[1.0, 3, 2, 0], [4, 6, 5, 1]]])
     >>> print(avg_pool2d(x, 2))  # (1 + 3 + 4 + 6) / 4 and (2 + 0 + 5 + 1) / 4
     [[[3.5 2. ]]]
@@ -291,6 +297,8 @@ def avg_pool2d_backward(
 
     Two windows of 1 x 2, one pixel apart, share the pixel in the middle:
 
+    >>> import numpy as np
+    >>> from reference import avg_pool2d_backward
     >>> print(avg_pool2d_backward(np.array([[[2.0, 20.0]]]), (1, 1, 3), (1, 2), stride=1))
     [[[ 1. 11. 10.]]]
     """

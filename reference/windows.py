@@ -69,7 +69,13 @@ class Windows:
 
 @lru_cache
 def conv_windows(size: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int) -> Windows:
-    """Windows of a convolution along one axis; ``outputs`` is below 1 where the kernel does not fit."""
+    """Windows of a convolution along one axis; ``outputs`` is below 1 where the kernel does not fit.
+
+    >>> from reference.windows import conv_windows
+    >>> windows = conv_windows(size=5, kernel=3, stride=2, padding=(0, 0), dilation=1)
+    >>> print(windows.outputs, windows.taps)  # tap 0 sees the pixels 0 and 2, tap 1 those to the right of them
+    2 (slice(0, 3, 2), slice(1, 4, 2), slice(2, 5, 2))
+    """
     before, after = padding
     span = dilation * (kernel - 1) + 1
     outputs = (size + before + after - span) // stride + 1
@@ -82,6 +88,10 @@ def pool_windows(size: int, kernel: int, stride: int, padding: int, dilation: in
 
     With ``ceil_mode`` a last window that hangs over the edge counts too, if it starts inside the image or its left
     padding; ``after`` then makes room for it.
+
+    >>> from reference.windows import pool_windows
+    >>> [pool_windows(5, 2, 2, 0, 1, ceil_mode).outputs for ceil_mode in (False, True)]
+    [2, 3]
     """
     span = dilation * (kernel - 1) + 1
     room = size + 2 * padding - span
@@ -93,7 +103,12 @@ def pool_windows(size: int, kernel: int, stride: int, padding: int, dilation: in
 
 
 def same_padding(kernel: int, dilation: int) -> tuple[int, int]:
-    """Padding that keeps the size at stride 1.  The odd pixel of an even span goes after, as in torch."""
+    """Padding that keeps the size at stride 1.  The odd pixel of an even span goes after, as in torch.
+
+    >>> from reference.windows import same_padding
+    >>> same_padding(3, 1), same_padding(4, 1), same_padding(3, 2)
+    ((1, 1), (1, 2), (2, 2))
+    """
     total = dilation * (kernel - 1)
     return total // 2, total - total // 2
 
@@ -117,6 +132,14 @@ def slide(image: Array, rows: Windows, columns: Windows) -> Array:
 
     One tap on is ``dilation`` pixels further, one output on is ``stride`` pixels further: the view is a matter of
     strides alone.  Raises ValueError where the windows do not lie within the image, or its memory is not contiguous.
+
+    >>> import numpy as np
+    >>> from reference.windows import conv_windows, slide
+    >>> rows, columns = conv_windows(1, 1, 1, (0, 0), 1), conv_windows(4, 2, 1, (0, 0), 1)
+    >>> seen = slide(np.array([[[[1.0], [2], [3], [4]]]]), rows, columns)  # (1, 1, 4, 1) -> (1, 1, 2, 1, 3, 1)
+    >>> print(seen[0, 0, :, 0, :, 0])  # one row for each tap, one column for each output
+    [[1. 2. 3.]
+     [2. 3. 4.]]
     """
     channels, height, width, count = image.shape
     if rows.taps[-1].stop > height or columns.taps[-1].stop > width:
@@ -143,6 +166,14 @@ def unslide(seen: Array, frame: Array, down: Taps, across: Taps, i: slice = EVER
 
     The taps run backwards, so that a pixel meets its windows in row-major order.  torch sums in that order, and where
     sums round, order is part of the result.
+
+    >>> import numpy as np
+    >>> from reference.windows import conv_windows, unslide
+    >>> rows, columns = conv_windows(1, 1, 1, (0, 0), 1), conv_windows(4, 2, 1, (0, 0), 1)
+    >>> frame = np.zeros((1, 4))
+    >>> unslide(np.array([1.0, 20, 300, 4, 50, 600]).reshape(1, 2, 1, 3), frame, rows.taps, columns.taps)
+    >>> print(frame)  # 1, 20 + 4, 300 + 50, 600
+    [[  1.  24. 350. 600.]]
     """
     for m in reversed(range(len(down))):
         for k in reversed(range(len(across))):
@@ -157,6 +188,12 @@ def blocks(groups: int, height: int, width: int, limit: int) -> tuple[tuple[slic
     A block holds at most ``limit`` windows, but at least one.  It is a part of one row, a number of whole rows, or
     where all rows fit, a number of groups: in any case the outputs of a group follow one another in memory.  There are
     as few blocks as there can be, of about the same size.
+
+    >>> from reference.windows import blocks
+    >>> for groups, rows, columns in blocks(groups=1, height=4, width=5, limit=10):
+    ...     print(groups, rows, columns)
+    slice(0, 1, None) slice(0, 2, None) slice(0, 5, None)
+    slice(0, 1, None) slice(2, 4, None) slice(0, 5, None)
     """
     together, high, wide = _part(groups, limit // (height * width)), _part(height, limit // width), _part(width, limit)
     return tuple(

@@ -14,14 +14,19 @@ from torch_parity.networks import NETWORKS
 from torch_parity.pages import benchmark_plot, benchmark_text
 
 # What --only can name, by what is measured.
-NAMES = {"comparison": SUBJECTS, "peers": tuple(NETWORKS), "scaling": tuple(scaling.LAYERS), "profile": SUBJECTS}
+NAMES = {
+    "comparison": SUBJECTS,
+    "peers": tuple(NETWORKS),
+    "scaling": tuple(scaling.GROWING_LAYERS),
+    "profile": SUBJECTS,
+}
 
 EPILOG = f"""\
 Names for --only:
   beside torch, --profile   {", ".join(NETWORKS)},
                             {f",{chr(10)}{' ' * 28}".join(LAYERS)}
   --peers                   {", ".join(NETWORKS)}
-  --scaling                 {", ".join(scaling.LAYERS)}
+  --scaling                 {", ".join(scaling.GROWING_LAYERS)}
 
 All sides run in turn in the same fresh processes, and must agree on what they compute before they are timed.  The exit
 status is 1 when they do not, 2 when the arguments are wrong.

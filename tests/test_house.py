@@ -1,6 +1,7 @@
 """The house rules: who may import whom, and that no formula stands without its gradient, its proof and its text."""
 
 import ast
+import graphlib
 import inspect
 import pkgutil
 import subprocess
@@ -23,6 +24,8 @@ FORWARD = [name for name in FORMULAS if not name.endswith("_backward")]
 FORMULA_FILES = sorted({"reference.optim", *(getattr(reference, name).__module__ for name in FORMULAS)})
 # On paper one step of gradient descent is a formula; in code the optimizer holds what it must remember between steps.
 ON_PAPER = {"sgd": "sgd_step"}
+# What a function and its layer share, and is no formula of its own.
+SHARED_WITH_LAYERS = {"find_maxima"}
 
 
 def sources(package: str) -> list[Path]:
@@ -92,6 +95,82 @@ def test_torch_parity_imports_neither_scripts_nor_tests(path: Path) -> None:
     assert not imported(path) & {"scripts", "tests", "conftest"}
 
 
+# The wings of torch_parity, and what each may import: itself, and those below it.
+
+SHARED = {"networks", "files", "machine"}
+WINGS = {
+    "proof": SHARED,
+    "audit": SHARED | {"proof"},
+    "training": SHARED,
+    "benchmark": SHARED | {"training"},
+    "pages": SHARED | {"proof", "audit", "training", "benchmark"},
+}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """The modules that a file imports, wherever in the file it does; of ``from a import b`` both a and a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def parts_imported(path: Path) -> set[str]:
+    """The wings and shared files of torch_parity that a file imports."""
+    modules = {module for module in modules_imported(path) if module.startswith("torch_parity.")}
+    return {module.split(".")[1] for module in modules}
+
+
+def part(path: Path) -> str:
+    """The wing, or the shared file, that a file of torch_parity is."""
+    return path.relative_to(ROOT / "torch_parity").parts[0].removesuffix(".py")
+
+
+def test_the_wings_are_all_there_is() -> None:
+    assert {part(path) for path in sources("torch_parity")} == {"__init__", *SHARED, *WINGS}
+
+
+@pytest.mark.parametrize("path", sources("torch_parity"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_arrows_run_one_way(path: Path) -> None:
+    if part(path) == "__init__":
+        assert parts_imported(path) <= {"proof", "training"}  # the front door
+        return
+    allowed = {part(path), *WINGS.get(part(path), SHARED)}
+    assert parts_imported(path) <= allowed, f"{part(path)} may import {', '.join(sorted(allowed))}"
+
+
+def test_no_file_leads_back_to_itself() -> None:
+    """No circle of imports, also none that is hidden inside a function."""
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sources("torch_parity")}
+    graph: dict[str, set[str]] = {}
+    for name, path in files.items():
+        if not name.endswith("__init__"):
+            graph[name] = {module for module in modules_imported(path) if module in files}
+    assert list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def test_one_name_is_one_thing() -> None:
+    """No two files of torch_parity use one name for two classes, or for two constants."""
+    found: dict[str, set[str]] = {}
+    for path in sources("torch_parity"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            for name in defined(node):
+                found.setdefault(name, set()).add(path.name)
+    assert not {name: files for name, files in found.items() if len(files) > 1}
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """The class, or the constants in capitals, that a statement defines."""
+    if isinstance(node, ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    names = (one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name))
+    return [name for name in names if name.isupper()]
+
+
 # No formula without its gradient and its proof.
 
 
@@ -104,7 +183,7 @@ def test_every_public_function_of_a_formula_file_is_exported() -> None:
     for name in FORMULA_FILES:
         module = import_module(name)
         for function in public(module):
-            if inspect.isfunction(function):
+            if inspect.isfunction(function) and function.__name__ not in SHARED_WITH_LAYERS:
                 assert getattr(reference, function.__name__) is function
 
 

@@ -29,10 +29,10 @@ from torch_parity.benchmark.subjects import Implementation
 
 # A step in turn with a traced one: for so many seconds, and at least so often.
 SECONDS = 5.0
-FEWEST = 20
-WARM_UP = 3
+FEWEST_STEPS = 20
+FIRST_STEPS = 3
 LINES = 15
-HOUSE, NUMPY = (str(Path(str(package.__file__)).parent) for package in (reference, np))
+HOUSE, NUMPY_FOLDER = (str(Path(str(package.__file__)).parent) for package in (reference, np))
 # Instructions that may reach NumPy, by the beginning of their names, which differ between versions of Python.
 REACHING = ("BINARY", "UNARY", "COMPARE", "STORE_SUBSCR", "STORE_SLICE", "CALL")
 # How many median instructions one must take to count as NumPy.  Integer arithmetic, len(), isinstance() and entering a
@@ -51,13 +51,13 @@ def profile(side: Implementation) -> dict[str, Any]:
     many Python ran; lines, where most of the time in NumPy went: a list with file, function, line, source,
     milliseconds.
     """
-    for _ in range(WARM_UP):
+    for _ in range(FIRST_STEPS):
         _seconds(side)
     steps: list[float] = []
     instructions: list[int] = []
     lines: list[Counter[Place]] = []
     end = perf_counter() + SECONDS
-    while len(steps) < FEWEST or perf_counter() < end:
+    while len(steps) < FEWEST_STEPS or perf_counter() < end:
         steps.append(_seconds(side))
         events = _trace(side)
         instructions.append(len(events))
@@ -96,7 +96,7 @@ def _trace(side: Implementation) -> list[Event]:
     def call(frame: FrameType, event: str, argument: object) -> Any:
         came = perf_counter()
         file = frame.f_code.co_filename
-        if file.startswith(NUMPY):
+        if file.startswith(NUMPY_FOLDER):
             return None  # it belongs to the instruction that called it
         events.append((came, frame.f_code, -1, 0, perf_counter()))
         if not file.startswith(HOUSE):

@@ -37,7 +37,7 @@ def _pool(size: Size) -> Layer:
     return Layer(lambda nn: nn.MaxPool2d(2), (size.channels, size.height, size.width))
 
 
-LAYERS: dict[str, Callable[[Size], Layer]] = {"conv3x3": _conv, "maxpool2x2": _pool}
+GROWING_LAYERS: dict[str, Callable[[Size], Layer]] = {"conv3x3": _conv, "maxpool2x2": _pool}
 # What can grow; a pooling has no filters.
 GROWS = {"conv3x3": ("batch", "channels", "filters", "area"), "maxpool2x2": ("batch", "channels", "area")}
 # The layer whose memory is compared with torch's: one of VGG-16, in a batch that most machines can train.
@@ -60,9 +60,9 @@ def exponent(values: Sequence[float]) -> float:
 
 
 def side(layer: str, side: str, size: Sequence[int], seed: int) -> Implementation:
-    """The ``layer``, a name in ``LAYERS``, of one ``size`` on one ``side``."""
+    """The ``layer``, a name in ``GROWING_LAYERS``, of one ``size`` on one ``side``."""
     chosen = Size(*size)
-    return layer_side(LAYERS[layer](chosen), side, chosen.batch, seed)
+    return layer_side(GROWING_LAYERS[layer](chosen), side, chosen.batch, seed)
 
 
 def peak_bytes(layer: str, side_name: str, size: Sequence[int], seed: int) -> int:

@@ -8,7 +8,10 @@ from torch_parity.benchmark.subjects import CHANNELS_LAST, TORCH
 from torch_parity.benchmark.timing import TOTAL
 from torch_parity.machine import threads_each
 
-FORMATS = {TORCH: ("torch, default memory format", "#3b6fb6"), CHANNELS_LAST: ("torch, channels_last", "#e08a3c")}
+PICTURE_FORMATS = {
+    TORCH: ("torch, default memory format", "#3b6fb6"),
+    CHANNELS_LAST: ("torch, channels_last", "#e08a3c"),
+}
 BAR = 0.38  # the distance of two subjects is 1
 
 
@@ -32,7 +35,7 @@ def save(result: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(9, 2 + 0.5 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.set_xscale("log", base=2)
-    for side, (label, color) in FORMATS.items():
+    for side, (label, color) in PICTURE_FORMATS.items():
         bars = _bars(rows, side)
         axes.barh(
             [place for place, _ in bars],
@@ -63,7 +66,7 @@ def save(result: dict[str, Any], path: Path) -> None:
         f"torch {machine['torch']} ({machine[KERNELS]}), {machine['processor']}",
         fontsize=9,
     )
-    figure.legend(loc="outside lower center", ncols=len(FORMATS), frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=len(PICTURE_FORMATS), frameon=False, fontsize=9)
     figure.savefig(path, dpi=150)
 
 

@@ -24,10 +24,10 @@ Array = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
 
 # Placeholders, which the page's own colours replace.
-INK, QUIET, LINE, NUMPY, TORCH = "#010101", "#020202", "#030303", "#040404", "#050505"
-VARIABLES = {INK: "--ink", QUIET: "--quiet", LINE: "--line", NUMPY: "--numpy", TORCH: "--torch"}
-LAYERS = ("#2f8fd0", "#e0762f", "#35a06a", "#d6518c", "#8f7fd6", "#a98a2b", "#5aa9b8", "#b5654a")
-CURVES = {"numpy": ("NumPy", NUMPY, "-"), "torch": ("torch", TORCH, "--")}
+INK, QUIET, LINE, NUMPY_COLOUR, TORCH_COLOUR = "#010101", "#020202", "#030303", "#040404", "#050505"
+VARIABLES = {INK: "--ink", QUIET: "--quiet", LINE: "--line", NUMPY_COLOUR: "--numpy", TORCH_COLOUR: "--torch"}
+LAYER_COLOURS = ("#2f8fd0", "#e0762f", "#35a06a", "#d6518c", "#8f7fd6", "#a98a2b", "#5aa9b8", "#b5654a")
+CURVES = {"numpy": ("NumPy", NUMPY_COLOUR, "-"), "torch": ("torch", TORCH_COLOUR, "--")}
 LOOK: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "run",  # the same ids each time
@@ -54,7 +54,7 @@ POINTS = 300  # of a curve; more cannot be told apart
 TILE = 56  # pixels that a kernel or map takes, about
 GAP = 5
 FRAME = (128, 128, 128, 130)  # half clear, so that tiles stand out from a light page and from a dark one
-COLUMNS = 8
+TILES_IN_A_ROW = 8
 NOT_A_NUMBER = "#78be3c"  # green, which neither scale has
 DIVERGING, GREY = (matplotlib.colormaps[name].with_extremes(bad=NOT_A_NUMBER) for name in ("RdBu_r", "gray"))
 
@@ -108,7 +108,7 @@ def drift(step: Array, layers: Mapping[str, Array], eps: float, dtype: str, ends
         figure, axes = _axes("step", "largest difference", ends)
         axes.set_yscale("log")
         kept = _thinned(len(step))
-        for (name, values), color in zip(shown.items(), LAYERS * len(shown), strict=False):
+        for (name, values), color in zip(shown.items(), LAYER_COLOURS * len(shown), strict=False):
             axes.plot(step[kept], values[kept], color=color, linewidth=1.6, label=name)
         axes.axhline(eps, color=INK, linewidth=1.2, linestyle=":", label=f"eps of {dtype}")
         axes.set_yticks(*_powers(np.concatenate([[eps], *shown.values()]), floor))
@@ -207,7 +207,7 @@ def map_colours(maps: Array, limit: float) -> Pixels:
     return np.asarray(GREY(maps.astype(np.float64) / limit, bytes=True))
 
 
-def rows_of(tiles: Pixels, columns: int = COLUMNS) -> Pixels:
+def rows_of(tiles: Pixels, columns: int = TILES_IN_A_ROW) -> Pixels:
     """Tiles (n, h, w, 4) in rows of ``columns``, (rows, columns, h, w, 4); what is left of the last row is clear."""
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)

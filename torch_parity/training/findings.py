@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
 TEST_ACCURACY = {side: f"{side}_test_accuracy" for side in SIDES}  # filled at the end of an epoch, else empty
-COLUMNS = (
+METRIC_COLUMNS = (
     "epoch",
     "step",
     "lr",
@@ -134,7 +134,7 @@ def load(folder: Path) -> RunRecord:
     network = NETWORKS[config["network"]](reference.nn, config["classes"])
     shapes = {name: parameter.data.shape for name, parameter in network.named_parameters()}
     weights = {side: _weights(folder / name, shapes, config["dtype"]) for side, name in WEIGHTS.items()}
-    metrics = _metrics(folder / METRICS, [*COLUMNS, *(DIFFERENCE + name for name in shapes)])
+    metrics = _metrics(folder / METRICS, [*METRIC_COLUMNS, *(DIFFERENCE + name for name in shapes)])
     return RunRecord(folder, config, metrics, weights, _summary(folder / SUMMARY))
 
 
