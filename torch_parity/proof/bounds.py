@@ -351,3 +351,35 @@ def sgd_error(case: Case, u: float, tiny: float) -> Array:
         p = p + lr * g
         p_error = p_error + lr * g_error + 3 * u * p + tiny
     return np.asarray(2 * p_error)
+
+
+def avg_pool2d_adjoint(case: Case, grad_output: Array, direction: Array, step: float) -> float:
+    """How far rounding may take apart the two sides of the adjoint identity of average pooling; ``step`` is h.
+
+        <g, f(x + h d) - f(x)> / h   =   <gradient, d>
+
+    f is linear, f(x)_i = sum_p a_ip x_p with a_ip = 1/D_i for the at most T = kH kW pixels of window i.  So both sides
+    are sums of products, each product known, and it is enough to count the roundings that one passes through:
+
+        g_i a_ip (x_p + h d_p) / h   the sum x + h d, T - 1 additions, the division by D; the difference of the outputs,
+                                     the product with g, M - 1 additions over the M outputs:              T + M + 2
+        g_i a_ip x_p / h             the same without the first:                                          T + M + 1
+        g_i a_ip d_p                 the division by D, T - 1 additions of windows, the product with d, P - 1 additions
+                                     over the P pixels:                                                   T + P
+
+    The division by h, a power of two, is exact.  Hence, with |f| for f on absolute values,
+
+        |left - right|  <=  gamma_{T+M+2} <|g|, |f|(|x + h d| + |x|)> / h  +  gamma_{T+P} <|g|, |f|(|d|)>
+
+    and the magnitudes, computed in double precision themselves, may be too small by their own gamma_{T+M+2}.
+    """
+    x, g, double = case.arrays["input"], np.abs(grad_output.astype(np.float64)), np.dtype(np.float64)
+    taps = math.prod(np.broadcast_to(np.ravel(case.arguments["kernel_size"]), 2).tolist())
+    roundings = taps + g.size + 2
+
+    def magnitude(pixels: Array) -> float:
+        means = F.avg_pool2d(tensor(np.abs(pixels.astype(np.float64))), **case.arguments).numpy()
+        return float((g * np.abs(means)).sum() * (1 + gamma(roundings, double)))
+
+    of_outputs = gamma(roundings, case.dtype) * magnitude(np.abs(x + step * direction) + np.abs(x)) / step
+    return float(of_outputs + gamma(taps + x.size, case.dtype) * magnitude(direction))

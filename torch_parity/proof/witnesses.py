@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reference import definition
+from torch_parity.proof import bounds
 from torch_parity.proof.cases import Case, numbers
 from torch_parity.proof.pairs import Pair
 
@@ -36,8 +37,10 @@ def definition_results(pair: Pair, case: Case, grad_output: Array) -> Results | 
     return witness(case.arrays, case.arguments, grad_output)
 
 
-def adjoint_gap(pair: Pair, case: Case) -> dict[str, tuple[float, float]]:
-    """Both sides of the identity for each gradient of the reference, on a lattice case: equal exactly.
+def adjoint_gap(pair: Pair, case: Case) -> dict[str, tuple[float, float, float]]:
+    """Both sides of the identity for each gradient of the reference, on a lattice case, and how far apart they may be.
+
+    They are equal exactly, but for average pooling: a mean of three rounds on the lattice, too.
 
     The step is 2^-8, a power of two so that nothing rounds; inputs are moved half a unit off the kink of ReLU, and
     made all different for pooling, so that no step crosses one.
@@ -58,7 +61,8 @@ def adjoint_gap(pair: Pair, case: Case) -> dict[str, tuple[float, float]]:
         after = moved[0] if isinstance(moved, tuple) else moved
         same = after == output  # a constant that pads may be infinite
         change = np.subtract(after, output, out=np.zeros_like(output), where=~same)
-        gaps[name] = float((g * change).sum()) / h, float((gradient * d).sum())
+        bound = bounds.avg_pool2d_adjoint(case, g, d, h) if pair.name == "avg_pool2d" else 0.0
+        gaps[name] = float((g * change).sum()) / h, float((gradient * d).sum()), bound
     return gaps
 
 

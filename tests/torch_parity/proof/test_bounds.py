@@ -15,6 +15,7 @@ from torch_parity.proof.cases import LATTICE, Case, RandomDraw
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import PAIRS, Pair, pair_named
 from torch_parity.proof.prove import numbered_case, prove, reference_results
+from torch_parity.proof.witnesses import adjoint_gap
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -151,3 +152,44 @@ def test_what_overflows_in_one_order_only_is_not_known() -> None:
     assert bound[:2].tolist() == [[np.inf], [np.inf]]
     assert np.isnan(bound[2, 0])
     assert 0 < bound[3, 0] < 1e-5
+
+
+def adjoint_gaps_of_means(pair: Pair, seeds: range) -> list[tuple[float, float, float]]:
+    """Both sides of the identity and their bound, over cases of float64."""
+    cases = (pair.cases(RandomDraw(np.random.default_rng([70, seed])), "lattice", F64) for seed in seeds)
+    return [gap for case in cases for gap in adjoint_gap(pair, case).values()]
+
+
+def test_the_adjoint_identity_of_means_holds_within_its_bound() -> None:
+    """The bound is needed, and it is a small part of what is compared."""
+    gaps = adjoint_gaps_of_means(pair_named("avg_pool2d"), range(1000))
+    assert all(abs(change - said) <= bound for change, said, bound in gaps)
+    assert any(change != said for change, said, _ in gaps)
+    # So a mistake of a millionth would be seen in nearly every case.
+    compared = [bound <= 1e-6 * abs(said) for _, said, bound in gaps if said]
+    assert np.mean(compared) > 0.9
+
+
+@pytest.mark.slow
+def test_the_adjoint_identity_of_means_holds_within_its_bound_at_length() -> None:
+    gaps = adjoint_gaps_of_means(pair_named("avg_pool2d"), range(1000, 20_000))
+    assert all(abs(change - said) <= bound for change, said, bound in gaps)
+
+
+def test_the_adjoint_identity_of_means_notices_a_gradient_that_is_not_divided() -> None:
+    """Wherever a window has more than one pixel and something comes from above, unless two zeros round differently."""
+    right = pair_named("avg_pool2d")
+
+    def undivided(g: Any, a: Any, o: Any, y: Any) -> Any:
+        return right.backward(g, a, {**o, "divisor_override": 1}, y)
+
+    seeds = range(500)
+    wrong = adjoint_gaps_of_means(dataclasses.replace(right, backward=undivided), seeds)
+    truth = adjoint_gaps_of_means(right, seeds)
+    noticed = [
+        abs(change - said) > bound
+        for (change, said, bound), (_, true, _) in zip(wrong, truth, strict=True)
+        if said != true
+    ]
+    assert len(noticed) > 300
+    assert np.mean(noticed) > 0.99

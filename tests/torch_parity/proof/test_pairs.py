@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.torch_parity.drawing import HypothesisDraw
+from torch_parity.proof import bounds
 from torch_parity.proof.cases import KINDS, RandomDraw
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import PAIRS, Pair
@@ -65,27 +66,24 @@ def test_the_definition_agrees(pair: Pair) -> None:
         if theirs is None:
             continue
         compared += 1
-        expected = pair.expected(case, grad_output)
+        # A mean rounds on every kind of number, and the definition adds the gradients of the windows in another order.
+        expected = bounds.avg_pool2d if pair.name == "avg_pool2d" else pair.expected
+        allowed = expected(case, grad_output)
         assert ours.keys() == theirs.keys()
         for name in ours:
-            bound = expected.get(name, np.zeros(()))
-            if pair.name == "avg_pool2d":
-                # The definition divides the same sums: equal bits; its gradient adds the windows in another order.
-                bound = np.asarray(np.abs(ours[name]).max(initial=1) * 1e-14)
-            verdict = compare(ours[name], theirs[name], bound)
+            verdict = compare(ours[name], theirs[name], allowed.get(name, np.zeros(())))
             assert verdict.equal, f"{case}\n{name}: {verdict.message}"
     assert compared >= 20
 
 
 @pytest.mark.parametrize("pair", LINEAR_IN_PIECES, ids=lambda pair: pair.name)
 def test_the_gradient_is_the_derivative(pair: Pair) -> None:
-    """Exactly, on the lattice: what moves the input along d moves <g, output> by <gradient, d>."""
+    """On the lattice, exactly but for a mean: what moves the input along d moves <g, output> by <gradient, d>."""
     compared = 0
     for index in range(60):
         case = pair.cases(RandomDraw(np.random.default_rng([40, index])), "lattice", np.dtype(np.float64))
-        for name, (change, predicted) in adjoint_gap(pair, case).items():
-            tolerance = 1e-9 if pair.name == "avg_pool2d" else 0  # a mean of 9 rounds even here
-            assert abs(change - predicted) <= tolerance * max(1, abs(change)), f"{case}\n{name}"
+        for name, (change, predicted, bound) in adjoint_gap(pair, case).items():
+            assert abs(change - predicted) <= bound, f"{case}\n{name}"
             compared += change != 0
     assert compared >= 20
 

@@ -1,0 +1,88 @@
+"""Softmax and its logarithm, done wrongly."""
+
+from typing import Any
+
+import numpy as np
+
+from reference import softmax
+from torch_parity.audit.mistakes.mistake import (
+    Array,
+    Arrays,
+    Mistake,
+    Options,
+    arguments,
+    gradients_instead,
+    instead,
+)
+
+SOFTMAX = ("reference/softmax.py: softmax", "reference/definition.py: softmax")
+SOFTMAX_BACKWARD = ("reference/softmax.py: softmax_backward", "reference/definition.py: softmax_backward")
+LOG_SOFTMAX = ("reference/softmax.py: log_softmax", "reference/definition.py: log_softmax")
+LOG_SOFTMAX_BACKWARD = ("reference/softmax.py: log_softmax_backward", "reference/definition.py: log_softmax_backward")
+
+
+def unshifted(input: Array, dim: int) -> Array:
+    """exp(x) / sum exp(x) of the scores as they are."""
+    powers = np.exp(np.atleast_1d(input))
+    return np.asarray(powers / powers.sum(axis=dim, keepdims=True)).reshape(input.shape)
+
+
+def _next_dim(given: Options) -> Options:
+    return {"dim": (given["dim"] + 1) % max(1, given["input"].ndim)}
+
+
+def diagonal_only(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx as if a score moved its own probability alone."""
+    return np.asarray(g * y * (1 - y))
+
+
+MISTAKES = (
+    Mistake(
+        "no-max-subtraction", "softmax",
+        "exp is taken of the scores as they are.",
+        "Right for small scores; above 88 (float32) infinity over infinity is NaN.",
+        "e = np.exp(x - x.max(axis=1, keepdims=True)), then e / e.sum(axis=1, keepdims=True).",
+        SOFTMAX,
+        forward=instead(unshifted),
+    ),
+    Mistake(
+        "wrong-dimension", "softmax",
+        "The probabilities sum to 1 over another dimension.",
+        "Columns sum to 1 instead of rows.",
+        "Maximum and sum over the classes: axis=1 of scores (N, C).",
+        SOFTMAX,
+        forward=arguments(_next_dim),
+    ),
+    Mistake(
+        "diagonal-only", "softmax",
+        "The gradient is y (1 - y) g, as if each score moved its own probability alone.",
+        "Right for the sigmoid; the sum over the other classes is missing.",
+        "y * (g - (g * y).sum(axis=1, keepdims=True)).",
+        SOFTMAX_BACKWARD,
+        backward=gradients_instead(input=diagonal_only),
+    ),
+    Mistake(
+        "log-of-softmax", "log_softmax",
+        "The logarithm is taken of the rounded probability.",
+        "Right for likely classes; unlikely ones become minus infinity.",
+        "s = x - x.max(axis=1, keepdims=True), then s - np.log(np.exp(s).sum(axis=1, keepdims=True)).",
+        LOG_SOFTMAX,
+        forward=instead(lambda input, dim: np.log(softmax(input, dim))),
+    ),
+    Mistake(
+        "log-with-epsilon", "log_softmax",
+        "A small number is added so that the logarithm stays finite: log(p + 1e-7).",
+        "Right to 7 digits for likely classes; unlikely ones never get below -16.",
+        "s = x - x.max(axis=1, keepdims=True), then s - np.log(np.exp(s).sum(axis=1, keepdims=True)).",
+        LOG_SOFTMAX,
+        forward=instead(lambda input, dim: np.log(softmax(input, dim) + input.dtype.type(1e-7))),
+    ),
+    Mistake(
+        "sum-of-gradients-forgotten", "log_softmax",
+        "The gradient is g - softmax, as it is for the cross-entropy of one class.",
+        "Right where the upstream gradients sum to 1.",
+        "g - np.exp(y) * g.sum(axis=1, keepdims=True).",
+        LOG_SOFTMAX_BACKWARD,
+        backward=gradients_instead(input=lambda g, a, o, y: np.asarray(g - np.exp(y))),
+    ),
+)  # fmt: skip
