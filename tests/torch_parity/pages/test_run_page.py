@@ -22,6 +22,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from reference.datasets import MNIST, mnist, normalize
+from tests.torch_parity.pages.outline import Outline
 from torch_parity import files
 from torch_parity.benchmark import layer_times
 from torch_parity.benchmark.layer_times import LayerTime
@@ -412,6 +413,35 @@ def test_the_page_is_whole_and_stands_alone(split: Path) -> None:
     assert "limit not set" in page.text
 
 
+def test_a_screen_reader_finds_its_way(split: Path, run: Path, data: MNIST) -> None:
+    outline = Outline((split / "report.html").read_text(encoding="utf-8"))
+    outline.check()
+    assert len(outline.regions) == 5
+    assert 3 in outline.headings
+    (run / "summary.json").unlink()
+    Outline(write(run, data)).check()
+
+
+def test_no_name_becomes_markup(trained: Path, data: MNIST, tmp_path: Path) -> None:
+    hostile = """<script>alert("&')<|script>"""  # no slash, for the name of a folder
+    folder = Path(shutil.copytree(trained, tmp_path / hostile))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, hostile: hostile, "machine": {hostile: hostile}}))
+    text = write(folder, data)
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;alert(&#34;&amp;&#39;)&lt;|script&gt;") == 5
+    Outline(text).check()
+
+
+def test_pictures_describe_themselves_without_becoming_markup() -> None:
+    assert run_plots.image(np.zeros((2, 3), np.uint8), '"><b>').endswith(
+        'width="3" height="2" alt="&#34;&gt;&lt;b&gt;">'
+    )
+    drawn = run_plots.drift(np.arange(1.0, 3), {"<b>": np.ones(2)}, 1e-7, "float32", np.array([]))
+    assert "<b>" not in drawn
+    assert "&lt;b&gt;</text>" in drawn
+
+
 def test_the_headline_is_what_the_run_found(trained: Path, written: str) -> None:
     text = Page(written).text
     summary = json.loads((trained / "summary.json").read_text())
@@ -437,6 +467,8 @@ def test_the_numbers_in_the_confusion_matrix(trained: Path, data: MNIST, written
         expected = [int(((data.test_labels == int(label)) & (chosen == j)).sum()) for j in range(10)]
         assert [0 if cell == "·" else int(cell) for cell in cells[:-1]] == expected
         assert cells[-1] == f"{expected[int(label)] / sum(expected):.1%}"
+        colours = ["right" if j == int(label) else "wrong" for j in range(10) if expected[j]]
+        assert re.findall('<td class="(right|wrong)"', row) == colours
 
 
 def test_the_images_that_are_misclassified_or_differ(split: Path, data: MNIST) -> None:
