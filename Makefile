@@ -1,7 +1,8 @@
 # make train   trains NumPy and torch side by side on the bundled MNIST
 # make test    runs the default test suite
 # make check   lint, types and the slow tests, as CI does after `make test`
-# make mutants breaks reference/ in thousands of ways, one at a time, and counts how many a test notices (an hour)
+# make mutants breaks reference/ in thousands of ways, one at a time, and counts how many a test notices (about an
+#              hour on two cores)
 #
 # Each makes the virtual environment .venv first if it is missing or out of date.  pip reads its usual settings (PIP_*) from
 # the environment, so an index or a proxy can be chosen there; see README for a build of torch without CUDA.
