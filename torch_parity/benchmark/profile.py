@@ -101,6 +101,7 @@ def _trace(side: Implementation) -> list[Event]:
         events.append((came, frame.f_code, -1, 0, perf_counter()))
         if not file.startswith(HOUSE):
             return None
+        frame.f_trace = inside  # Python 3.13 wants to know it before it is asked for instructions
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         return inside
 
