@@ -1,11 +1,13 @@
 """The comparison with torch as a picture: one bar for each subject and memory format."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 from torch_parity.benchmark.processes import KERNELS
 from torch_parity.benchmark.subjects import CHANNELS_LAST, TORCH
 from torch_parity.benchmark.timing import TOTAL
+from torch_parity.files import check_writable, write_atomically
 from torch_parity.machine import threads_each
 
 PICTURE_FORMATS = {
@@ -24,7 +26,7 @@ def check(path: Path) -> None:
     kinds = Figure().canvas.get_supported_filetypes()
     if path.suffix[1:] not in kinds:
         raise ValueError(f"--plot must end in one of {', '.join(f'.{kind}' for kind in sorted(kinds))}, got {path}")
-    path.open("ab").close()
+    check_writable(path)
 
 
 def save(result: dict[str, Any], path: Path) -> None:
@@ -67,7 +69,9 @@ def save(result: dict[str, Any], path: Path) -> None:
         fontsize=9,
     )
     figure.legend(loc="outside lower center", ncols=len(PICTURE_FORMATS), frameon=False, fontsize=9)
-    figure.savefig(path, dpi=150)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=150, format=path.suffix[1:])
+    write_atomically(path, picture.getvalue())
 
 
 def _bars(rows: list[dict[str, Any]], side: str) -> list[tuple[float, dict[str, Any]]]:

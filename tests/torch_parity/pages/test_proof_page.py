@@ -166,3 +166,12 @@ def test_what_was_not_done_has_no_section(found: dict[str, Any]) -> None:
     markup = page(found)
     assert re.findall("<h2>(.*?)</h2>", markup) == ["Where and how", "The formulas"]
     Outline(markup).check()
+
+
+def test_an_audit_alone_claims_no_equality() -> None:
+    text = page({**FOUND, "formulas": [], "coverage": []})
+    assert "This page holds no comparison" in text
+    assert "The formulas</h2>" not in text
+    assert ">equal<" not in text
+    assert "Could it have failed?" in text
+    assert "This page holds no comparison" not in page(FOUND)

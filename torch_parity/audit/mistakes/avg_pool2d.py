@@ -18,8 +18,8 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import Windows, both, pooling_windows
 
-FORWARD = ("reference/pooling.py: avg_pool2d", "reference/definition.py: avg_pool2d")
-BACKWARD = ("reference/pooling.py: avg_pool2d_backward", "reference/definition.py: avg_pool2d_backward")
+READ_FORWARD = ("reference/pooling.py: avg_pool2d", "reference/definition.py: avg_pool2d")
+READ_BACKWARD = ("reference/pooling.py: avg_pool2d_backward", "reference/definition.py: avg_pool2d_backward")
 
 
 def _divisors(windows: Windows, options: Options) -> Any:
@@ -66,7 +66,7 @@ MISTAKES = (
         "Every window is divided by kH kW, whatever part of it counts.",
         "Right inside; border windows are too small without count_include_pad or with ceil_mode.",
         "Divide by the number of places of the window in the padded image, or in the image without count_include_pad.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_whole_kernel),
     ),
     Mistake(
@@ -74,7 +74,7 @@ MISTAKES = (
         "Padding is left out of the count by default.",
         "Right inside; border windows are too large.",
         "count_include_pad=True: by default the zeros of the padding count as pixels.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"count_include_pad": False}),
     ),
     Mistake(
@@ -82,7 +82,7 @@ MISTAKES = (
         "The sum is multiplied by 1/D instead of divided by D: two roundings for one.",
         "The last bit differs, where D is no power of two.",
         "total / D.",
-        FORWARD,
+        READ_FORWARD,
         forward=Change(RESULTS, _times_reciprocal),
     ),
     Mistake(
@@ -90,7 +90,7 @@ MISTAKES = (
         "Each pixel gets the window's whole gradient.",
         "Too large by the size of the window.",
         "dx[:, :, rows, columns] += g[:, :, i, j] / D.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradient_arguments(lambda g, a, o: (g, a, {**o, "divisor_override": 1})),
     ),
     Mistake(
@@ -98,7 +98,7 @@ MISTAKES = (
         "A loop over the windows, row by row, writes their gradients with = instead of +=.",
         "Right where windows do not overlap; else only the gradient of a pixel's last window is left.",
         "dx[:, :, rows, columns] += g[:, :, i, j] / D: a pixel collects from every window that sees it.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=averages_overwritten),
     ),
 )  # fmt: skip

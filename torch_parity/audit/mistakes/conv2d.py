@@ -23,8 +23,8 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import Windows, both
 
-FORWARD = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
-BACKWARD = ("reference/conv.py: conv2d_backward", "reference/definition.py: conv2d_backward")
+READ_FORWARD = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
+READ_BACKWARD = ("reference/conv.py: conv2d_backward", "reference/definition.py: conv2d_backward")
 
 
 def _flipped(weight: Array) -> Array:
@@ -171,7 +171,7 @@ MISTAKES = (
         "The kernel is turned by 180 degrees, as the mathematician's convolution has it.",
         "Right for symmetric kernels and 1x1; else the output of another kernel.",
         "Use K[m, k] with x[i s + m d - p, j s + k d - p], both indices rising; with scipy, correlate2d.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"weight": _flipped(a["weight"])}),
     ),
     Mistake(
@@ -179,7 +179,7 @@ MISTAKES = (
         "Height and width of the kernel are swapped.",
         "Right for symmetric kernels; a shape error or another output shape where kH != kW.",
         "Keep the kernel as (O, C, kH, kW): m runs down the rows, k along the columns.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"weight": a["weight"].swapaxes(-1, -2)}),
     ),
     Mistake(
@@ -187,7 +187,7 @@ MISTAKES = (
         "(height, width) of the stride are taken as (width, height).",
         "Right for equal strides; else another output shape.",
         "Take stride[0] for rows and stride[1] for columns.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"stride": _swapped(a["stride"])}),
     ),
     Mistake(
@@ -195,7 +195,7 @@ MISTAKES = (
         "(height, width) of the padding are taken as (width, height).",
         "Right for equal paddings; else another output shape.",
         "Take padding[0] for rows and padding[1] for columns.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"padding": _swapped(a["padding"])}),
     ),
     Mistake(
@@ -203,7 +203,7 @@ MISTAKES = (
         "The kernels are stored O,I,kH,kW and read as I,O,kH,kW.",
         "Right for one input channel or one output channel; else kernels are shuffled.",
         "Read the kernels as (O, C/groups, kH, kW), and reshape them with that shape only.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_read_as(lambda s: (s[1], s[0], s[2], s[3]), (1, 0, 2, 3))),
     ),
     Mistake(
@@ -211,7 +211,7 @@ MISTAKES = (
         "The kernels are stored O,I,kH,kW and read as kH,kW,I,O, the layout of TensorFlow.",
         "Everything is shuffled but a single 1x1 kernel.",
         "Read the kernels as (O, C/groups, kH, kW); turn TensorFlow's with weight.transpose(3, 2, 0, 1).",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_read_as(lambda s: (s[2], s[3], s[1], s[0]), (3, 2, 0, 1))),
     ),
     Mistake(
@@ -219,7 +219,7 @@ MISTAKES = (
         "The sum runs over the kernel, not over the input channels.",
         "Right for grey images; colour loses green and blue.",
         "Sum over the channels too: (K[o] * x[n, :, rows, columns]).sum() with all of C in it.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_first_channel),
     ),
     Mistake(
@@ -227,7 +227,7 @@ MISTAKES = (
         "The bias is not added.",
         "Every output channel is off by one number.",
         "Add bias[o] to every pixel of output channel o: y += bias[:, None, None].",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"bias": None}),
     ),
     Mistake(
@@ -235,7 +235,7 @@ MISTAKES = (
         "The taps of the kernel stand side by side.",
         "Right for dilation 1; else a larger output.",
         "Let tap (m, k) see pixel (i s + m d - p, j s + k d - p); the window spans d (k - 1) + 1 pixels.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"dilation": 1}),
     ),
     Mistake(
@@ -243,7 +243,7 @@ MISTAKES = (
         "Input channel c goes to group c mod G instead of the groups taking contiguous parts.",
         "Right for one group and depthwise; else the outputs of other channels.",
         "Give group g the channels x[:, g * C // G : (g + 1) * C // G].",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_interleaved),
     ),
     Mistake(
@@ -251,7 +251,7 @@ MISTAKES = (
         "All the padding is put above and to the left.",
         "The output is shifted by the padding.",
         "Pad on both sides: np.pad(x, ((0, 0), (0, 0), (p, p), (p, p))).",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_one_sided, PREPARED),
     ),
     Mistake(
@@ -259,7 +259,7 @@ MISTAKES = (
         "For an even kernel, the odd pixel of 'same' padding is put above and to the left.",
         "Right for odd kernels; for even ones the output is shifted by a pixel.",
         "With total = d (k - 1), pad total // 2 before and total - total // 2 after.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_odd_pixel_before, PREPARED),
     ),
     Mistake(
@@ -267,7 +267,7 @@ MISTAKES = (
         "Pixels and sums are unsigned bytes: they wrap around at 256, and negative sums become large.",
         "Right between 0 and 255; dark edges turn bright.",
         "Turn pixels into floats first: x = pixels.astype(np.float32).",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_bytes),
     ),
     Mistake(
@@ -275,7 +275,7 @@ MISTAKES = (
         "The weight gradient is turned by 180 degrees, as if the forward convolution flipped its kernel.",
         "Right for 1x1 kernels; training learns mirrored kernels that do not fit.",
         "dK[o, c, m, k] = sum of g[n, o, i, j] x[n, c, i s + m d - p, j s + k d - p]: no turning.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients(weight=lambda grad, g, a, o: _flipped(grad)),
     ),
     Mistake(
@@ -283,7 +283,7 @@ MISTAKES = (
         "The weight gradient is divided by the batch size, though the loss is a mean already.",
         "Right for a batch of one; else training is slower by the batch size.",
         "Sum over the batch, and leave the division to the loss.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients(weight=lambda grad, g, a, o: grad / grad.dtype.type(max(1, _batch(a)))),
     ),
     Mistake(
@@ -291,7 +291,7 @@ MISTAKES = (
         "The input gradient uses the kernel as it is where it needs it turned by 180 degrees.",
         "Right for symmetric kernels; deeper layers learn nonsense.",
         "At stride 1 convolve g, padded by d (k - 1) - p, with K[:, :, ::-1, ::-1]; or add g K into each window.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradient_arguments(lambda g, a, o: (g, {**a, "weight": _flipped(a["weight"])}, o)),
     ),
     Mistake(
@@ -299,7 +299,7 @@ MISTAKES = (
         "The gradient of the padding is not cut off.",
         "Right without padding; else the input gradient is too large by the padding.",
         "Return dx[:, :, p : p + H, p : p + W] of the padded gradient.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradient_arguments(_framed_arguments),
     ),
     Mistake(
@@ -307,7 +307,7 @@ MISTAKES = (
         "The gradient of the padding is cut off at the bottom and right only.",
         "Right without padding; else the input gradient is shifted by the padding.",
         "Return dx[:, :, p : p + H, p : p + W], not dx[:, :, :H, :W], of the padded gradient.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=Change(RESULTS, _cut_at_the_corner),
     ),
     Mistake(
@@ -315,7 +315,7 @@ MISTAKES = (
         "The gradient of a strided convolution is not spread out by the stride.",
         "Right for stride 1; else the gradient crowds into the top left corner.",
         "Add g[n, o, i, j] K[o] into the window at (i s, j s), or put s - 1 zeros between the gradients first.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=Change(RESULTS, _spread_out_by_one),
     ),
     Mistake(
@@ -323,7 +323,7 @@ MISTAKES = (
         "A loop over the windows, row by row, writes their gradients (summed over the filters) with = instead of +=.",
         "Right where windows do not overlap; else only the gradient of a pixel's last window is left.",
         "dx[:, :, rows, columns] += ...: a pixel collects from every window that sees it.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=overlap_overwritten),
     ),
     Mistake(
@@ -331,7 +331,7 @@ MISTAKES = (
         "col2im, a loop over the taps of the kernel, writes the columns' gradients with = instead of +=.",
         "Right where windows do not overlap; else only the gradient of a pixel's first window is left.",
         "image[:, :, m : m + s * oH : s, k : k + s * oW : s] += columns[:, :, m, k].",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=columns_overwritten),
     ),
     Mistake(
@@ -339,7 +339,7 @@ MISTAKES = (
         "A loop over the filters, and in it over the windows, writes each product g K with = instead of +=.",
         "Right for one filter whose windows do not overlap; else only the last filter's last window is left.",
         "dx[n, :, rows, columns] += K[o] * g[n, o, i, j]: a pixel collects from every filter and window.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=filters_overwritten),
     ),
     Mistake(
@@ -347,7 +347,7 @@ MISTAKES = (
         "The bias gradient is the mean of the upstream gradient instead of its sum.",
         "Too small by N oH oW: biases hardly learn.",
         "db = g.sum(axis=(0, 2, 3)).",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients(bias=averaged),
     ),
     Mistake(
@@ -355,7 +355,7 @@ MISTAKES = (
         "The bias gradient is summed over the batch, not over rows and columns.",
         "An array (O, oH, oW) where (O,) belongs.",
         "db = g.sum(axis=(0, 2, 3)): the bias is added to every pixel, so it collects from every pixel.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(bias=lambda g, a, o, y: g.sum(axis=0) if g.ndim == 4 else g),
     ),
 )  # fmt: skip

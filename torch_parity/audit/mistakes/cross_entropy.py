@@ -18,9 +18,12 @@ from torch_parity.audit.mistakes.mistake import (
     result,
 )
 
-FORWARD = ("reference/cross_entropy.py: cross_entropy", "reference/definition.py: cross_entropy")
-BACKWARD = ("reference/cross_entropy.py: cross_entropy_backward", "reference/definition.py: cross_entropy_backward")
-STABLE = ("reference/softmax.py: log_softmax", *FORWARD)
+READ_FORWARD = ("reference/cross_entropy.py: cross_entropy", "reference/definition.py: cross_entropy")
+READ_BACKWARD = (
+    "reference/cross_entropy.py: cross_entropy_backward",
+    "reference/definition.py: cross_entropy_backward",
+)
+STABLE = ("reference/softmax.py: log_softmax", *READ_FORWARD)
 
 
 def _class_axis(scores: Array) -> int:
@@ -116,7 +119,7 @@ MISTAKES = (
         "The loss is not divided by the number of samples.",
         "Too large by the batch size.",
         "losses.mean(), or losses.sum() / N.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_summed),
     ),
     Mistake(
@@ -124,7 +127,7 @@ MISTAKES = (
         "The mean over the samples is divided by the number of samples once more.",
         "Right for a batch of one; else too small.",
         "losses.sum() / N, once.",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_averaged_again),
     ),
     Mistake(
@@ -132,7 +135,7 @@ MISTAKES = (
         "The gradient is y_hat - y without the division by the number of samples.",
         "Steps are too large by the batch size, and training may blow up.",
         "(y_hat - y) / N.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradient_arguments(lambda g, a, o: (g, a, {**o, **_summed(o)})),
     ),
     Mistake(
@@ -148,7 +151,7 @@ MISTAKES = (
         "The network ends in a softmax, and the loss takes another one.",
         "The loss stays close to log C, and training is slow.",
         "Hand the loss the scores: no softmax at the end of the network.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"input": softmax(a["input"], _class_axis(a["input"]))}),
     ),
     Mistake(
@@ -164,7 +167,7 @@ MISTAKES = (
         "Label smoothing gives e/(C-1) to the wrong classes and none to the right one.",
         "Close, but the right class gets e/C too little.",
         "y = (1 - e) * one_hot + e / C, for all C classes.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_smoothing_over_others),
     ),
     Mistake(
@@ -172,7 +175,7 @@ MISTAKES = (
         "The weighted losses are divided by the number of samples instead of the sum of their weights.",
         "Right where the weights average to 1.",
         "(w[target] * losses).sum() / w[target].sum().",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_over_samples),
     ),
     Mistake(
@@ -180,7 +183,7 @@ MISTAKES = (
         "Samples of class ignore_index add nothing to the loss but count in the mean.",
         "Right where nothing is ignored; else too small.",
         "losses[target != ignore_index].mean().",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_ignored_counted),
     ),
 )  # fmt: skip

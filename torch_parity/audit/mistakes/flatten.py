@@ -6,7 +6,7 @@ import numpy as np
 
 from torch_parity.audit.mistakes.mistake import Array, Mistake, arguments, instead
 
-FORWARD = ("reference/flatten.py: flatten", "reference/definition.py: flatten")
+READ_FORWARD = ("reference/flatten.py: flatten", "reference/definition.py: flatten")
 
 
 def channels_last(input: Array, start_dim: int, end_dim: int) -> Array:
@@ -23,7 +23,7 @@ MISTAKES = (
         "The elements are read with the first of the merged dimensions running fastest, as from N,H,W,C memory.",
         "Right for one channel; else the dense layer's weights meet other pixels.",
         "x.reshape(len(x), -1) of an array (N, C, H, W), not (N, H, W, C).",
-        FORWARD,
+        READ_FORWARD,
         forward=instead(channels_last),
     ),
     Mistake(
@@ -31,7 +31,7 @@ MISTAKES = (
         "The first dimension is merged too: the images of a batch become one.",
         "One long row where a batch belongs.",
         "x.reshape(len(x), -1), not x.reshape(-1).",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"start_dim": 0}),
     ),
 )  # fmt: skip

@@ -4,8 +4,8 @@ import numpy as np
 
 from torch_parity.audit.mistakes.mistake import Mistake, arguments, averaged, gradients, result
 
-FORWARD = ("reference/dense.py: linear", "reference/definition.py: linear")
-BACKWARD = ("reference/dense.py: linear_backward", "reference/definition.py: linear_backward")
+READ_FORWARD = ("reference/dense.py: linear", "reference/definition.py: linear")
+READ_BACKWARD = ("reference/dense.py: linear_backward", "reference/definition.py: linear_backward")
 
 
 MISTAKES = (
@@ -14,7 +14,7 @@ MISTAKES = (
         "The weights are stored (out, in) and read as (in, out).",
         "Right for a single output; else all connections are shuffled.",
         "x @ W.T with W of shape (out, in).",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"weight": a["weight"].reshape(a["weight"].shape[::-1]).T}),
     ),
     Mistake(
@@ -22,7 +22,7 @@ MISTAKES = (
         "The bias gradient is the mean over the batch instead of the sum.",
         "Right for a batch of one.",
         "db = g.sum(axis=0).",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients(bias=averaged),
     ),
     Mistake(
@@ -30,7 +30,7 @@ MISTAKES = (
         "A constant of double precision turns everything into float64.",
         "Right numbers, twice the memory and half the speed; nothing says so.",
         "Make weights and constants with dtype=np.float32, or of Python's floats, which take the array's dtype.",
-        FORWARD,
+        READ_FORWARD,
         forward=result(lambda y, a: y.astype(np.float64)),
     ),
 )  # fmt: skip

@@ -16,8 +16,8 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import pooling_windows
 
-FORWARD = ("reference/pooling.py: max_pool2d", "reference/definition.py: max_pool2d")
-BACKWARD = ("reference/pooling.py: max_pool2d_backward", "reference/definition.py: max_pool2d_backward")
+READ_FORWARD = ("reference/pooling.py: max_pool2d", "reference/definition.py: max_pool2d")
+READ_BACKWARD = ("reference/pooling.py: max_pool2d_backward", "reference/definition.py: max_pool2d_backward")
 
 
 def ties_to_all(g: Array, a: Arrays, o: Options, y: Any) -> Array:
@@ -89,7 +89,7 @@ MISTAKES = (
         "Every pixel that equals the maximum gets the whole gradient.",
         "Right for random numbers; after a ReLU most windows are tied, and gradients multiply.",
         "Give the gradient to window.argmax() alone, the first of equal maxima.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=ties_to_all),
     ),
     Mistake(
@@ -97,7 +97,7 @@ MISTAKES = (
         "Pixels that equal the maximum share the gradient.",
         "Right for random numbers; a fair choice, but not the one that torch makes.",
         "Give the gradient to window.argmax() alone, the first of equal maxima.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=ties_split),
     ),
     Mistake(
@@ -105,7 +105,7 @@ MISTAKES = (
         "Of equal maxima the last one wins, as with >= for >.",
         "Right for random numbers; among ties the gradient goes to another pixel.",
         "if x[row, column] > best, with >: the first of equal maxima stays.",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_last_of_equals),
     ),
     Mistake(
@@ -113,7 +113,7 @@ MISTAKES = (
         "Padding is 0 instead of minus infinity.",
         "Right after a ReLU; negative maxima at the border become 0.",
         "np.pad(x, amounts, constant_values=-np.inf).",
-        FORWARD,
+        READ_FORWARD,
         forward=result(_zero_beats_negative),
     ),
     Mistake(
@@ -121,7 +121,7 @@ MISTAKES = (
         "ceil_mode is ignored.",
         "Right where windows leave no rest; else a row or column is missing.",
         "oH = -(-(H + 2 p - d (kH - 1) - 1) // s) + 1, less 1 if the last window would start beyond the image.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"ceil_mode": False}),
     ),
     Mistake(
@@ -129,7 +129,7 @@ MISTAKES = (
         "NaN loses every comparison, so the maximum of the other pixels is taken.",
         "A broken number disappears.",
         "window.max() or np.maximum, which hand NaN on; not np.fmax, np.nanmax or a bare `if x > best`.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(_nan_as_lowest),
     ),
     Mistake(
@@ -137,7 +137,7 @@ MISTAKES = (
         "A pixel that is the maximum of several windows gets the gradient of the last one, row by row.",
         "Right where windows do not overlap.",
         "dx[n, c, row, column] += g[n, c, i, j], or np.add.at.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradients_instead(input=maxima_overwritten),
     ),
     Mistake(
@@ -145,7 +145,7 @@ MISTAKES = (
         "Without a stride the window moves by one pixel; it should move by its own size.",
         "An output that hardly shrinks.",
         "stride = kernel_size if stride is None else stride.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"stride": 1 if a["stride"] is None else a["stride"]}),
         backward=gradient_arguments(lambda g, a, o: (g, a, {**o, "stride": 1 if o["stride"] is None else o["stride"]})),
     ),

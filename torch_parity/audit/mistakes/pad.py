@@ -7,8 +7,8 @@ import numpy as np
 import reference
 from torch_parity.audit.mistakes.mistake import Array, Mistake, arguments, gradient_arguments, instead
 
-FORWARD = ("reference/padding.py: pad", "reference/definition.py: pad")
-BACKWARD = ("reference/padding.py: pad_backward", "reference/definition.py: pad_backward")
+READ_FORWARD = ("reference/padding.py: pad", "reference/definition.py: pad")
+READ_BACKWARD = ("reference/padding.py: pad_backward", "reference/definition.py: pad_backward")
 
 
 def edge_repeated(input: Array, pad: tuple[int, ...], mode: str, **value: Any) -> Array:
@@ -36,7 +36,7 @@ MISTAKES = (
         "Reflection repeats the edge pixel, as NumPy's 'symmetric' does.",
         "Every mirrored pixel is off by one place.",
         "np.pad(x, amounts, mode='reflect'): the mirror stands on the edge pixel, x[1] comes before x[0].",
-        FORWARD,
+        READ_FORWARD,
         forward=instead(edge_repeated),
     ),
     Mistake(
@@ -44,7 +44,7 @@ MISTAKES = (
         "The amounts are taken as (top, bottom, left, right): torch counts from the last dimension.",
         "Right for equal amounts; else another output shape.",
         "Take pad as (left, right, top, bottom): pairs from the last dimension inwards.",
-        FORWARD,
+        READ_FORWARD,
         forward=arguments(lambda a: {"pad": _pairs_turned(a["pad"])}),
     ),
     Mistake(
@@ -52,7 +52,7 @@ MISTAKES = (
         "The gradient is cut out of the middle; what the copies at the border got is lost.",
         "Right for constants; else border pixels learn too little.",
         "Add the gradient of every copy into the pixel it was copied from.",
-        BACKWARD,
+        READ_BACKWARD,
         backward=gradient_arguments(lambda g, a, o: (g, a, {**o, "mode": "constant"})),
     ),
 )  # fmt: skip
