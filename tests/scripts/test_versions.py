@@ -37,12 +37,15 @@ def test_it_finds_the_first_of_each_python_that_works(tmp_path: Path) -> None:
     executable(path / "python3.12", "exit 127")  # a shim that leads nowhere
     executable(path / "python3.13", "echo 3.13.0")
     executable(path / "python3.13-config", "echo 3.13.0")
-    executable(path / "python3.11", f'exec "{sys.executable}" "$@"')
     executable(pyenv / "python3.12", "echo 3.12.1")
     executable(pyenv / "python3.13", "echo 3.13.7")
     found = versions.pythons([path, tmp_path / "missing", pyenv])
-    this = platform.python_version(), path / "python3.11"
-    assert list(found.items()) == [this, ("3.12.1", pyenv / "python3.12"), ("3.13.0", path / "python3.13")]
+    assert list(found.items()) == [("3.12.1", pyenv / "python3.12"), ("3.13.0", path / "python3.13")]
+
+
+def test_this_python_works(tmp_path: Path) -> None:
+    path = executable(tmp_path / f"python3.{sys.version_info.minor}", f'exec "{sys.executable}" "$@"')
+    assert versions.pythons([tmp_path]) == {platform.python_version(): path}
 
 
 # Installs what the constraints say, or version 9; the tests fail with the lowest versions on Python 3.12.
