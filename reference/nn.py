@@ -1,7 +1,8 @@
 """The formulas as layers, with the names, arguments, weight layouts and state_dict keys of ``torch.nn``.
 
 A layer holds its parameters, and after ``forward`` exactly what its gradient needs, as arrays of its own: whatever one
-does to the input or the output, the gradient stays right.  ``backward(grad_output)`` then adds dL/dparameter to each
+does to the input or the output, the gradient stays right.  It remembers its last ``forward`` alone, so it has one place
+in a network, and works in one thread at a time.  ``backward(grad_output)`` then adds dL/dparameter to each
 ``parameter.grad`` and gives dL/dinput back.  A training step reads as in torch:
 
     optimizer.zero_grad()                                           # gradients add up until they are forgotten
@@ -151,13 +152,18 @@ class Module:
             raise RuntimeError(f"{type(self).__name__}: call forward before backward")
         return vars(self)[name]
 
-    def _check_unchanged(self, parameter: Parameter, version: int) -> None:
-        """RuntimeError where ``parameter``, which had this ``version`` in ``forward``, was set since."""
-        if parameter.version != version:
+    def _check_unchanged(self, parameter: Parameter, before: tuple[Parameter, int]) -> None:
+        """RuntimeError where ``parameter`` is another one than ``before``, in ``forward``, or was set since."""
+        if parameter is not before[0] or parameter.version != before[1]:
             raise RuntimeError(
                 f"{type(self).__name__}: the weight was changed between forward and backward, and the gradient needs "
                 "it as it was: call backward before the optimizer's step"
             )
+
+
+def _is_own(layer: Module) -> bool:
+    """Whether ``layer`` computes as it does in this file: no class derived from it, and no other ``forward``."""
+    return type(layer).__module__ == __name__ and "forward" not in vars(layer)
 
 
 def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:
@@ -239,7 +245,8 @@ class Conv2d(Module):
         bias = None if self.bias is None else self.bias.data
         convolution = Convolution(framed, self.weight.data, bias, self.stride, padding, self.dilation, self.groups)
         output = convolution.output()
-        self.convolution, self.input_shape, self.weight_version = convolution, input.shape, self.weight.version
+        self.convolution, self.input_shape = convolution, input.shape
+        self.weight_before = self.weight, self.weight.version
         return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
@@ -247,7 +254,7 @@ class Conv2d(Module):
         convolution: Convolution = self._remembered("convolution")
         output_mask = needs_input_grad, True, self.bias is not None
         if needs_input_grad:
-            self._check_unchanged(self.weight, self.weight_version)
+            self._check_unchanged(self.weight, self.weight_before)
         grad_input, grad_weight, grad_bias = convolution.gradients(grad_output, output_mask)
         _accumulate(self.weight, grad_weight)
         _accumulate(self.bias, grad_bias)
@@ -541,14 +548,14 @@ class Linear(Module):
     def forward_within(self, input: Array) -> Array:
         """The same, inside a network."""
         output = linear(input, self.weight.data, None if self.bias is None else self.bias.data)
-        self.input, self.weight_version = input, self.weight.version
+        self.input, self.weight_before = input, (self.weight, self.weight.version)
         return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.linear_backward``."""
         input, output_mask = self._remembered("input"), (needs_input_grad, True, self.bias is not None)
         if needs_input_grad:
-            self._check_unchanged(self.weight, self.weight_version)
+            self._check_unchanged(self.weight, self.weight_before)
         grad_input, grad_weight, grad_bias = linear_backward(
             grad_output, input, self.weight.data, output_mask=output_mask
         )
@@ -656,18 +663,23 @@ class Sequential(Module):
 
     def forward(self, input: Array) -> Array:
         """The input through all layers."""
-        value = input
-        for layer in self:
-            # Inside the network arrays are nobody else's - once they no longer are the caller's own, or a view of it.
-            shared = value is input or np.may_share_memory(value, input)
-            value = layer.forward(value) if shared else layer.forward_within(value)
-        return value
+        return self._chain(input, outside=input)
 
     def forward_within(self, input: Array) -> Array:
         """The same, inside another network."""
+        return self._chain(input, outside=None)
+
+    def _chain(self, value: Array, outside: Array | None) -> Array:
+        """``value`` through all layers; ``outside`` is the last array that others may have got hold of, if any.
+
+        A layer need not copy what stays inside the network.  But what a layer of the user's own gives on, it may keep.
+        """
         for layer in self:
-            input = layer.forward_within(input)
-        return input
+            own = _is_own(layer)
+            shared = outside is not None and (value is outside or np.may_share_memory(value, outside))
+            value = layer.forward_within(value) if own and not shared else layer.forward(value)
+            outside = outside if own else value
+        return value
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """The chain rule: the gradient through all layers, last to first, each turning dL/doutput into dL/dinput.

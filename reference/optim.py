@@ -193,6 +193,7 @@ def _update(
         if v is None:
             v = g.copy()
         else:
+            check_floats(data=parameter.data, momentum_buffer=v)
             v *= momentum
             v += g if dampening == 0 else (1 - dampening) * g  # without it, spare large gradients a product with 1
         g = g + momentum * v if nesterov else v

@@ -237,10 +237,15 @@ def _maxima_at(indices: IntArray, input_shape: tuple[int, ...]) -> Maxima:
 def _windows_around(positions: IntArray, size: int) -> Windows:
     """Windows along an axis of ``size`` pixels; window i sees all the ``positions`` [..., i]."""
     outputs = positions.shape[-1]
-    stride = max(1, size // outputs)  # spread evenly, as most are
-    distance = positions - np.arange(outputs) * stride
-    before = max(0, -int(distance.min()))
-    kernel = int(distance.max()) + before + 1
+    every_other_axis = tuple(range(positions.ndim - 1))
+    lowest, highest = positions.min(every_other_axis), positions.max(every_other_axis)
+    # The stride with which the smallest kernel will do; (strides, outputs) are tried at once.
+    strides = np.arange(1, size // max(1, outputs - 1) + 2)[:, np.newaxis]
+    starts = np.arange(outputs) * strides
+    first, last = (lowest - starts).min(1), (highest - starts).max(1)  # taps, counted from where a window starts
+    best = (last - first).argmin()
+    stride, before = int(strides[best, 0]), max(0, -int(first[best]))
+    kernel = int(last[best]) + before + 1
     after = max(0, (outputs - 1) * stride + kernel - before - size)
     return Windows(size, kernel, stride, before, after, 1, outputs)
 

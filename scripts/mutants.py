@@ -185,7 +185,8 @@ def main() -> int:
     if not mutmut.exists():
         return _fail("mutmut is needed: run `make mutants`, or pip install 'cnn-reference[dev]'")
     shutil.rmtree(COPY, ignore_errors=True)
-    shutil.copytree(ROOT, COPY, ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info"))
+    passed_over = shutil.ignore_patterns(".*", "build", "mutants", "runs", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, COPY, ignore=passed_over)
     for path in (COPY / "reference").glob("*.py"):
         path.write_text(undecorated(path.read_text(encoding="utf-8")), encoding="utf-8")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

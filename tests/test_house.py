@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -221,6 +222,18 @@ def test_the_definition_calls_the_arguments_by_the_same_names(name: str) -> None
         on_paper = list(inspect.signature(getattr(definition, function)).parameters)
         in_code = list(inspect.signature(getattr(reference, function)).parameters)
         assert [argument for argument in in_code if argument in on_paper] == on_paper
+
+
+# Too slow, or about nothing that mutmut changes.
+NOT_FOR_MUTANTS = {"test_datasets.py", "test_definition.py", "test_examples.py"}
+
+
+def test_the_mutants_meet_the_tests_of_every_formula() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = project["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+    assert all((ROOT / name).is_file() for name in listed)
+    found = {path.name for path in (ROOT / "tests" / "reference").glob("test_*.py")}
+    assert {Path(name).name for name in listed if name.startswith("tests/reference/")} == found - NOT_FOR_MUTANTS
 
 
 # Text.

@@ -421,6 +421,81 @@ def test_the_gradient_stays_right_when_the_caller_changes_what_is_his(name: str,
         assert same_bits(unchanged, changed).all()
 
 
+def test_inside_a_network_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    right = nn.Linear.forward_within
+
+    def watched(self: nn.Linear, input: Array) -> Array:
+        given.append(input)
+        return right(self, input)
+
+    monkeypatch.setattr(nn.Linear, "forward_within", watched)
+    first, second, third = nn.Linear(5, 4), nn.Linear(4, 3), nn.Linear(3, 2)
+    network = nn.Sequential(first, nn.Sequential(nn.ReLU(), second), third).double()
+    network(random_integers((4, 5)))
+    assert first.input is not given[0]
+    assert second.input is given[1]
+    assert third.input is given[2]
+
+
+class Spy(nn.Module):
+    """Keeps what it sees, and hands it on."""
+
+    def forward(self, input: Array) -> Array:
+        self.seen = input
+        return input
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array:
+        return grad_output
+
+
+class Larger(nn.Linear):
+    """A layer derived from one of the reference."""
+
+    def forward(self, input: Array) -> Array:
+        return 100 * super().forward(input)
+
+
+class LargerNetwork(nn.Sequential):
+    def forward(self, input: Array) -> Array:
+        return 100 * super().forward(input)
+
+
+def test_what_a_layer_of_ones_own_keeps_may_be_changed() -> None:
+    weights: list[Any] = []
+    for change in (False, True):
+        nn.manual_seed(1)
+        spy, spy_too, linear = Spy(), Spy(), nn.Linear(5, 2)
+        network = nn.Sequential(nn.ReLU(), spy, nn.Flatten(), linear, nn.Sequential(spy_too)).double()
+        network(random_integers((4, 5)))
+        if change:
+            spy.seen += 3
+            spy_too.seen += 5
+        network.backward(random_integers((4, 2), seed=3))
+        weights.append(linear.weight.grad)
+    assert same_bits(*weights).all()
+
+
+def test_a_derived_layer_computes_by_its_own_forward_inside_a_network() -> None:
+    x = random_integers((4, 5)) ** 2
+    alone = Larger(5, 2).double()
+    nested = LargerNetwork(nn.Linear(5, 2)).double()
+    plain = nn.Linear(5, 2).double()
+    plain.forward = lambda input: input + 1  # type: ignore[method-assign]
+    for layer in (alone, nested, plain):
+        for network in (nn.Sequential(nn.ReLU(), layer), nn.Sequential(nn.ReLU(), nn.Sequential(nn.ReLU(), layer))):
+            assert same_bits(network(x), layer(x)).all()
+
+
+def test_relu_refuses_a_gradient_of_another_dtype_or_shape() -> None:
+    layer = nn.ReLU()
+    layer(random_integers((2, 3), np.float32))
+    with pytest.raises(TypeError, match="grad_output must have the dtype of input, float32, got float64"):
+        layer.backward(random_integers((2, 3), np.float64))
+    with pytest.raises(ValueError, match=r"grad_output must have shape \(2, 3\)"):
+        layer.backward(random_integers((3, 2), np.float32))
+
+
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_his(
@@ -445,7 +520,7 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
 @pytest.mark.parametrize("build", [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3)])
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
     x = random_integers((2, 2, 4, 4), np.float32)
-    for change in ("step", "load_state_dict", "double", "-="):
+    for change in ("step", "load_state_dict", "double", "-=", "another"):
         layer = build()
         optimizer = optim.SGD(layer.parameters(), lr=1)
         output = layer(x)
@@ -456,6 +531,8 @@ def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> No
             layer.weight.data -= 1
         elif change == "double":
             layer.double()
+        elif change == "another":
+            layer.weight = optim.Parameter(np.zeros_like(layer.weight.data))
         else:
             layer.load_state_dict(layer.state_dict())
         with pytest.raises(RuntimeError, match=rf"^{type(layer).__name__}: the weight was changed between forward and"):

@@ -317,3 +317,13 @@ def test_an_optimizer_refuses_another_ones_state_and_stays_as_it_was(
     with pytest.raises(error, match=message):
         ours.load_state_dict(state)
     np.testing.assert_equal(ours.state_dict(), before)
+
+
+def test_a_velocity_of_another_dtype_is_an_error() -> None:
+    k = optim.Parameter(np.ones(3, np.float32))
+    optimizer = optim.SGD([k], lr=1, momentum=0.5)
+    k.grad = np.ones(3, np.float32)
+    optimizer.step()
+    k.data, k.grad = k.data.astype(np.float64), np.ones(3)
+    with pytest.raises(TypeError, match="momentum_buffer must have the dtype of data, float64, got float32"):
+        optimizer.step()

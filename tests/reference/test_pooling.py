@@ -184,6 +184,34 @@ def test_max_pooling_counts_more_taps_than_fit_into_a_byte(kernel: tuple[int, in
         assert_bits(grad, theirs_grad)
 
 
+@pytest.mark.parametrize("ceil_mode", [False, True])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 1), (3, 2), (3, 3), (2, 3), (5, 4)])
+@pytest.mark.parametrize("size", [13, 27, 40])
+def test_the_windows_that_indices_tell_are_no_larger_than_those_they_came_from(
+    size: int, kernel: int, stride: int, padding: int, ceil_mode: bool
+) -> None:
+    """Else the gradient from indices would go through many more taps."""
+    x = random_normal((30, 2, size, size + 1))
+    _, indices = reference.max_pool2d(x, kernel, stride, padding, 1, ceil_mode, return_indices=True)
+    found = reference.pooling._maxima_at(indices, x.shape)
+    true = [windows.pool_windows(n, kernel, stride, padding, 1, ceil_mode) for n in x.shape[-2:]]
+    for axis, wanted in zip((found.rows, found.columns), true, strict=True):
+        assert (axis.size, axis.kernel, axis.stride, axis.outputs) == (wanted.size, kernel, stride, wanted.outputs)
+        assert axis.before == padding
+        assert axis.after == max(0, (wanted.outputs - 1) * stride + kernel - padding - wanted.size)
+        assert axis.dilation == 1
+    assert (found.indices() == indices).all()
+
+
+@pytest.mark.parametrize(("kernel", "padding", "dilation"), [(3, 1, 2), (4, 2, 3), (5, 2, 1)])
+def test_in_a_dilated_window_of_minus_infinities_the_first_pixel_wins(kernel: int, padding: int, dilation: int) -> None:
+    x = np.full((1, 1, 14, 15), -INF)
+    _, indices = reference.max_pool2d(x, kernel, 1, padding, dilation, return_indices=True)
+    _, theirs = F.max_pool2d(tensor(x), kernel, 1, padding, dilation, return_indices=True)
+    assert (indices == theirs.numpy()).all()
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 4, 5), (1, 1, 1, 1), (2, 1, 9, 2)])
 @pytest.mark.parametrize("size", [(7, 6), (1, 13), (30, 2)])
 def test_the_gradient_of_max_pooling_goes_to_any_indices(shape: tuple[int, ...], size: tuple[int, int]) -> None:

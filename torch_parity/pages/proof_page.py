@@ -12,8 +12,9 @@ from torch_parity.audit import exactness
 from torch_parity.audit.coverage import Coverage
 from torch_parity.audit.planting import EVIDENCE, PlantedMistake
 from torch_parity.machine import machine
-from torch_parity.pages.rendering import SIDE_NAMES, render
+from torch_parity.pages.rendering import render
 from torch_parity.proof.prove import Report
+from torch_parity.training.lockstep import SIDES
 
 Result = dict[str, Any]
 
@@ -99,7 +100,7 @@ def _formula(report: Report) -> Result:
 def page(found: Result) -> str:
     """The HTML page of a ``result``: one file, no scripts, nothing loaded from elsewhere."""
     formulas = found["formulas"]
-    errors = [rms[side] for row in found["exactness"] for rms in row["rms_error"].values() for side in SIDE_NAMES]
+    errors = [rms[side] for row in found["exactness"] for rms in row["rms_error"].values() for side in SIDES]
     return render(
         "proof.html",
         found=found,

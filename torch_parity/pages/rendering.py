@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-SIDE_NAMES = {"numpy": "NumPy", "torch": "torch"}
+from torch_parity.training.lockstep import SIDE_NAMES
 
 
 def render(template: str, **data: Any) -> str:

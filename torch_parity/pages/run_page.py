@@ -19,10 +19,10 @@ from torch_parity.benchmark import layer_times
 from torch_parity.benchmark.layer_times import BACKWARD, FORWARD
 from torch_parity.files import write_atomically
 from torch_parity.machine import threads, threads_each
-from torch_parity.pages.rendering import SIDE_NAMES, render
+from torch_parity.pages.rendering import render
 from torch_parity.training import findings
 from torch_parity.training.findings import SUMMARY, Answers, KernelsAndMaps, RunRecord
-from torch_parity.training.lockstep import SIDES
+from torch_parity.training.lockstep import SIDE_NAMES, SIDES
 
 try:
     from torch_parity.pages import run_plots

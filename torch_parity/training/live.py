@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Self, TextIO
 
-from torch_parity.training.lockstep import SIDES
+from torch_parity.training.lockstep import SIDE_NAMES, SIDES
 from torch_parity.training.loop import Progress, Summary
 
 try:
@@ -34,8 +34,6 @@ try:
     from rich.text import Text
 except ImportError as error:
     raise ImportError("training needs rich: pip install 'cnn-reference[train]'") from error
-
-NAMES = {"numpy": "NumPy", "torch": "torch"}
 
 
 class Display:
@@ -104,7 +102,7 @@ class Plain(Display):
             self.with_header = True
         self.message(_row(progress))
         if progress.test_accuracy is not None:
-            accuracy = "   ".join(f"{NAMES[side]} {_percent(progress.test_accuracy[side])}" for side in SIDES)
+            accuracy = "   ".join(f"{SIDE_NAMES[side]} {_percent(progress.test_accuracy[side])}" for side in SIDES)
             self.message(f"{_place(progress)}   test accuracy: {accuracy}")
 
     def message(self, text: str) -> None:
@@ -307,7 +305,7 @@ class _Frame:
             ),
             "images/s": ([f"{rate[side]:,.0f}" for side in SIDES], _faster(rate)),
         }
-        table.add_row("", *(Text(NAMES[side], style="bold") for side in SIDES))
+        table.add_row("", *(Text(SIDE_NAMES[side], style="bold") for side in SIDES))
         for name, (values, note) in rows.items():
             table.add_row(name, *values, *([note] if wide else []))
         return table
@@ -361,8 +359,8 @@ def summary_text(
         lines.append(f"torch from itself    at most {drift:.1e}, with another number of threads")
     lines.append(f"time in steps        {sides(summary.seconds, '.1f')} seconds; {_faster(summary.images_per_second)}")
     if summary.weights_sha256 is not None:
-        lines.append(f"weights' SHA-256     {NAMES['numpy']} {summary.weights_sha256['numpy']}")
-        lines.append(f"                     {NAMES['torch']} {summary.weights_sha256['torch']}")
+        lines.append(f"weights' SHA-256     {SIDE_NAMES['numpy']} {summary.weights_sha256['numpy']}")
+        lines.append(f"                     {SIDE_NAMES['torch']} {summary.weights_sha256['torch']}")
     if run_folder is not None:
         lines.append(f"files of this run    {os.fspath(run_folder)}")
     return "\n".join([*lines, "", _explanation(dtype, summary.max_weight_difference, drift)])
@@ -401,7 +399,7 @@ def _faster(rate: dict[str, float]) -> str:
         return ""
     ratio = rate[fast] / rate[slow]
     times = f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:,.0f}"
-    return "both are equally fast" if times == "1.0" else f"{NAMES[fast]} is {times} times as fast"
+    return "both are equally fast" if times == "1.0" else f"{SIDE_NAMES[fast]} is {times} times as fast"
 
 
 def _left(seconds: float) -> str:

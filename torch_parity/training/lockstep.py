@@ -23,6 +23,7 @@ from torch_parity.training.sides import NumpySide, Schedule, TorchSide
 
 Array = npt.NDArray[Any]
 SIDES = ("numpy", "torch")
+SIDE_NAMES = {"numpy": "NumPy", "torch": "torch"}  # as a person reads them
 PRECISIONS = ("float32", "float64")
 TEST_BATCH = 500
 
