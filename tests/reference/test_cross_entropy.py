@@ -185,6 +185,14 @@ def test_one_sample_takes_its_label_in_a_row() -> None:
     np.testing.assert_array_equal(row_grad, grad)
 
 
+def test_a_label_next_to_a_huge_ignore_index_is_not_ignored() -> None:
+    """As floats the two would be the same."""
+    scores = random_normal((2, 3))
+    with pytest.raises(ValueError, match=f"target must lie between 0 and 2, or be ignore_index {2**62}"):
+        reference.cross_entropy(scores, np.array([1, 2**62 + 1]), ignore_index=2**62)
+    assert np.isfinite(reference.cross_entropy(scores, np.array([1, 2**62]), ignore_index=2**62))
+
+
 def test_ignored_samples_among_no_classes() -> None:
     loss, grad = loss_and_gradient(np.zeros((2, 0)), np.array([-100, -100]))
     assert math.isnan(loss)
