@@ -162,8 +162,8 @@ class Module:
 
 
 def _is_own(layer: Module) -> bool:
-    """Whether ``layer`` computes as it does in this file: no class derived from it, and no other ``forward``."""
-    return type(layer).__module__ == __name__ and "forward" not in vars(layer)
+    """Whether ``layer`` and all inside it compute as in this file: no derived classes, no other ``forward``."""
+    return all(type(one).__module__ == __name__ and "forward" not in vars(one) for one in layer._modules())
 
 
 def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:

@@ -465,15 +465,16 @@ def test_what_a_layer_of_ones_own_keeps_may_be_changed() -> None:
     weights: list[Any] = []
     for change in (False, True):
         nn.manual_seed(1)
-        spy, spy_too, linear = Spy(), Spy(), nn.Linear(5, 2)
-        network = nn.Sequential(nn.ReLU(), spy, nn.Flatten(), linear, nn.Sequential(spy_too)).double()
+        spy, spy_inside, first, second = Spy(), Spy(), nn.Linear(5, 3), nn.Linear(3, 2)
+        network = nn.Sequential(nn.ReLU(), spy, nn.Flatten(), first, nn.Sequential(spy_inside), second).double()
         network(random_integers((4, 5)))
         if change:
             spy.seen += 3
-            spy_too.seen += 5
+            spy_inside.seen += 5
         network.backward(random_integers((4, 2), seed=3))
-        weights.append(linear.weight.grad)
-    assert same_bits(*weights).all()
+        weights.append([first.weight.grad, second.weight.grad])
+    for unchanged, changed in zip(*weights, strict=True):
+        assert same_bits(unchanged, changed).all()
 
 
 def test_a_derived_layer_computes_by_its_own_forward_inside_a_network() -> None:
