@@ -64,10 +64,14 @@ def _target(path: str | os.PathLike[str]) -> Path:
 
 
 def _new_part(target: Path) -> tuple[int, Path]:
-    """A new file beside ``target``, opened for writing, and its name."""
+    """A new file beside ``target``, opened for writing, and its name.  OSError, with the name of ``target``."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     # The system itself takes the umask off: asking for it means setting it, for all threads.
-    return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), part
+    try:
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), part
+    except OSError as error:
+        error.filename = str(target)  # the one that was asked for
+        raise
 
 
 def save_arrays(

@@ -184,3 +184,14 @@ def test_whether_a_file_can_be_written_is_found_out_without_a_trace(tmp_path: Pa
         check_writable(tmp_path / "nowhere" / "file")
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
         check_writable(tmp_path)
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere" / "file.json"
+    with pytest.raises(FileNotFoundError) as when_writing:
+        write_atomically(missing, b"")
+    with pytest.raises(FileNotFoundError) as beforehand:
+        check_writable(missing)
+    for error in (when_writing, beforehand):
+        assert str(missing) in str(error.value)
+        assert ".part" not in str(error.value)
