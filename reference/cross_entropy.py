@@ -151,7 +151,7 @@ class CrossEntropy:
             self.probabilities = y * (1 - self.smoothing) + self.uniform if self.smoothing else y
             total: Any = np.divide(input.size, classes)
         else:
-            _check_labels(target, input, weight, ignored, self.smoothing, reduction == "mean")
+            self._check_labels(target, input, weight, ignored)
             labels = target.reshape(*input.shape[: self.axis], 1, *input.shape[self.axis + 1 :]).astype(np.int64)
             self.counted = labels != ignored
             own_class = np.where(self.counted, labels, 0)
@@ -164,6 +164,34 @@ class CrossEntropy:
             total = self.label_weights.sum()
         self.divisor = input.dtype.type(total if reduction == "mean" else 1)
         self.log_p = log_softmax(input, self.axis)
+
+    def _check_labels(self, target: Any, input: Array, weight: Array | None, ignored: int) -> None:
+        """TypeError or ValueError unless torch would take ``target`` as the class indices of this loss."""
+        # torch reads uint8 class indices in its plainest loss only.
+        bytes_too = input.ndim < 3 and not (self.smoothing > 0 and weight is not None and self.reduction == "mean")
+        if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
+            allowed = "int64 or uint8" if bytes_too else "int64"
+            raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+        if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
+            raise ValueError(
+                f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
+                f"byte the two are the same; use int64"
+            )
+        # A single one may have the shape (1,), likewise in the plainest loss only.
+        one_in_a_row = input.ndim == 1 and target.shape == (1,) and self.smoothing == 0
+        if not one_in_a_row:
+            check_shape(
+                "target", target, self.samples, "one class index per sample, or probabilities shaped like input"
+            )
+        classes = input.shape[self.axis]
+        if input.ndim > 2 and classes == 0 and target.size:
+            raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
+        labels = target.astype(np.int64)
+        wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)]
+        if wrong.size:
+            raise ValueError(
+                f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}"
+            )
 
     @ieee754
     def loss(self) -> Array:
@@ -211,30 +239,3 @@ class CrossEntropy:
         if self.reduction == "none":
             return losses.reshape(self.samples)
         return np.asarray(losses.sum() / self.divisor)
-
-
-def _check_labels(target: Any, input: Array, weight: Array | None, ignored: int, smoothing: float, mean: bool) -> None:
-    """TypeError or ValueError unless torch would take ``target`` as the class indices of this loss."""
-    # torch reads uint8 class indices in its plainest loss only.
-    bytes_too = input.ndim < 3 and not (smoothing > 0 and weight is not None and mean)
-    if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
-        allowed = "int64 or uint8" if bytes_too else "int64"
-        raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
-    if target.dtype == np.uint8 and smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
-        raise ValueError(
-            f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a byte "
-            f"the two are the same; use int64"
-        )
-    # A single one may have the shape (1,), likewise in the plainest loss only.
-    one_in_a_row = input.ndim == 1 and target.shape == (1,) and smoothing == 0
-    axis = min(input.ndim - 1, 1)
-    samples = input.shape[:axis] + input.shape[axis + 1 :]
-    if not one_in_a_row:
-        check_shape("target", target, samples, "one class index per sample, or probabilities shaped like input")
-    classes = input.shape[axis]
-    if input.ndim > 2 and classes == 0 and target.size:
-        raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
-    labels = target.astype(np.int64)
-    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)]
-    if wrong.size:
-        raise ValueError(f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}")
