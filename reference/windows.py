@@ -44,6 +44,38 @@ class Windows:
         return tuple(slice(first, first + reach, self.stride) for first in range(0, self.span, self.dilation))
 
     @cached_property
+    def sorts(self) -> bool:
+        """Whether a frame sorts the pixels (``framed``): where they are some steps apart, and seen by several taps."""
+        return 1 < self.stride < self.span
+
+    @cached_property
+    def frame_length(self) -> int:
+        """The pixels of the padded axis, made up to a multiple of the stride if they are sorted."""
+        return -(-self.length // self.stride) * self.stride if self.sorts else self.length
+
+    @cached_property
+    def frame_taps(self) -> Taps:
+        """``taps`` in a frame: neighbours where they are sorted."""
+        if not self.sorts:
+            return self.taps
+        each = self.frame_length // self.stride
+        firsts = [first % self.stride * each + first // self.stride for first in range(0, self.span, self.dilation)]
+        return tuple(slice(first, first + self.outputs) for first in firsts)
+
+    @cached_property
+    def places(self) -> tuple[tuple[slice, slice], ...]:
+        """The pixels of the image, and their places in a frame: if sorted, for one remainder after another."""
+        if not self.sorts:
+            return ((slice(None), self.inside),)
+        found = []
+        for remainder in range(self.stride):
+            first = (remainder - self.before) % self.stride
+            place = remainder * (self.frame_length // self.stride) + (first + self.before) // self.stride
+            number = len(range(first, self.size, self.stride))
+            found.append((slice(first, None, self.stride), slice(place, place + number)))
+        return tuple(found)
+
+    @cached_property
     def adjoint(self) -> "Windows":
         """At stride 1, the outputs that see a pixel: a window over the outputs.  Its taps run the other way."""
         margin = self.span - 1
@@ -60,6 +92,30 @@ class Windows:
     def inside(self) -> slice:
         """The pixels of the padded axis that are the image."""
         return slice(self.before, self.before + self.size)
+
+    @cached_property
+    def within(self) -> slice:
+        """The windows that see no padding."""
+        first = -(-self.before // self.stride)
+        return slice(first, max(first, (self.before + self.size - self.span) // self.stride + 1))
+
+    def seen_by_taps(self, outputs: slice) -> Taps:
+        """For each tap, the pixels of the padded axis that it sees in these windows."""
+        first, last = outputs.start * self.stride, (outputs.stop - 1) * self.stride
+        return tuple(slice(first + tap.start, last + tap.start + 1, self.stride) for tap in self.taps)
+
+    def in_image(self, pixels: slice) -> tuple[slice, slice]:
+        """Which of these ``pixels`` of the padded axis are in the image, counted from 0; and where.
+
+        >>> from reference.windows import conv_windows
+        >>> print(*conv_windows(size=4, kernel=3, stride=2, padding=(3, 0), dilation=1).in_image(slice(0, 5, 2)))
+        slice(2, 3, None) slice(1, 3, 2)
+        """
+        number = len(range(pixels.start, pixels.stop, pixels.step))
+        first = min(max(0, -(-(self.before - pixels.start) // pixels.step)), number)
+        stop = max(first, min(-(-(self.before + self.size - pixels.start) // pixels.step), number))
+        place = pixels.start - self.before
+        return slice(first, stop), slice(place + first * pixels.step, place + stop * pixels.step, pixels.step)
 
     @cached_property
     def span(self) -> int:
@@ -80,6 +136,16 @@ def conv_windows(size: int, kernel: int, stride: int, padding: tuple[int, int], 
     span = dilation * (kernel - 1) + 1
     outputs = (size + before + after - span) // stride + 1
     return Windows(size, kernel, stride, before, after, dilation, outputs)
+
+
+def every_pixel(size: int) -> Windows:
+    """Windows of one pixel each, one after another.
+
+    >>> from reference.windows import every_pixel
+    >>> print(every_pixel(3).taps, every_pixel(3).outputs)
+    (slice(0, 3, 1),) 3
+    """
+    return conv_windows(size, 1, 1, (0, 0), 1)
 
 
 @lru_cache
@@ -118,13 +184,49 @@ def batch_last(image: Array) -> Array:
     return np.ascontiguousarray(image.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2)
 
 
-def padded(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> Array:
-    """``image`` (..., H, W) with its padding around it, in the same memory order."""
-    if not (rows.before or rows.after or columns.before or columns.after):
-        return image
-    frame = np.full_like(image, fill, shape=(*image.shape[:-2], rows.length, columns.length), subok=False)
-    frame[..., rows.inside, columns.inside] = image
+def framed(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> Array:
+    """``image`` (..., H, W) in a frame for work tap by tap: with its padding, and its columns sorted if they should be.
+
+    Where taps see pixels some steps apart, and several taps see the same, the columns are sorted by their remainder
+    modulo the stride: what a tap sees (``Windows.frame_taps``) is in one piece then, and takes a fraction of the time.
+    Some places of the frame may be no pixel, not even of the padding.  Where there is nothing to do, the frame is the
+    image itself.
+
+    >>> import numpy as np
+    >>> from reference.windows import conv_windows, framed
+    >>> rows, columns = conv_windows(1, 1, 1, (0, 0), 1), conv_windows(8, 3, 2, (0, 0), 1)
+    >>> print(framed(np.arange(8.0)[np.newaxis], rows, columns), columns.frame_taps)
+    [[0. 2. 4. 6. 1. 3. 5. 7.]] (slice(0, 3, None), slice(4, 7, None), slice(1, 4, None))
+    """
+    frame = empty_frame(image, rows, columns, fill)
+    if frame is not image:
+        for pixels, places in columns.places:
+            frame[..., rows.inside, places] = image[..., pixels]
     return frame
+
+
+def empty_frame(image: Array, rows: Windows, columns: Windows, fill: float = 0.0) -> Array:
+    """The frame for ``image`` (..., H, W), all ``fill``; or the image itself, if that is its frame."""
+    shape = (*image.shape[:-2], rows.length, columns.frame_length)
+    if image.shape == shape and not columns.sorts:
+        return image
+    return np.full_like(image, fill, shape=shape, subok=False)
+
+
+def unframe(frame: Array, image: Array, rows: Windows, columns: Windows) -> None:
+    """The inverse of ``framed``: the pixels of the ``frame``, without its padding, into ``image`` (..., H, W).
+
+    >>> import numpy as np
+    >>> from reference.windows import conv_windows, unframe
+    >>> rows, columns = conv_windows(1, 1, 1, (0, 0), 1), conv_windows(8, 3, 2, (0, 0), 1)
+    >>> image = np.empty((1, 8))
+    >>> unframe(np.array([[0.0, 2, 4, 6, 1, 3, 5, 7]]), image, rows, columns)
+    >>> print(image)
+    [[0. 1. 2. 3. 4. 5. 6. 7.]]
+    """
+    if frame is not image:
+        for pixels, places in columns.places:
+            image[..., pixels] = frame[..., rows.inside, places]
 
 
 def slide(image: Array, rows: Windows, columns: Windows) -> Array:
@@ -153,6 +255,54 @@ def slide(image: Array, rows: Windows, columns: Windows) -> Array:
     seen: Array = np.ndarray(shape, image.dtype, image, 0, (channel, *taps, *outputs, next_image))
     seen.flags.writeable = False  # several entries are one pixel
     return seen
+
+
+def slide_within(image: Array, columns: Windows) -> Array:
+    """What each tap sees in the rows of ``image`` (C, H, W, N), where it sees no padding: a view (C, kW, H, oW, N).
+
+    Like ``slide``, but of an image without padding, and so of the windows ``columns.within`` alone.
+
+    >>> import numpy as np
+    >>> from reference.windows import conv_windows, slide_within
+    >>> seen = slide_within(np.array([[[[1.0], [2], [3]]]]), conv_windows(3, 2, 1, (1, 0), 1))
+    >>> print(seen[0, :, 0, :, 0])  # the first window sees a pixel of the padding
+    [[1. 2.]
+     [2. 3.]]
+    """
+    channels, height, width, count = image.shape
+    channel, down, right, next_image = image.strides
+    number = columns.within.stop - columns.within.start
+    shape = channels, columns.kernel, height, number, count
+    if number == 0:
+        return np.empty(shape, image.dtype)
+    first = (columns.within.start * columns.stride - columns.before) * right
+    # Steps beyond the image are never taken, as in `slide`.
+    tap, output = min(columns.dilation, width) * right, min(columns.stride, width) * right
+    strides = channel, tap, down, output, next_image
+    seen: Array = np.ndarray(shape, image.dtype, image, first, strides)
+    seen.flags.writeable = False
+    return seen
+
+
+def copy_seen(pixels: Array, seen: Array, columns: Windows, parts: slice, copies: Array) -> None:
+    """Into ``copies`` (..., kW, H, parts, wide, P, N/P), what each tap sees in rows of an image, and 0 for the padding.
+
+    For some ``parts`` of the outputs, each of ``wide`` neighbours.  From the ``pixels`` (..., H, W, P, N/P), and where
+    a whole part sees no padding, in one go from the view ``seen`` (..., kW, H, oW, P, N/P), see ``slide_within``.
+    """
+    wide, within = copies.shape[-3], columns.within
+    start = min(max(-(-within.start // wide), parts.start), parts.stop)
+    stop = min(max(within.stop // wide, start), parts.stop)
+    if start < stop:
+        whole = seen[..., start * wide - within.start : stop * wide - within.start, :, :]
+        whole = whole.reshape(*whole.shape[:-3], stop - start, wide, *whole.shape[-2:], copy=False)
+        copies[..., start - parts.start : stop - parts.start, :, :, :] = whole
+    for part in (*range(parts.start, start), *range(stop, parts.stop)):
+        for k, tap in enumerate(columns.seen_by_taps(slice(part * wide, (part + 1) * wide))):
+            inside, place = columns.in_image(tap)
+            copy = copies[..., k, :, part - parts.start, :, :, :]
+            copy[..., : inside.start, :, :] = copy[..., inside.stop :, :, :] = 0
+            copy[..., inside, :, :] = pixels[..., place, :, :]
 
 
 def unslide(seen: Array, frame: Array, down: Taps, across: Taps, i: slice = EVERY, j: slice = EVERY) -> None:
@@ -197,11 +347,40 @@ def blocks(groups: int, height: int, width: int, limit: int) -> tuple[tuple[slic
     """
     together, high, wide = _part(groups, limit // (height * width)), _part(height, limit // width), _part(width, limit)
     return tuple(
-        (slice(g, g + together), slice(i, i + high), slice(j, j + wide))
+        (slice(g, min(g + together, groups)), slice(i, min(i + high, height)), slice(j, min(j + wide, width)))
         for g in range(0, groups, together)
         for i in range(0, height, high)
         for j in range(0, width, wide)
     )
+
+
+@lru_cache
+def blocks_of_lines(
+    groups: int, parts: int, axis: Windows, limit: int
+) -> tuple[tuple[slice, slice, slice, slice], ...]:
+    """Cut the outputs of ``groups``, ``parts`` of a row and the windows of ``axis`` over the rows into blocks.
+
+    Returns slices of groups, parts, outputs and lines.  Lines are rows of the padded image.  Output number q of a block
+    sees ``axis.kernel`` lines of the block, neighbours, from line q * ``axis.stride`` on.  A block has about ``limit``
+    lines: as ``blocks`` does, a part with some of its outputs; if all fit, several parts; if those fit, several groups.
+    Where taps are ``dilation`` lines apart, a block takes every ``dilation``-th output and line: these are neighbours
+    to each other.
+
+    >>> from reference.windows import blocks_of_lines, conv_windows
+    >>> for _, _, outputs, lines in blocks_of_lines(1, 1, conv_windows(6, 2, 1, (0, 0), 2), limit=10):
+    ...     print(outputs, lines)
+    slice(0, 3, 2) slice(0, 5, 2)
+    slice(1, 4, 2) slice(1, 6, 2)
+    """
+    found = []
+    for first in range(min(axis.dilation, axis.outputs)):
+        number = len(range(first, axis.outputs, axis.dilation))
+        for g, part, q in blocks(groups, parts, number, limit // axis.stride):
+            start, last = first + q.start * axis.dilation, first + (q.stop - 1) * axis.dilation
+            outputs = slice(start, last + 1, axis.dilation)
+            lines = slice(start * axis.stride, last * axis.stride + axis.span, axis.dilation)
+            found.append((g, part, outputs, lines))
+    return tuple(found)
 
 
 def _part(length: int, limit: int) -> int:

@@ -4,7 +4,6 @@ Each rule is a test by name: the numbers, worked by hand, say what the rule is, 
 is torch's.  Sums of integers do not round, so there both sides must have the same numbers.
 """
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,12 @@ import torch
 import torch.nn.functional as F
 
 import reference
-from reference import nn
+from reference import nn, products
 from tests.reference.comparing import (
     EXACT,
     INF,
     NAN,
+    Array,
     assert_bits,
     assert_equal,
     both_dtypes,
@@ -144,87 +144,147 @@ def test_single_precision_overflows_in_single_precision() -> None:
 # How it is computed changes no result: blocks, products of matrices, and the gradient as a convolution.
 
 
-@pytest.mark.parametrize("block_bytes", [1, 1000, 3000, 5000])
-@pytest.mark.parametrize(("stride", "dilation", "groups"), [(1, 1, 1), (2, 1, 1), ((3, 2), (2, 1), 2)])
-def test_it_computes_the_same_in_blocks_of_any_size(
-    stride: Any, dilation: Any, groups: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    x, weight, bias = random_integers((3, 4, 17, 6)), random_integers((6, 4 // groups, 3, 2)), random_integers((6,))
-    options: dict[str, Any] = {"stride": stride, "padding": (2, 1), "dilation": dilation, "groups": groups}
+def results(x: Array, weight: Array, bias: Array, options: dict[str, Any]) -> list[Array]:
+    """The output and all gradients."""
     y = reference.conv2d(x, weight, bias, **options)
-    g = random_integers(y.shape)
-    whole = [y, *reference.conv2d_backward(g, x, weight, **options)]
-    monkeypatch.setattr(reference.conv, "BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(reference.conv, "ROW_BYTES", block_bytes)
-    blocks = [reference.conv2d(x, weight, bias, **options), *reference.conv2d_backward(g, x, weight, **options)]
-    for ours, wanted in zip(blocks, whole, strict=True):
-        assert ours is not None
-        assert wanted is not None
-        assert_equal(ours, wanted, EXACT)
+    g = random_integers(y.shape, y.dtype, seed=7)
+    return [y, *(grad for grad in reference.conv2d_backward(g, x, weight, **options) if grad is not None)]
 
 
-@pytest.mark.parametrize("small_product", [1, 200, 5000])
-@pytest.mark.parametrize("filters", [1, 3, 64])
-def test_it_computes_the_same_whatever_the_product_of_its_matrices(
-    filters: int, small_product: int, monkeypatch: pytest.MonkeyPatch
+def torchs(x: Array, weight: Array, bias: Array, options: dict[str, Any]) -> list[Array]:
+    with torch_as_measured():
+        shape = F.conv2d(tensor(x), tensor(weight), **options).shape
+    g = random_integers(tuple(shape), x.dtype, seed=7)
+    y, grads = differentiate(lambda x, k, b: F.conv2d(x, k, b, **options), (x, weight, bias), g)
+    return [y, *grads]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 100])
+@pytest.mark.parametrize(
+    ("stride", "dilation", "groups"), [(1, 1, 1), (2, 1, 1), (4, 1, 2), (1, 3, 1), ((3, 2), (2, 1), 2), (2, 20, 1)]
+)
+def test_it_computes_the_same_in_blocks_of_any_size(
+    stride: Any, dilation: Any, groups: int, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large one is cut into small ones, where they stay long."""
-    x, weight, bias = random_integers((3, 2, 9, 8)), random_integers((filters, 2, 3, 3)), random_integers((filters,))
-    y = reference.conv2d(x, weight, bias)
-    g = random_integers(y.shape)
-    whole = [y, *reference.conv2d_backward(g, x, weight)]
-    monkeypatch.setattr(reference.conv, "SMALL_PRODUCT", small_product)
-    monkeypatch.setattr(reference.conv, "LONG_ROW", 3)
-    monkeypatch.setattr(reference.conv, "LONG_SUM", 3)
-    parts = [reference.conv2d(x, weight, bias), *reference.conv2d_backward(g, x, weight)]
-    for ours, wanted in zip(parts, whole, strict=True):
-        assert ours is not None
-        assert wanted is not None
+    """Blocks that share lines with the next, a last one that is shorter, an image lower than a block."""
+    x, weight, bias = random_integers((3, 4, 17, 6)), random_integers((6, 4 // groups, 3, 2)), random_integers((6,))
+    padding = (20, 10) if dilation == 20 else (2, 1)
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    expected = torchs(x, weight, bias, options)
+    monkeypatch.setattr(reference.products, "lines_together", lambda size: most)
+    monkeypatch.setattr(reference.products, "outputs_together", lambda size: most)
+    for ours, wanted in zip(results(x, weight, bias, options), expected, strict=True):
         assert_equal(ours, wanted, EXACT)
 
 
-def test_what_makes_a_product_large_is_its_multiplications(monkeypatch: pytest.MonkeyPatch) -> None:
-    conv = reference.conv
+@pytest.mark.parametrize("count", [1, 2, 6, 7])
+@pytest.mark.parametrize("options", [{}, {"padding": 1, "stride": (1, 2)}, {"groups": 2, "dilation": (2, 1)}])
+def test_it_computes_the_same_for_any_number_of_columns_at_a_time(
+    count: int, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some images of one pixel, all of it, some pixels of all images, a whole row of them."""
+    for kernel in ((3, 2), (1, 1)):
+        x, bias = random_integers((count, 4, 7, 9)), random_integers((6,))
+        weight = random_integers((6, 4 // options.get("groups", 1), *kernel))
+        expected = torchs(x, weight, bias, options)
+        width = expected[0].shape[-1]
+        lengths = products._lengths(count, width)
+        assert {1, count, count * width} <= set(lengths)
+        for length in lengths:
+            with monkeypatch.context() as patch:
+                patch.setattr(products, "columns_together", lambda *arguments, length=length: length)
+                patch.setattr(products, "terms_together", lambda *arguments, length=length: length)
+                # The gradient of the image by sums has other widths, those of its blocks: here the same.
+                patch.setattr(products, "outputs_together", lambda size, width=width: width)
+                found = results(x, weight, bias, options)
+            for ours, wanted in zip(found, expected, strict=True):
+                assert_equal(ours, wanted, EXACT)
+
+
+@pytest.mark.parametrize(
+    ("count", "channels", "filters", "kernel", "options"),
+    [
+        (64, 32, 64, 3, {}),  # half of the batch at a time
+        (64, 16, 16, 3, {"padding": 1}),
+        (100, 16, 32, 3, {"padding": 1, "stride": 2}),
+        (64, 6, 16, 5, {"padding": 2, "dilation": 2}),
+        (64, 64, 64, 3, {"padding": 1}),  # no product is small
+        (48, 12, 12, 3, {"padding": 1, "groups": 12}),
+        (32, 1, 32, 3, {"padding": (0, 2)}),
+    ],
+)
+def test_batches_as_in_training(count: int, channels: int, filters: int, kernel: int, options: dict[str, Any]) -> None:
+    """Sizes at which the product of the matrices, and all that is cut for it, is as in a network."""
+    x = random_integers((count, channels, 11, 12), np.float32)
+    weight = random_integers((filters, channels // options.get("groups", 1), kernel, kernel), np.float32)
+    bias = random_integers((filters,), np.float32)
+    expected = torchs(x, weight, bias, options)
+    for ours, wanted in zip(results(x, weight, bias, options), expected, strict=True):
+        assert_equal(ours, wanted, EXACT)
+
+
+@pytest.mark.parametrize("options", [{"stride": 2**62}, {"padding": 1, "stride": (2**62, 1)}, {"stride": (1, 2**40)}])
+def test_a_stride_of_any_size_is_a_stride(options: dict[str, Any]) -> None:
+    x, weight, bias = random_integers((2, 3, 4, 5)), random_integers((2, 3, 2, 3)), random_integers((2,))
+    expected = torchs(x, weight, bias, options)
+    for ours, wanted in zip(results(x, weight, bias, options), expected, strict=True):
+        assert_equal(ours, wanted, EXACT)
+
+
+@pytest.mark.parametrize("options", [{"dilation": (1, 2**40)}, {"dilation": (2**40, 2**61)}])
+def test_a_kernel_of_one_pixel_may_have_any_dilation(options: dict[str, Any]) -> None:
+    x, weight, bias = random_integers((2, 3, 4, 5)), random_integers((2, 3, 1, 1)), random_integers((2,))
+    options = {**options, "padding": 1, "stride": 2}
+    expected = torchs(x, weight, bias, options)
+    for ours, wanted in zip(results(x, weight, bias, options), expected, strict=True):
+        assert_equal(ours, wanted, EXACT)
+
+
+def test_an_empty_batch_has_no_output_and_gradients_of_zero() -> None:
+    for kernel in (1, 3):
+        for padding in (0, 1):
+            x, weight, bias = np.ones((0, 2, 5, 6)), np.ones((3, 2, kernel, kernel)), np.ones(3)
+            y, grad_x, grad_weight, grad_bias = results(x, weight, bias, {"padding": padding})
+            assert y.shape == (0, 3, 5 + 2 * padding - kernel + 1, 6 + 2 * padding - kernel + 1)
+            assert_equal(grad_x, x)
+            assert_equal(grad_weight, np.zeros_like(weight))
+            assert_equal(grad_bias, np.zeros(3))
+
+
+def test_the_number_of_columns_at_a_time_is_chosen_for_the_kernels_of_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    part_length = conv._part_length
+    columns_together, terms_together = products.columns_together, products.terms_together
 
-    def spy(length: int, each: int, least: int) -> int:
-        found.append((length, each, least))
-        return part_length(length, each, least)
+    def spy(kernels: Array, count: int, outputs: int) -> int:
+        found.append((*kernels.shape[-2:], count, outputs))
+        return columns_together(kernels, count, outputs)
 
-    monkeypatch.setattr(conv, "_part_length", spy)
+    def spy_on_sums(count: int, outputs: int) -> int:
+        found.append((count, outputs))
+        return terms_together(count, outputs)
+
+    monkeypatch.setattr(products, "columns_together", spy)
+    monkeypatch.setattr(products, "terms_together", spy_on_sums)
     x, weight = random_integers((3, 4, 9, 8)), random_integers((10, 2, 3, 2))  # of a group: 5 filters, 2 * 3 * 2 taps
     y = reference.conv2d(x, weight, random_integers((10,)), groups=2)
     reference.conv2d_backward(y, x, weight, groups=2)
-    outputs = 7 * 7 * 3
-    assert set(found) == {
-        (outputs, 5 * 13, conv.LONG_ROW),
-        (outputs, 5 * 4, conv.LONG_ROW),  # of a row of the kernel: 2 * 2 taps
-        (outputs, 13 * 5, conv.LONG_SUM),
-    }
-
-
-def test_products_are_cut_into_equal_parts_that_are_small_but_long() -> None:
-    """The fewest such parts, so that they are as long as they can be."""
-    for length, each, least in itertools.product((1, 2, 7, 96, 97, 1000, 5040), (1, 30_000, 300_000), (1, 20, 64)):
-        parts = [n for n in range(1, length + 1) if length % n == 0 and length // n >= least]
-        small = [n for n in parts if length // n * each <= reference.conv.SMALL_PRODUCT]
-        wanted = length // min(small) if small else length
-        assert reference.conv._part_length(length, each, least) == wanted
-    assert reference.conv._part_length(0, 5, 64) == 1  # of an empty batch
+    # With three rows of ones; for the gradient of the image, of one row of the kernel, 2 * 2 taps; then the sums.
+    assert found == [(5, 15, 3, 7), (4, 5, 3, 7), (3, 7)]
 
 
 @pytest.mark.parametrize(
     ("turns", "shape", "options"),
     [
         (True, (3, 3, 3, 3), {"padding": 1}),
-        (True, (6, 3, 3, 3), {"padding": 2}),  # twice as many filters as channels; more outputs than pixels
-        (True, (4, 1, 3, 5), {"padding": "same", "dilation": 2, "groups": 2}),
-        (True, (3, 3, 1, 1), {}),
-        (False, (7, 3, 3, 3), {"padding": 1}),  # more filters
+        (True, (4, 3, 3, 3), {"padding": 1}),  # 4 <= 1.5 * 3
+        (True, (6, 3, 3, 3), {"padding": 2}),  # twice as many filters as channels, but more outputs than pixels
+        (True, (4, 2, 3, 5), {"padding": "same", "dilation": 2, "groups": 2}),
+        (True, (7, 3, 1, 1), {}),  # the columns are the image: no sums at all
+        (False, (5, 3, 3, 3), {"padding": 1}),  # more filters
         (False, (6, 1, 3, 3), {"padding": 1, "groups": 2}),
-        (False, (3, 3, 3, 3), {"padding": (0, 1)}),  # fewer outputs than pixels
-        (False, (3, 3, 3, 3), {"padding": (1, 0)}),
+        (False, (3, 3, 3, 3), {"padding": (0, 1)}),  # fewer outputs than pixels: 3 * 30 / 18 > 1.5 * 3
+        (False, (3, 3, 5, 5), {"padding": 1}),  # 3 * 30 / 12
+        (True, (3, 3, 3, 3), {"padding": (1, 0)}),  # 3 * 30 / 20
         (False, (3, 3, 3, 3), {"padding": (3, 1)}),  # windows that see no pixel
         (False, (3, 3, 3, 3), {"padding": (1, 3)}),
         (False, (3, 3, 3, 3), {"padding": 4, "stride": (1, 2)}),

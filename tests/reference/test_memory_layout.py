@@ -215,6 +215,13 @@ def test_results_do_not_depend_on_the_layout(call: Call) -> None:
 
 
 @every_call
+def test_the_user_s_settings_of_numpy_are_as_they_were(call: Call) -> None:
+    before = np.getbufsize(), np.geterr()
+    call()
+    assert (np.getbufsize(), np.geterr()) == before
+
+
+@every_call
 def test_a_broadcast_array_is_an_array_like_any_other(call: Call) -> None:
     for name, array in call.arrays.items():
         for axis in range(array.ndim):

@@ -148,21 +148,44 @@ def test_max_pooling_turns_an_upstream_minus_zero_into_plus_zero(kernel: int, st
 
 
 @pytest.mark.parametrize("block_bytes", [1, 800, 100_000])
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [(2, 1, 1), (2, 2, 1), (2, 3, 1), (3, 2, 1), (2, 2, 2), ((2, 3), (1, 3), (3, 2))]
+)
 def test_max_pooling_is_the_same_in_blocks_of_channels_of_any_size(
-    stride: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+    kernel: Any, stride: Any, dilation: Any, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so is its gradient, from the windows or from the indices alone: bit for bit, -0.0 and NaN included."""
     monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", block_bytes)
     for kind in ("ties", "extremes", "real"):
         x = numbers(np.random.default_rng(1), (2, 5, 7, 6), kind, np.dtype(np.float32))
-        theirs, places = F.max_pool2d(tensor(x), 2, stride, 1, return_indices=True)
-        output, maxima = reference.pooling.find_maxima(x, 2, stride, 1, 1, False)
+        theirs, places = F.max_pool2d(tensor(x), kernel, stride, 1, dilation, return_indices=True)
+        output, maxima = reference.pooling.find_maxima(x, kernel, stride, 1, dilation, False)
         assert same_bits(output, theirs.numpy()).all()
         assert (maxima.indices() == places.numpy()).all()
         g = numbers(np.random.default_rng(2), theirs.shape, "ties", np.dtype(np.float32))
         of_windows = maxima.gradient(g)
         assert same_bits(of_windows, reference.max_pool2d_backward(g, maxima.indices(), x.shape)).all()
+
+
+def test_a_minus_zero_in_one_block_of_channels_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", 1)
+    x = np.zeros((1, 3, 1, 64), np.float32)
+    x[:, 1, :, ::2] = -0.0  # the first of each pair, so the maximum
+    assert_bits(reference.max_pool2d(x, (1, 2)), F.max_pool2d(tensor(x), (1, 2)).numpy())
+    assert np.signbit(reference.max_pool2d(x, (1, 2))[:, 1]).all()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 800, 100_000])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_average_pooling_is_the_same_in_blocks_of_channels_of_any_size(
+    stride: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference.pooling, "BLOCK_BYTES", block_bytes)
+    x = random_normal((2, 5, 7, 6), np.float32)
+    g = random_normal(reference.avg_pool2d(x, 3, stride, 1).shape, np.float32)
+    theirs, (grad,) = differentiate(lambda x: F.avg_pool2d(x, 3, stride, 1), (x,), g)
+    assert_bits(reference.avg_pool2d(x, 3, stride, 1), theirs)
+    assert_bits(reference.avg_pool2d_backward(g, x.shape, 3, stride, 1), grad)
 
 
 @pytest.mark.parametrize("kernel", [(17, 16), (1, 300), (256, 1), (255, 1)])

@@ -15,9 +15,14 @@ from tests.reference.comparing import Array, random_integers
 
 def padded(channels: int, rows: Windows, columns: Windows, count: int) -> Array:
     """An image (C, H, W, N) with room for windows over 7 rows and 6 columns."""
-    return np.ascontiguousarray(
-        np.moveaxis(windows.padded(random_integers((channels, count, 7, 6)), rows, columns), 1, -1)
-    )
+    return with_zeros(random_integers((channels, 7, 6, count)), 1, rows, columns)
+
+
+def with_zeros(image: Array, axis: int, rows: Windows, columns: Windows, fill: float = 0) -> Array:
+    """``image`` with the padding of the windows around it, whose rows are at ``axis`` and columns at the next."""
+    amounts = [(0, 0)] * image.ndim
+    amounts[axis], amounts[axis + 1] = (rows.before, rows.after), (columns.before, columns.after)
+    return np.pad(image, amounts, constant_values=fill)
 
 
 def along_both_axes() -> Iterator[tuple[Windows, Windows]]:
@@ -38,6 +43,47 @@ def test_a_tap_sees_the_pixel_that_stride_and_dilation_say() -> None:
         for m, k, i, j in np.ndindex(seen.shape[1:5]):
             pixel = image[:, i * rows.stride + m * rows.dilation, j * columns.stride + k * columns.dilation]
             np.testing.assert_array_equal(seen[:, m, k, i, j], pixel)
+
+
+def test_windows_that_see_no_padding() -> None:
+    for rows, columns in along_both_axes():
+        for axis in (rows, columns):
+            inner = [
+                i for i in range(axis.outputs) if axis.before <= i * axis.stride <= axis.before + axis.size - axis.span
+            ]
+            assert list(range(axis.outputs))[axis.within] == inner
+        image = random_integers((2, 7, 6, 3))
+        found = windows.slide_within(image, columns)
+        everything = windows.slide(padded_columns(image, columns), windows.every_pixel(7), columns)[:, 0]
+        np.testing.assert_array_equal(found, everything[:, :, :, columns.within])
+        assert found.size == 0 or (np.shares_memory(found, image) and not found.flags.writeable)
+
+
+def padded_columns(image: Array, columns: Windows) -> Array:
+    """``image`` (C, H, W, N) with the padding of ``columns`` alone."""
+    return with_zeros(image, 1, windows.every_pixel(image.shape[1]), columns)
+
+
+def test_what_taps_see_of_some_outputs_and_what_of_that_is_in_the_image() -> None:
+    for axis, _ in along_both_axes():
+        everything = np.arange(axis.length)
+        for first, last in itertools.combinations_with_replacement(range(axis.outputs), 2):
+            taps = axis.seen_by_taps(slice(first, last + 1))
+            assert len(taps) == axis.kernel
+            for m, tap in enumerate(taps):
+                seen = np.arange(first, last + 1) * axis.stride + m * axis.dilation
+                np.testing.assert_array_equal(everything[tap], seen)
+                inside, pixels = axis.in_image(tap)
+                expected = [q for q, p in enumerate(seen) if axis.before <= p < axis.before + axis.size]
+                assert list(range(len(seen)))[inside] == expected
+                np.testing.assert_array_equal(np.arange(axis.size)[pixels], seen[inside] - axis.before)
+
+
+@pytest.mark.parametrize("pixels", [slice(0, 3, 1), slice(0, 3, 2), slice(9, 11, 1), slice(8, 12, 3)])
+def test_pixels_of_the_padding_alone_are_none_of_the_image(pixels: slice) -> None:
+    inside, places = windows.conv_windows(5, 3, 1, (3, 4), 1).in_image(pixels)
+    assert inside.start == inside.stop <= len(range(pixels.start, pixels.stop, pixels.step))
+    assert np.arange(5)[places].size == 0
 
 
 def test_unslide_is_the_adjoint_of_slide() -> None:
@@ -85,12 +131,58 @@ def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() ->
                 assert axis.length == max(size + 2 * padding, axis.taps[-1].stop)
 
 
-def test_a_padded_image_is_a_plain_array() -> None:
+def test_in_a_frame_a_tap_sees_the_same_pixels() -> None:
+    """Sorted, they are neighbours: where they are some steps apart, and several taps see the same."""
+    sorted_ones = 0
+    for rows, columns in along_both_axes():
+        image = random_integers((3, 2, 7, 6))
+        frame = windows.framed(image, rows, columns, fill=-100)
+        expected = with_zeros(image, 2, rows, columns, fill=-100)
+        for down, (tap, place) in itertools.product(rows.taps, zip(columns.taps, columns.frame_taps, strict=True)):
+            np.testing.assert_array_equal(frame[..., down, place], expected[..., down, tap])
+        assert columns.sorts == (columns.stride > 1 and columns.span > columns.stride)
+        if columns.sorts:
+            sorted_ones += 1
+            assert all(place.step in (None, 1) for place in columns.frame_taps)
+        back = np.zeros_like(image)
+        windows.unframe(frame, back, rows, columns)
+        np.testing.assert_array_equal(back, image)
+        assert (windows.empty_frame(image, rows, columns, fill=7) == 7).all() or frame is image
+    assert sorted_ones > 5
+
+
+def test_an_image_without_padding_is_its_own_frame_unless_it_is_to_be_sorted() -> None:
+    image = random_integers((2, 7, 6))
+    for stride, kernel, own in ((1, 3, True), (2, 2, True), (2, 1, True), (2, 3, False)):
+        rows, columns = (windows.conv_windows(size, kernel, stride, (0, 0), 1) for size in (7, 6))
+        frame = windows.framed(image, rows, columns)
+        assert (frame is image) == own
+        assert (windows.empty_frame(image, rows, columns) is image) == own
+        assert not np.shares_memory(frame, image) or own
+
+
+def test_a_frame_is_a_plain_array() -> None:
     class Subclass(np.ndarray[Any, Any]):
         pass
 
     rows = columns = windows.conv_windows(4, 1, 1, (1, 0), 1)
-    assert type(windows.padded(random_integers((4, 4)).view(Subclass), rows, columns)) is np.ndarray
+    assert type(windows.framed(random_integers((4, 4)).view(Subclass), rows, columns)) is np.ndarray
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 5, 9, 100])
+def test_an_output_of_a_block_sees_neighbours_among_its_lines(limit: int) -> None:
+    for axis, _ in along_both_axes():
+        covered = np.zeros((2, 3, axis.outputs), int)
+        for g, part, i, lines in windows.blocks_of_lines(2, 3, axis, limit):
+            covered[g, part, i] += 1
+            of_block = np.arange(axis.length)[lines]
+            for q, output in enumerate(np.arange(axis.outputs)[i]):
+                seen = of_block[q * axis.stride : q * axis.stride + axis.kernel]
+                np.testing.assert_array_equal(seen, output * axis.stride + np.arange(axis.kernel) * axis.dilation)
+            # No line is there for nothing, and more than one output only where they were allowed to be.
+            assert of_block[-1] == np.arange(axis.outputs)[i][-1] * axis.stride + axis.span - 1
+            assert covered[g, part, i].size <= max(1, limit // axis.stride)
+        assert (covered == 1).all()
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 34, 35, 69, 70, 74, 104, 105, 139, 140, 1000])
