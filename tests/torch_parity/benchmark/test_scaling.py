@@ -43,7 +43,7 @@ def test_both_sides_compute_the_same_at_any_size(layer: str) -> None:
 @linux
 @pytest.mark.parametrize(("side", "least", "most"), [(NUMPY, 1, 3), (TORCH, 2, 8)])
 def test_peak_memory_holds_the_results_and_is_no_multiple_of_them(side: str, least: int, most: int) -> None:
-    """torch keeps the output while the gradient is computed; NumPy's layer does not, nor any padded copy of the image."""
+    """torch keeps the output while the gradient is computed; NumPy's layer keeps neither that nor a padded image."""
     size = Size(batch=8, channels=16, filters=16, height=64, width=64)
     image = 4 * 8 * 16 * 64 * 64  # bytes of the output, and of the gradient of the input
     found = Processes().run("peak", keep_memory=False, layer="conv3x3", side=side, size=size, seed=0)
