@@ -14,8 +14,12 @@ from reference.arguments import Array
 
 # Of at most so many multiplications, OpenBLAS computes a product right where its factors lie, on processors with
 # AVX-512.  Larger ones it copies into a form of its own first.  64 kernels of 288 weights, on 32 columns at a time: 144
-# GFLOPS.  On 64, which are too many: 107.  Its kernels for AVX2 have no such code: 63 and 70.
-SMALL_PRODUCT = 1_000_000
+# GFLOPS.  On 64, which are too many: 107.
+# Its kernels for AVX2 have no such code: there no product is small.  On an AMD EPYC (Zen 3) the convolution of 32
+# channels of 26 x 26 to 64 takes 29.1 ms in small products and 25.0 in long ones, of 16 channels of 28 x 28 to 16 8.1
+# and 6.3.
+AVX512 = ("AVX512_SKX", "X86_V4")  # NumPy's names for it, before 2.4 and since
+SMALL_PRODUCT = 1_000_000 if set(AVX512) & set(np.show_config(mode="dicts")["SIMD Extensions"]["found"]) else 0
 # The small ones go through the columns once for every few kernels, and fastest through 64 at a time: 16 kernels of 144
 # weights on 32, 64, 96, 128 columns have 126, 147, 120, 108 GFLOPS.  Fewer than 32 gain nothing: 83 on 16.
 FEWEST_COLUMNS, GOOD_COLUMNS = 32, 64
@@ -54,11 +58,11 @@ def columns_together(kernels: Array, count: int, outputs: int) -> int:
 
     >>> import numpy as np
     >>> from reference.products import columns_together
-    >>> [columns_together(np.empty((filters, 144)), count=64, outputs=26) for filters in (64, 1024)]
-    [64, 832]
+    >>> [columns_together(np.empty((filters, 144)), count=64, outputs=26) for filters in (512, 1024)]
+    [832, 832]
     """
     filters, depth = kernels.shape[-2:]
-    return _columns_together(filters, depth, kernels.itemsize, count, outputs)
+    return _columns_together(filters, depth, kernels.itemsize, count, outputs, SMALL_PRODUCT)
 
 
 def terms_together(count: int, outputs: int) -> int:
@@ -89,9 +93,9 @@ def sum_of_products(columns: Array, grads: Array) -> Array:
 
 
 @lru_cache
-def _columns_together(filters: int, depth: int, itemsize: int, count: int, outputs: int) -> int:
+def _columns_together(filters: int, depth: int, itemsize: int, count: int, outputs: int, small_product: int) -> int:
     lengths = _lengths(count, outputs)
-    most = min(SMALL_PRODUCT // (filters * depth), max(GOOD_COLUMNS, SHORT_COLUMNS_BYTES // (depth * itemsize)))
+    most = min(small_product // (filters * depth), max(GOOD_COLUMNS, SHORT_COLUMNS_BYTES // (depth * itemsize)))
     small = [length for length in lengths if FEWEST_COLUMNS <= length <= most]
     return max(small) if small else _at_least(MANY_COLUMNS, lengths)
 

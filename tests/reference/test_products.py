@@ -1,12 +1,19 @@
 """How products are cut: which lengths are possible, which is chosen, and that the products are right."""
 
 import itertools
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 from reference import products
 from tests.reference.comparing import random_integers
+
+
+@pytest.fixture
+def avx512(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor whose OpenBLAS has its own code for small products."""
+    monkeypatch.setattr(products, "SMALL_PRODUCT", 1_000_000)
 
 
 def choice(filters: int, depth: int, count: int, outputs: int, dtype: type = np.float32) -> int:
@@ -36,10 +43,25 @@ def test_a_part_is_some_images_of_one_pixel_or_some_pixels_of_all_images() -> No
         (16, 144, 100, 28, 50),  # half the batch
     ],
 )
+@pytest.mark.usefixtures("avx512")
 def test_columns_together(filters: int, depth: int, count: int, outputs: int, columns: int) -> None:
     assert choice(filters, depth, count, outputs) == columns
 
 
+@pytest.mark.parametrize(("filters", "depth", "columns"), [(16, 144, 896), (64, 288, 896), (8, 12, 896)])
+def test_no_product_is_small_without_avx512(
+    monkeypatch: pytest.MonkeyPatch, filters: int, depth: int, columns: int
+) -> None:
+    monkeypatch.setattr(products, "SMALL_PRODUCT", 0)
+    assert choice(filters, depth, 64, 28) == columns
+
+
+def test_small_products_are_for_avx512() -> None:
+    features = import_module("numpy._core._multiarray_umath").__cpu_features__
+    assert (products.SMALL_PRODUCT > 0) == (features.get("AVX512_SKX", False) or features.get("X86_V4", False))
+
+
+@pytest.mark.usefixtures("avx512")
 def test_short_columns_are_measured_in_bytes() -> None:
     assert choice(8, 12, 64, 26, np.float64) == 128
 

@@ -1,0 +1,112 @@
+"""The numbers of a section, computed by the reference and by torch, and proven equal before they are shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from torch_parity.audit.mistakes import Mistake
+from torch_parity.proof.cases import Case
+from torch_parity.proof.compare import compare
+from torch_parity.proof.pairs import pair_named
+from torch_parity.proof.prove import CPU, both_sides, reference_results
+
+Array = npt.NDArray[Any]
+Matrices = dict[str, Array]  # by the page's names without the section's: 'image' for convolution.image
+
+
+class Unequal(Exception):
+    """A number of the lesson differs from torch's: there must be no page."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a formula, by its name in ``proof/pairs.py``, and under which names the page shows its results.
+
+    ``shows`` maps results ('output', 'grad_input', ...) to matrices.
+    """
+
+    formula: str
+    arrays: dict[str, Array]
+    arguments: dict[str, Any]
+    shows: dict[str, str]
+    grad_output: Array | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One computed matrix: what NumPy and torch found, and how far two correct programs can be apart (0: not at all)."""
+
+    numpy: Array
+    torch: Array
+    bound: Array
+
+
+@dataclass(frozen=True)
+class Example:
+    """One state of a section's figure: the options chosen, the matrices given, and those computed."""
+
+    options: dict[str, Any]
+    given: Matrices
+    results: dict[str, Result]
+
+
+@dataclass(frozen=True)
+class HandMadeCase(Case):
+    """A case whose upstream gradient was written by hand, too; None: all ones."""
+
+    grad_output: Array | None = field(default=None, kw_only=True)
+
+    def upstream(self, shape: tuple[int, ...]) -> Array:
+        """The upstream gradient."""
+        return np.ones(shape, self.dtype) if self.grad_output is None else self.grad_output.reshape(shape)
+
+
+def prove(calls: Iterable[Call]) -> dict[str, Result]:
+    """The results of ``calls`` by matrix.
+
+    Raises Unequal if NumPy and torch differ by a bit where nothing rounds, or by more than the proven bound elsewhere.
+    """
+    results = {}
+    for call in calls:
+        case = _case(call)
+        _, ours, theirs, expected, _ = both_sides(pair_named(call.formula), case, CPU, any_order=True)
+        for name, matrix in call.shows.items():
+            verdict = compare(ours[name], theirs[name], expected.get(name))
+            if not verdict.equal:
+                raise Unequal(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
+            bound = expected.get(name)
+            bound = np.zeros(()) if bound is None else bound
+            results[matrix] = Result(ours[name], theirs[name], np.broadcast_to(bound, ours[name].shape))
+    return results
+
+
+def wrong(calls: Iterable[Call], mistake: Mistake) -> Matrices:
+    """The same matrices with a mistake planted in its formula."""
+    results = {}
+    for call in calls:
+        pair, case = pair_named(call.formula), _case(call)
+        if mistake.formula == call.formula:
+            pair = mistake.plant(pair)
+        if call.shows.keys() <= {"output", "indices"}:  # alone: a wrong output may not fit the gradient's formula
+            returned = pair.forward(**case.arrays, **case.arguments)
+            ours = dict(
+                zip(("output", "indices"), returned if isinstance(returned, tuple) else (returned,), strict=False)
+            )
+        else:
+            ours, _ = reference_results(pair, case)
+        results |= {matrix: np.asarray(ours[name]) for name, matrix in call.shows.items()}
+    return results
+
+
+def _case(call: Call) -> HandMadeCase:
+    """In float64, as JavaScript's numbers are.  Sums of small integers are exact, so those must be equal to the bit."""
+    arrays = {n: array if array.dtype.kind == "i" and n == "target" else array.astype(np.float64)
+              for n, array in call.arrays.items()}  # fmt: skip
+    upstream = None if call.grad_output is None else call.grad_output.astype(np.float64)
+    numbers = [*arrays.values(), *([] if upstream is None else [upstream])]
+    whole = all(np.array_equal(array, np.round(array)) and np.abs(array).max(initial=0) < 1e6 for array in numbers)
+    kind = "lattice" if whole else "real"
+    return HandMadeCase(kind, np.dtype(np.float64), arrays, call.arguments, grad_output=upstream)

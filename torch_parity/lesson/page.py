@@ -1,0 +1,212 @@
+"""The page: every section proven, its code and formulas set, all put into one HTML file."""
+
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import latex2mathml.converter
+import numpy as np
+from jinja2 import ChoiceLoader, PackageLoader
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from torch_parity.audit.mistakes import MISTAKES
+from torch_parity.lesson.example import Array, Example, Matrices, Unequal
+from torch_parity.lesson.section import Demonstration, Section
+from torch_parity.lesson.sections import SECTIONS
+from torch_parity.machine import machine
+from torch_parity.pages.rendering import ENVIRONMENT
+
+SCRIPTS = files("torch_parity.lesson") / "javascript"
+
+
+def build() -> str:
+    """The page as HTML.  Raises Unequal where a number on it differs between NumPy and torch."""
+    sections = [_set(section) for section in SECTIONS]
+    environment = ENVIRONMENT.overlay(
+        loader=ChoiceLoader([PackageLoader("torch_parity.lesson"), PackageLoader("torch_parity.pages")])
+    )
+    environment.filters = {**ENVIRONMENT.filters, "shown_number": _shown}
+    return environment.get_template("lesson.html").render(
+        sections=sections,
+        scripts=_scripts(),
+        facts=_json({section["name"]: section["facts"] for section in sections}),
+        machine=machine(),
+        mistakes=MISTAKES,
+        shown_in={demonstration.name: section.name for section in SECTIONS for demonstration in section.demonstrations},
+        numbers=sum(section["numbers"] for section in sections),
+        code_colours=Markup(_code_colours()),
+    )
+
+
+def _set(section: Section) -> dict[str, Any]:
+    """What the template shows of a section."""
+    examples = list(section.examples())
+    if section.demonstrations and not examples:
+        raise Unequal(f"{section.name} has no proven example")
+    mistakes = [_mistake(section, demonstration) for demonstration in section.demonstrations]
+    facts = {
+        "given": {name: _rows(matrix) for name, matrix in section.given.items()},
+        "examples": [_example(example) for example in examples],
+        "mistakes": mistakes,
+        "extra": section.extra(),
+    }
+    first = examples[0]
+    matrices = {**first.given, **{name: result.numpy for name, result in first.results.items()}}
+    return {
+        "name": section.name,
+        "title": section.title,
+        "idea": section.idea,
+        "formulas": [
+            {"caption": caption, "latex": latex, "mathml": _mathml(latex)}
+            for caption, latex in section.formulas.items()
+        ],
+        "on_paper": [_code(function) for function in section.on_paper],
+        "fast": [_code(function) for function in section.fast],
+        "in_torch": [_code(section.in_torch)],
+        "question": section.question,
+        "answer": section.answer,
+        "exercise": Markup(_highlighted(section.exercise)) if section.exercise else "",
+        "captions": section.captions,
+        "matrices": {name: _rows(matrix) for name, matrix in matrices.items()},
+        "editable": section.editable,
+        "options": section.options,
+        "results": {name: _results(result.numpy, result.torch) for name, result in first.results.items()},
+        "exact": all(not result.bound.any() for result in first.results.values()),
+        "examples": len(examples),
+        "numbers": sum(result.numpy.size for example in examples for result in example.results.values()),
+        "mistakes": mistakes,
+        "facts": facts,
+    }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {
+        "options": example.options,
+        "given": {name: _rows(matrix) for name, matrix in example.given.items()},
+        "results": {
+            name: {
+                "numpy": _rows(result.numpy),
+                "torch": _rows(result.torch),
+                "bound": _rows(result.bound) if result.bound.any() else 0,
+            }
+            for name, result in example.results.items()
+        },
+    }
+
+
+def _mistake(section: Section, demonstration: Demonstration) -> dict[str, Any]:
+    """A mistake that can be switched in, proven to be seen where it is shown, and not seen where it is hidden."""
+    states = {}
+    for name, state, seen in (("shown", demonstration.shown, True), ("hidden", demonstration.hidden, False)):
+        right, wrong = section.with_mistake(demonstration, state)
+        if _differ(right, wrong) != seen:
+            raise Unequal(f"{section.name}: {demonstration.name} is {'not ' if seen else ''}seen where it is {name}")
+        states[name] = {
+            **_example(right),
+            "results": {
+                matrix: {
+                    "numpy": _rows(wrong[matrix]),
+                    "bound": _rows(right.results[matrix].bound) if right.results[matrix].bound.any() else 0,
+                }
+                for matrix in wrong
+            },
+        }
+    mistake = demonstration.mistake
+    return {
+        "name": mistake.name,
+        "explanation": mistake.explanation,
+        "signature": mistake.signature,
+        "remedy": mistake.remedy,
+        "hidden_by": demonstration.hidden_by,
+        **states,
+    }
+
+
+def _differ(right: Example, wrong: Matrices) -> bool:
+    """Whether a wrong formula's results are told from the right one's."""
+    return any(
+        matrix.shape != right.results[name].numpy.shape
+        or bool((np.abs(matrix - right.results[name].numpy) > right.results[name].bound).any())
+        for name, matrix in wrong.items()
+    )
+
+
+def _results(ours: Array, torch: Array) -> dict[str, str]:
+    return {"numpy": np.array2string(_matrix(ours), precision=6), "torch": np.array2string(_matrix(torch), precision=6)}
+
+
+def _matrix(array: Array) -> Array:
+    """An array as a matrix: of an image with one channel its rows, of a vector or a number one row."""
+    array = np.asarray(array)
+    return array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
+
+
+def _rows(array: Array) -> list[list[float]]:
+    return [[int(number) if number == int(number) and number else float(number) for number in row]
+            for row in _matrix(array).tolist()]  # fmt: skip
+
+
+def _shown(number: float) -> str:
+    """A number as ``text.js`` writes it."""
+    size = abs(number)
+    if size == int(size) and size < 1e6:
+        text = str(int(size))
+    elif 1e-3 <= size < 1e4:
+        text = repr(float(f"{size:.4g}")).removesuffix(".0")
+    else:
+        digits, exponent = f"{size:.1e}".split("e")
+        text = f"{digits}e{int(exponent)}".replace("-", "−")
+    return f"−{text}" if number < 0 else text
+
+
+def _json(data: Any) -> Markup:
+    """For a <script>: no text may end it."""
+    return Markup(json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))
+
+
+def _scripts() -> dict[str, Markup]:
+    """The JavaScript modules by name, as they stand in their files."""
+    found = {}
+    for folder, prefix in ((SCRIPTS, ""), (SCRIPTS / "sections", "sections/")):
+        for file in sorted(folder.iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".js"):
+                text = file.read_text(encoding="utf-8")
+                assert "</script" not in text
+                found[prefix + file.name] = Markup(text)
+    return found
+
+
+def _mathml(latex: str) -> Markup:
+    return Markup(latex2mathml.converter.convert(latex, display="block"))
+
+
+def _code(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's lines as they stand in its file: where it stands, and the code without the docstring."""
+    function = inspect.unwrap(function)
+    source, line = inspect.getsourcelines(function)
+    code = textwrap.dedent("".join(source))
+    docstring = re.search(r'\n +""".*?"""\n', code, re.S)
+    if docstring:
+        code = code[: docstring.start() + 1] + code[docstring.end() :]
+    code = re.sub(r"\A(@.*\n)+", "", code)
+    path = inspect.getfile(function).replace("\\", "/")
+    place = path[max(path.rfind("/reference/"), path.rfind("/torch_parity/")) + 1 :]
+    return {"name": function.__name__, "place": place, "line": line, "html": Markup(_highlighted(code))}
+
+
+def _highlighted(code: str) -> str:
+    return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+
+
+def _code_colours() -> str:
+    """Pygments' styles for light and dark."""
+    light = HtmlFormatter(style="xcode").get_style_defs(".code")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".code")
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"

@@ -1,0 +1,89 @@
+"""What a section of the lesson consists of."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+
+from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.lesson.example import Call, Example, Matrices, Unequal, prove, wrong
+
+BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A mistake that the reader can switch in: its name in ``audit/mistakes``, and where nobody would notice it.
+
+    ``hidden_by`` says it in words, as in "a kernel that looks the same after half a turn"; ``hidden`` are the matrices
+    and options that make it so.  ``shown`` are those that make it seen, where what the section shows at first does not.
+    """
+
+    name: str
+    hidden_by: str
+    hidden: dict[str, Any]
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def mistake(self) -> Mistake:
+        """The wrong formula."""
+        return BY_NAME[self.name]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page.
+
+    ``given`` are the matrices that the figure starts from, ``options`` the choices of its controls; the first of each
+    is what the page shows at first.  ``calls`` says what is computed of them: it is proven, and put into the page to be
+    checked again, for every combination of options, with ``given`` and with each of ``also`` in its place.
+    """
+
+    name: str  # its id in the page
+    title: str
+    idea: str  # two sentences
+    formulas: dict[str, str]  # what it says -> LaTeX, one line
+    on_paper: tuple[Callable[..., Any], ...]  # of reference/definition.py
+    fast: tuple[Callable[..., Any], ...]  # of the other files of reference/
+    in_torch: Callable[..., dict[str, torch.Tensor]]  # tensors and options by name -> the same matrices
+    question: str
+    answer: str
+    captions: dict[str, str]  # matrix -> what it is
+    given: Matrices = field(default_factory=dict)
+    editable: tuple[str, ...] = ()
+    options: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    also: tuple[Matrices, ...] = ()
+    calls: Callable[[Matrices, dict[str, Any]], list[Call]] = lambda given, options: []
+    # The given matrices, cut or extended to the sizes that the options ask for, as an upstream gradient must be.
+    fit: Callable[[Matrices, dict[str, Any]], Matrices] = lambda given, options: given
+    # What the figure's JavaScript needs besides, in the page's JSON.
+    extra: Callable[[], dict[str, Any]] = dict
+    exercise: str = ""  # the head of a function to write
+    demonstrations: tuple[Demonstration, ...] = ()
+
+    def examples(self) -> Iterator[Example]:
+        """All of them, proven; the first is what the page shows at first."""
+        for given in (self.given, *({**self.given, **more} for more in self.also)):
+            for values in product(*self.options.values()):
+                yield self.example(given, dict(zip(self.options, values, strict=True)))
+
+    def example(self, given: Matrices, options: dict[str, Any]) -> Example:
+        """One of them, proven: by ``calls``, and by the code that the page shows as "the same in torch"."""
+        given = self.fit(given, options)
+        results = prove(self.calls(given, options))
+        tensors = {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}
+        for name, found in self.in_torch(**tensors, **options).items():
+            if not np.array_equal(found.detach().numpy().ravel(), results[name].torch.ravel()):
+                raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
+        return Example(options, given, results)
+
+    def with_mistake(self, demonstration: Demonstration, state: dict[str, Any]) -> tuple[Example, Matrices]:
+        """The section with ``state``, matrices and options, in place of what is shown at first: right, and wrong."""
+        first = {name: choices[0] for name, choices in self.options.items()}
+        given = {name: np.asarray(state.get(name, matrix)) for name, matrix in self.given.items()}
+        options = {name: state.get(name, choice) for name, choice in first.items()}
+        right = self.example(given, options)
+        return right, wrong(self.calls(right.given, options), demonstration.mistake)
