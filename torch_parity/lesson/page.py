@@ -16,7 +16,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from torch_parity.audit.mistakes import MISTAKES
+from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.lesson.example import Array, Example, Matrices, Unequal
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import SECTIONS
@@ -38,11 +38,19 @@ def build() -> str:
         scripts=_scripts(),
         facts=_json({section["name"]: section["facts"] for section in sections}),
         machine=machine(),
-        mistakes=MISTAKES,
+        mistakes=_by_formula(),
         shown_in={demonstration.name: section.name for section in SECTIONS for demonstration in section.demonstrations},
         numbers=sum(section["numbers"] for section in sections),
         code_colours=Markup(_code_colours()),
     )
+
+
+def _by_formula() -> dict[str, list[Mistake]]:
+    """All mistakes, in teaching order."""
+    found: dict[str, list[Mistake]] = {}
+    for mistake in MISTAKES:
+        found.setdefault(mistake.formula, []).append(mistake)
+    return found
 
 
 def _set(section: Section) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def _set(section: Section) -> dict[str, Any]:
         ],
         "on_paper": [_code(function) for function in section.on_paper],
         "fast": [_code(function) for function in section.fast],
-        "in_torch": [_code(section.in_torch)],
+        "in_torch": [_code(section.in_torch)] if section.in_torch else [],
         "question": section.question,
         "answer": section.answer,
         "exercise": Markup(_highlighted(section.exercise)) if section.exercise else "",

@@ -45,13 +45,14 @@ class Section:
     name: str  # its id in the page
     title: str
     idea: str  # two sentences
-    formulas: dict[str, str]  # what it says -> LaTeX, one line
-    on_paper: tuple[Callable[..., Any], ...]  # of reference/definition.py
-    fast: tuple[Callable[..., Any], ...]  # of the other files of reference/
-    in_torch: Callable[..., dict[str, torch.Tensor]]  # tensors and options by name -> the same matrices
     question: str
     answer: str
-    captions: dict[str, str]  # matrix -> what it is
+    formulas: dict[str, str] = field(default_factory=dict)  # what it says -> LaTeX, one line
+    on_paper: tuple[Callable[..., Any], ...] = ()  # of reference/definition.py
+    fast: tuple[Callable[..., Any], ...] = ()  # of the other files of reference/
+    # Tensors and options by name -> the same matrices.
+    in_torch: Callable[..., dict[str, torch.Tensor]] | None = None
+    captions: dict[str, str] = field(default_factory=dict)  # matrix -> what it is; empty: there is no figure
     given: Matrices = field(default_factory=dict)
     editable: tuple[str, ...] = ()
     options: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -74,8 +75,8 @@ class Section:
         """One of them, proven: by ``calls``, and by the code that the page shows as "the same in torch"."""
         given = self.fit(given, options)
         results = prove(self.calls(given, options))
-        tensors = {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}
-        for name, found in self.in_torch(**tensors, **options).items():
+        shown = {} if self.in_torch is None else self.in_torch(**_tensors(given), **options)
+        for name, found in shown.items():
             if not np.array_equal(found.detach().numpy().ravel(), results[name].torch.ravel()):
                 raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
         return Example(options, given, results)
@@ -87,3 +88,7 @@ class Section:
         options = {name: state.get(name, choice) for name, choice in first.items()}
         right = self.example(given, options)
         return right, wrong(self.calls(right.given, options), demonstration.mistake)
+
+
+def _tensors(given: Matrices) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}

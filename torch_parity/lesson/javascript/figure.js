@@ -6,6 +6,7 @@
 //   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
+//   padding(options)              (if need be)        by matrix: how many pixels of zeros stand around it
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
 
 import { Table } from "table.js";
@@ -68,6 +69,8 @@ export class Figure {
     const wrong = this.mistake ? { ...right, ...this.module.mistakes[this.mistake](given, options) } : right;
     this.values = { ...given, ...wrong };
     for (const [name, rows] of Object.entries(this.values)) this.tables.get(name)?.write(rows);
+    for (const [name, pixels] of Object.entries(this.module.padding?.(options) ?? {}))
+      this.tables.get(name).element.style.setProperty("--padding", pixels);
     this.#mark(right, wrong);
     this.#tellMistake(right, wrong);
     this.module.draw?.(this, this.values, options);
@@ -185,6 +188,7 @@ export class Figure {
   #explain(place = this.pinned) {
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
+    for (const table of this.tables.values()) table.frame(found?.window?.matrix === table.name ? found.window : null);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;

@@ -24,7 +24,11 @@ function follow() {
   quiet = true;
   const at = address.read(location.hash, figures);
   quiet = false;
-  if (at && location.hash.includes("=")) document.getElementById(at)?.scrollIntoView();
+  const target = at && document.getElementById(at);
+  if (!target) return;
+  const details = target.closest("details");
+  if (details) details.open = true;
+  if (location.hash.includes("=")) target.scrollIntoView();
 }
 addEventListener("hashchange", follow);
 follow();

@@ -61,6 +61,21 @@ export class Table {
     return accepted;
   }
 
+  /** A frame around `height` x `width` cells, also where they stand outside the matrix, in its padding; null: none. */
+  frame(window) {
+    const frame = this.element.parentElement.querySelector(".window");
+    if (!window) return frame?.remove();
+    const [first, next] = [this.cell(0, 0), this.cell(1, 1) ?? this.cell(0, 0)];
+    const pitch = [next.offsetTop - first.offsetTop, next.offsetLeft - first.offsetLeft];
+    const shown = frame ?? this.element.parentElement.appendChild(document.createElement("div"));
+    shown.className = "window";
+    const { row, column, height, width } = window;
+    shown.style.top = `${this.element.offsetTop + first.offsetTop + row * pitch[0]}px`;
+    shown.style.left = `${this.element.offsetLeft + first.offsetLeft + column * pitch[1]}px`;
+    shown.style.height = `${(height - 1) * pitch[0] + first.offsetHeight}px`;
+    shown.style.width = `${(width - 1) * pitch[1] + first.offsetWidth}px`;
+  }
+
   #where(row, column) {
     return `${this.caption}, row ${row}, column ${column}`;
   }
