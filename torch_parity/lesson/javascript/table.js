@@ -46,7 +46,8 @@ export class Table {
     if (this.editable) inside.value = format(number);
     else inside.textContent = format(number);
     inside.dataset.written = "yes";
-    if (!this.editable) inside.setAttribute("aria-label", `${this.#where(row, column)}: ${format(number)}`);
+    cell.style.setProperty("--digits", format(number).length); // long ones are set smaller: no column may grow
+    if (!this.editable) this.mark(row, column, null);
     if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
   }
 
@@ -59,6 +60,22 @@ export class Table {
     delete input.dataset.written;
     this.set(row, column, accepted ? number : Number(cell.dataset.value));
     return accepted;
+  }
+
+  /** Marks a computed number as wrong, saying what is right; null: takes the mark away. */
+  mark(row, column, right) {
+    const cell = this.cell(row, column);
+    const [inside, note] = [cell.firstElementChild, right === null ? "" : `wrong; right: ${right}`];
+    cell.classList.toggle("wrong", Boolean(note));
+    cell.title = note;
+    const label = `${this.#where(row, column)}: ${format(Number(cell.dataset.value))}`;
+    inside.setAttribute("aria-label", note ? `${label}, ${note}` : label);
+  }
+
+  /** Makes this cell the one that Tab stops at; arrow keys go on from it. */
+  stopAt(cell) {
+    for (const other of this.element.querySelectorAll('td > [tabindex="0"]')) other.tabIndex = -1;
+    cell.firstElementChild.tabIndex = 0;
   }
 
   #where(row, column) {
