@@ -4,7 +4,8 @@
 //   #at=convolution&convolution.kernel=1,2,1;2,4,2;1,2,1&convolution.stride=2&convolution.pin=output,0,1
 //   #mistake=kernel-flipped                                            a mistake, in its section
 
-const rowsOf = (text) => text.split(";").map((row) => row.split(",").map(Number));
+const numberOf = (text) => (text.trim() === "" ? NaN : Number(text));
+const rowsOf = (text) => text.split(";").map((row) => row.split(",").map(numberOf));
 const textOf = (rows) => rows.map((row) => row.join(",")).join(";");
 const isMatrix = (rows, like) =>
   rows.length === like.length && rows.every((row) => row.length === like[0].length && row.every(Number.isFinite));
@@ -29,7 +30,7 @@ export function write(figures, section) {
 
 /** Puts the state that an address stands for into the figures; returns the id of what should be looked at. */
 export function read(address, figures) {
-  const text = decodeURIComponent(address.replace(/^#/, ""));
+  const text = decoded(address.replace(/^#/, ""));
   if (!text.includes("=")) return text;
   const found = new Map();
   const stateOf = (name) => {
@@ -48,18 +49,33 @@ export function read(address, figures) {
       const [name, what] = key.split(".");
       const first = figures.get(name)?.facts.examples[0];
       if (!first) continue;
-      if (what in first.given && isMatrix(rowsOf(value), first.given[what])) stateOf(name).given[what] = rowsOf(value);
-      else if (what in first.options) stateOf(name).options[what] = typed(value, first.options[what]);
+      if (Object.hasOwn(first.given, what)) stateOf(name).given[what] = rowsOf(value);
+      else if (Object.hasOwn(first.options, what)) stateOf(name).options[what] = typed(value, first.options[what]);
       else if (what === "pin") stateOf(name).pin = value.split(",").map((word, i) => (i ? Number(word) : word));
     }
   }
-  for (const [name, state] of found) {
-    const figure = figures.get(name);
-    const facts = figure.facts.mistakes.find((mistake) => mistake.name === state.mistake);
-    figure.set({ ...state, given: { ...facts?.shown.given, ...state.given }, options: { ...facts?.shown.options, ...state.options } });
-    if (state.pin) figure.pin(state.pin);
-  }
+  for (const [name, state] of found) apply(figures.get(name), state);
   return at;
 }
 
-const typed = (text, like) => (typeof like === "boolean" ? text === "true" : typeof like === "number" ? Number(text) : text);
+/** Puts a figure into a state: as it was built, but for what the state says.  Damaged parts of it count as not said. */
+function apply(figure, state) {
+  const facts = figure.facts.mistakes.find((mistake) => mistake.name === state.mistake);
+  figure.reset();
+  figure.set({ options: { ...facts?.shown.options, ...state.options } });
+  // Only now the matrices have the sizes that the options ask for.
+  const sizes = figure.given;
+  const whole = Object.entries(state.given).filter(([matrix, rows]) => isMatrix(rows, sizes[matrix] ?? []));
+  figure.set({ given: { ...facts?.shown.given, ...Object.fromEntries(whole) }, mistake: state.mistake });
+  figure.pin(state.pin ?? null);
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray % stands for itself
+  }
+}
+
+const typed = (text, like) => (typeof like === "boolean" ? text === "true" : typeof like === "number" ? numberOf(text) : text);

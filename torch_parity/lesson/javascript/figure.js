@@ -23,7 +23,8 @@ export class Figure {
     for (const table of element.querySelectorAll("table[data-matrix]"))
       this.tables.set(table.dataset.matrix.split(".")[1], new Table(table));
     this.controls = Array.from(element.querySelectorAll("[data-option]"));
-    this.pinned = null;
+    this.pinned = null; // the number that a click keeps, as [matrix, row, column]
+    this.pointed = null; // the one that the pointer or the keyboard is at
     this.shown = 0;
     this.#listen();
     this.update();
@@ -64,6 +65,7 @@ export class Figure {
     let given = this.module.fit ? this.module.fit(this.given, options) : this.given;
     const refusal = this.module.refuse?.(given, options);
     this.element.querySelector(".refusal").textContent = refusal ?? "";
+    this.element.classList.toggle("refused", Boolean(refusal));
     if (refusal) return;
     const right = this.module.compute(given, options);
     const wrong = this.mistake ? { ...right, ...this.module.mistakes[this.mistake](given, options) } : right;
@@ -74,6 +76,7 @@ export class Figure {
     this.#mark(right, wrong);
     this.#tellMistake(right, wrong);
     this.module.draw?.(this, this.values, options);
+    if (this.pinned && !this.#terms(this.pinned)) this.pinned = null; // there is no such number any more
     this.#explain();
     this.changed?.(this);
   }
@@ -82,8 +85,10 @@ export class Figure {
 
   /** Keeps showing where a number comes from: [matrix, row, column], or null to release it. */
   pin(place) {
-    this.pinned = place;
-    this.shown = place ? (this.#terms(place)?.terms.length ?? 0) : 0;
+    const found = place && this.#terms(place);
+    this.pinned = found ? place : null;
+    this.pointed = null;
+    this.shown = found ? found.terms.length : 0;
     this.#explain();
     this.changed?.(this);
   }
@@ -103,6 +108,11 @@ export class Figure {
     this.pin([name, Math.floor(place / width), place % width]);
   }
 
+  #point(place) {
+    this.pointed = place;
+    if (!this.pinned) this.#explain();
+  }
+
   #terms([name, row, column]) {
     if (!this.values?.[name]?.[row] || this.values[name][row][column] === undefined) return null;
     return this.module.terms?.(name, row, column, this.values, this.options) ?? null;
@@ -116,15 +126,15 @@ export class Figure {
       const name = table.dataset.matrix.split(".")[1];
       return [name, ...this.tables.get(name).place(event.target)];
     };
-    element.addEventListener("pointerover", (event) => {
-      if (!this.pinned) this.#explain(placeOf(event));
-    });
-    element.addEventListener("pointerleave", () => {
-      if (!this.pinned) this.#explain();
-    });
+    element.addEventListener("pointerover", (event) => this.#point(placeOf(event)));
+    element.addEventListener("pointerleave", () => this.#point(null));
+    element.addEventListener("focusout", () => this.#point(null));
     element.addEventListener("focusin", (event) => {
-      if (event.target instanceof HTMLInputElement && event.target.closest("td")) event.target.select();
-      if (!this.pinned) this.#explain(placeOf(event));
+      const place = placeOf(event);
+      const cell = event.target.closest("td");
+      if (place && event.target instanceof HTMLInputElement) event.target.select();
+      else if (place) this.tables.get(place[0]).stopAt(cell);
+      this.#point(place);
     });
     element.addEventListener("click", (event) => {
       const place = placeOf(event);
@@ -140,10 +150,7 @@ export class Figure {
       if (event.target.matches("input[type=range][data-option]")) this.update();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
     });
-    element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.pinned) this.pin(null);
-      else this.#arrows(event);
-    });
+    element.addEventListener("keydown", (event) => this.#arrows(event));
     const buttons = {
       ".next-number": () => this.move(1),
       ".previous-number": () => this.move(-1),
@@ -176,16 +183,12 @@ export class Figure {
     const [row, column] = table.place(cell);
     const next = table.cell(row + down, column + across)?.firstElementChild;
     event.preventDefault();
-    if (!next) return;
-    if (!table.editable) {
-      event.target.tabIndex = -1;
-      next.tabIndex = 0;
-    }
-    next.focus();
+    next?.focus();
   }
 
-  /** Lights up where a number comes from, and writes out its sum.  Without a place, the pinned one's; or nothing. */
-  #explain(place = this.pinned) {
+  /** Lights up where the number that is pinned, or else pointed at, comes from, and writes out its sum. */
+  #explain() {
+    const place = this.pinned ?? this.pointed;
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
     for (const table of this.tables.values()) table.frame(found?.window?.matrix === table.name ? found.window : null);
@@ -204,6 +207,7 @@ export class Figure {
     if (!found) {
       panel.querySelector(".says").textContent = panel.dataset.empty;
       panel.querySelector(".sum").replaceChildren();
+      panel.querySelector(".told").textContent = "";
       return;
     }
     this.tables.get(place[0])?.cell(place[1], place[2])?.classList.add("source");
@@ -228,25 +232,30 @@ export class Figure {
     const sum = found.terms.slice(0, shown).reduce((total, term) => total + term.value, start);
     const all = shown === found.terms.length;
     const result = all ? (found.total ?? sum) : sum;
-    parts.push(span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total"));
-    panel.querySelector(".sum").replaceChildren(...parts);
+    const total = span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    const line = panel.querySelector(".sum");
+    line.replaceChildren(...parts, total);
+    // A long sum scrolls by itself: to the term that the walk has reached, or to the total at its end.
+    const reached = line.querySelector(".now") ?? (this.pinned && all ? total : line);
+    line.scrollTop += reached.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom;
+    // The same in words, for a screen reader.
+    const walked = this.pinned && !all && shown ? `${found.terms[shown - 1].text};` : found.says;
+    panel.querySelector(".told").textContent = `${walked}${total.textContent}`;
   }
 
   // Mistakes.
 
   #mark(right, wrong) {
     for (const cell of this.element.querySelectorAll("td.wrong")) {
-      cell.classList.remove("wrong");
-      cell.removeAttribute("title");
+      const table = this.tables.get(cell.closest("table").dataset.matrix.split(".")[1]);
+      table.mark(...table.place(cell), null);
     }
     for (const [name, rows] of Object.entries(wrong))
       rows.forEach((numbers, i) =>
         numbers.forEach((number, j) => {
           const correct = right[name][i]?.[j];
           if (Object.is(number, correct) || number === correct) return;
-          const cell = this.tables.get(name)?.cell(i, j);
-          cell?.classList.add("wrong");
-          if (cell) cell.title = `wrong; right: ${correct === undefined ? "no such number" : format(correct)}`;
+          this.tables.get(name)?.mark(i, j, correct === undefined ? "no such number" : format(correct));
         }),
       );
   }
@@ -287,7 +296,13 @@ export function valueOf(control) {
   return control.dataset.option === "number" ? Number(control.value) : control.value;
 }
 
+/** Chooses a value; one that is not among the choices changes nothing. */
 export function setValue(control, value) {
   if (control.type === "checkbox") control.checked = Boolean(value);
-  else control.value = String(value);
+  else if (isChoice(control, value)) control.value = String(value);
+}
+
+function isChoice(control, value) {
+  if (control.options) return Array.from(control.options).some((choice) => choice.value === String(value));
+  return control.type !== "range" || (Number(control.min) <= value && value <= Number(control.max));
 }

@@ -10,9 +10,17 @@ import { thousands } from "text.js";
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const figures = new Map();
 let quiet = true; // while the page is put together, the address stays
+let writing = 0;
 
+/** Writes the state into the address, at most ten times a second: browsers ignore a page that changes it more often. */
 function changed(figure) {
-  if (!quiet) history.replaceState(null, "", address.write(figures, figure.section));
+  if (quiet || writing) return;
+  const write = () => history.replaceState(null, "", address.write(figures, figure.section));
+  write();
+  writing = setTimeout(() => {
+    writing = 0;
+    write();
+  }, 100);
 }
 
 for (const element of document.querySelectorAll("[data-section]")) {
@@ -25,13 +33,24 @@ function follow() {
   const at = address.read(location.hash, figures);
   quiet = false;
   const target = at && document.getElementById(at);
-  if (!target) return;
-  const details = target.closest("details");
+  const details = target && target.closest("details");
   if (details) details.open = true;
-  if (location.hash.includes("=")) target.scrollIntoView();
+  if (target && location.hash.includes("=")) target.scrollIntoView();
+  return at;
 }
-addEventListener("hashchange", follow);
+addEventListener("hashchange", () => {
+  const at = follow();
+  // What was changed elsewhere still stands on the page, so it belongs into the address.
+  history.replaceState(null, "", address.write(figures, at));
+});
 follow();
+
+addEventListener("keydown", (event) => {
+  const pinned = [...figures.values()].filter((figure) => figure.pinned);
+  if (event.key !== "Escape" || !pinned.length) return;
+  for (const figure of pinned) figure.pin(null);
+  event.preventDefault();
+});
 
 document.getElementById("check").addEventListener("click", () => {
   const { equal, total, first } = check(figures);
@@ -40,18 +59,24 @@ document.getElementById("check").addEventListener("click", () => {
   answer.className = `verdict ${equal === total ? "good" : "bad"}`;
 });
 
-for (const button of document.querySelectorAll("button.copy"))
+for (const button of document.querySelectorAll("button.copy")) {
+  const [text, label] = [button.textContent, button.getAttribute("aria-label")];
+  const name = (shown, spoken) => {
+    button.textContent = shown;
+    button.setAttribute("aria-label", spoken);
+  };
   button.addEventListener("click", async () => {
-    const text = button.dataset.text;
     try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
+      await navigator.clipboard.writeText(button.dataset.text);
+      name("Copied", "Copied");
+      setTimeout(() => name(text, label), 2000);
     } catch {
       // A page from disk may not use the clipboard: show the text, selected, to be copied by hand.
-      getSelection().selectAllChildren(button.nextElementSibling);
       button.nextElementSibling.hidden = false;
+      getSelection().selectAllChildren(button.nextElementSibling);
     }
   });
+}
 
 present();
 document.documentElement.dataset.ready = "yes";

@@ -3,38 +3,51 @@
 export function present() {
   const button = document.getElementById("present");
   const sections = Array.from(document.querySelectorAll("main > section"));
+  const bar = document.querySelector(".presenter");
   let at = 0;
 
   function show(index) {
     at = Math.max(0, Math.min(sections.length - 1, index));
     sections.forEach((section, i) => section.classList.toggle("presented", i === at));
-    sections[at].scrollTop = 0;
+    bar.querySelector(".previous").disabled = at === 0;
+    bar.querySelector(".next").disabled = at === sections.length - 1;
     scrollTo(0, 0);
+    focus();
+  }
+
+  /** Tab goes on from the section, and a screen reader says its title. */
+  function focus() {
+    sections[at].tabIndex = -1;
+    sections[at].focus({ preventScroll: true });
   }
 
   function start() {
     document.documentElement.classList.add("presenting");
-    const inView = sections.findIndex((section) => section.getBoundingClientRect().bottom > innerHeight / 3);
-    show(inView < 0 ? 0 : inView);
-    button.setAttribute("aria-pressed", "true");
+    bar.hidden = false;
+    show(Math.max(0, sections.findIndex((section) => section.getBoundingClientRect().bottom > innerHeight / 3)));
   }
 
   function stop() {
     document.documentElement.classList.remove("presenting");
-    button.setAttribute("aria-pressed", "false");
+    bar.hidden = true;
+    focus();
     sections[at].scrollIntoView();
   }
 
-  const presenting = () => document.documentElement.classList.contains("presenting");
-  button.addEventListener("click", () => (presenting() ? stop() : start()));
+  button.addEventListener("click", start);
+  bar.querySelector(".previous").addEventListener("click", () => show(at - 1));
+  bar.querySelector(".next").addEventListener("click", () => show(at + 1));
+  bar.querySelector(".end").addEventListener("click", stop);
   addEventListener("keydown", (event) => {
-    if (!presenting()) return;
-    // In a figure, arrows go from cell to cell, and Escape releases a pin.
-    const inside = event.target.closest?.("td, input, select, textarea, canvas");
-    if (event.key === "PageDown" || (event.key === "ArrowRight" && !inside)) show(at + 1);
-    else if (event.key === "PageUp" || (event.key === "ArrowLeft" && !inside)) show(at - 1);
-    else if (event.key === "Escape" && !inside) stop();
+    if (bar.hidden || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "PageDown" || (event.key === "ArrowRight" && !needsArrows(event.target))) show(at + 1);
+    else if (event.key === "PageUp" || (event.key === "ArrowLeft" && !needsArrows(event.target))) show(at - 1);
+    else if (event.key === "Escape") stop();
     else return;
     event.preventDefault();
   });
 }
+
+/** Whether arrow keys do something else there: go from cell to cell, move in a text, scroll. */
+const needsArrows = (element) =>
+  element.closest("td, input, select, textarea, canvas") || (element.tabIndex === 0 && element.scrollWidth > element.clientWidth);

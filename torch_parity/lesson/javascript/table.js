@@ -46,7 +46,8 @@ export class Table {
     if (this.editable) inside.value = format(number);
     else inside.textContent = format(number);
     inside.dataset.written = "yes";
-    if (!this.editable) inside.setAttribute("aria-label", `${this.#where(row, column)}: ${format(number)}`);
+    cell.style.setProperty("--digits", format(number).length); // long ones are set smaller: no column may grow
+    if (!this.editable) this.mark(row, column, null);
     if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
   }
 
@@ -74,6 +75,22 @@ export class Table {
     shown.style.left = `${this.element.offsetLeft + first.offsetLeft + column * pitch[1]}px`;
     shown.style.height = `${(height - 1) * pitch[0] + first.offsetHeight}px`;
     shown.style.width = `${(width - 1) * pitch[1] + first.offsetWidth}px`;
+  }
+
+  /** Marks a computed number as wrong, saying what is right; null: takes the mark away. */
+  mark(row, column, right) {
+    const cell = this.cell(row, column);
+    const [inside, note] = [cell.firstElementChild, right === null ? "" : `wrong; right: ${right}`];
+    cell.classList.toggle("wrong", Boolean(note));
+    cell.title = note;
+    const label = `${this.#where(row, column)}: ${format(Number(cell.dataset.value))}`;
+    inside.setAttribute("aria-label", note ? `${label}, ${note}` : label);
+  }
+
+  /** Makes this cell the one that Tab stops at; arrow keys go on from it. */
+  stopAt(cell) {
+    for (const other of this.element.querySelectorAll('td > [tabindex="0"]')) other.tabIndex = -1;
+    cell.firstElementChild.tabIndex = 0;
   }
 
   #where(row, column) {
