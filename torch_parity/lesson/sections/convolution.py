@@ -50,7 +50,7 @@ SECTION = Section(
         "bias": "bias b",
         "output": "output y",
         "flip": "true convolution (turns the kernel)",
-    },  # fmt: skip
+    },
     given={"image": IMAGE, "kernel": KERNEL, "bias": np.zeros((1, 1), int)},
     editable=("image", "kernel", "bias"),
     options={"stride": (1, 2), "padding": (0, 1, 2), "dilation": (1, 2), "flip": (False, True)},
@@ -61,7 +61,7 @@ SECTION = Section(
     question="The kernel has a column of 1, a column of 0 and a column of −1. What does it look for, and why is the "
     "first output negative?",
     answer="It subtracts what lies on the right from what lies on the left: it looks for a vertical edge. Under its "
-    "first place the right column (3 + 6 + 9 = 18) is brighter than the left one (1 + 4 + 7 = 12), so the difference is −6.",
+    "first place the right column (3 + 6 + 9 = 18) is brighter than the left one (1 + 4 + 7 = 12): 12 − 18 is −6.",
     demonstrations=(
         Demonstration(
             "kernel-flipped",
