@@ -9,6 +9,10 @@ const textOf = (rows) => rows.map((row) => row.join(",")).join(";");
 const isMatrix = (rows, like) =>
   rows.length === like.length && rows.every((row) => row.length === like[0].length && row.every(Number.isFinite));
 
+/** The matrices that a figure starts with, in the sizes that the options ask for. */
+const givenAtFirst = ({ module, facts: { examples } }, options) =>
+  module.fit ? module.fit(examples[0].given, options) : examples[0].given;
+
 /** The address that stands for the state of `figures`, with the section that is looked at. */
 export function write(figures, section) {
   const parts = [];
@@ -16,8 +20,9 @@ export function write(figures, section) {
     const first = figure.facts.examples[0];
     if (!first) continue;
     const { section: name, given, options } = figure;
+    const usual = givenAtFirst(figure, options);
     for (const [matrix, rows] of Object.entries(given))
-      if (textOf(rows) !== textOf(first.given[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
+      if (textOf(rows) !== textOf(usual[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
     for (const [option, value] of Object.entries(options))
       if (value !== first.options[option]) parts.push(`${name}.${option}=${value}`);
     if (figure.pinned) parts.push(`${name}.pin=${figure.pinned.join(",")}`);
@@ -48,7 +53,7 @@ export function read(address, figures) {
       const [name, what] = key.split(".");
       const first = figures.get(name)?.facts.examples[0];
       if (!first) continue;
-      if (what in first.given && isMatrix(rowsOf(value), first.given[what])) stateOf(name).given[what] = rowsOf(value);
+      if (what in first.given) stateOf(name).given[what] = rowsOf(value);
       else if (what in first.options) stateOf(name).options[what] = typed(value, first.options[what]);
       else if (what === "pin") stateOf(name).pin = value.split(",").map((word, i) => (i ? Number(word) : word));
     }
@@ -56,7 +61,10 @@ export function read(address, figures) {
   for (const [name, state] of found) {
     const figure = figures.get(name);
     const facts = figure.facts.mistakes.find((mistake) => mistake.name === state.mistake);
-    figure.set({ ...state, given: { ...facts?.shown.given, ...state.given }, options: { ...facts?.shown.options, ...state.options } });
+    const options = { ...facts?.shown.options, ...state.options };
+    const usual = givenAtFirst(figure, { ...figure.facts.examples[0].options, ...options });
+    const fitting = Object.entries(state.given).filter(([matrix, rows]) => isMatrix(rows, usual[matrix]));
+    figure.set({ ...state, given: { ...facts?.shown.given, ...Object.fromEntries(fitting) }, options });
     if (state.pin) figure.pin(state.pin);
   }
   return at;

@@ -41,7 +41,7 @@ function compare(count, where, found, expected, bound) {
   expected.forEach((numbers, i) =>
     numbers.forEach((number, j) => {
       count.total += 1;
-      if (fits && (found[i][j] === number || Math.abs(found[i][j] - number) <= allowed(i, j))) count.equal += 1;
+      if (fits && (found[i][j] === number || Object.is(found[i][j], number) || Math.abs(found[i][j] - number) <= allowed(i, j))) count.equal += 1;
       else count.first ??= `${where}, row ${i}, column ${j}: ${found[i]?.[j]} and ${number}`;
     }),
   );

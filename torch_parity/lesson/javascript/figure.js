@@ -67,6 +67,7 @@ export class Figure {
     const right = this.module.compute(given, options);
     const wrong = this.mistake ? { ...right, ...this.module.mistakes[this.mistake](given, options) } : right;
     this.values = { ...given, ...wrong };
+    this.right = { ...given, ...right };
     for (const [name, rows] of Object.entries(this.values)) this.tables.get(name)?.write(rows);
     this.#mark(right, wrong);
     this.#tellMistake(right, wrong);
@@ -208,23 +209,27 @@ export class Figure {
       for (const [name, row, column] of term.cells)
         this.tables.get(name)?.cell(row, column)?.classList.add(now ? "now" : "lit");
     });
-    this.#write(panel, found, shown);
+    this.#write(panel, found, shown, place);
   }
 
-  #write(panel, found, shown) {
+  #write(panel, found, shown, [name, row, column]) {
     panel.querySelector(".says").textContent = found.says;
     const parts = [];
+    const isSum = found.total !== null;
     if (found.start) parts.push(span(found.start.text, "term"));
     found.terms.forEach((term, t) => {
-      if (parts.length) parts.push(span(" + ", t < shown ? "" : "later"));
+      if (parts.length) parts.push(span(isSum ? " + " : ", ", t < shown ? "" : "later"));
       const kind = t === shown - 1 && shown < found.terms.length ? "term now" : t < shown ? "term" : "term later";
       parts.push(span(term.text, kind));
     });
     const start = found.start?.value ?? 0;
     const sum = found.terms.slice(0, shown).reduce((total, term) => total + term.value, start);
     const all = shown === found.terms.length;
-    const result = all ? (found.total ?? sum) : sum;
-    parts.push(span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total"));
+    const [number, right] = [this.values[name][row][column], this.right[name]?.[row]?.[column]];
+    const mistaken = number !== right && right !== undefined;
+    const result = all ? ((mistaken ? right : found.total) ?? sum) : sum;
+    if (isSum) parts.push(span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total"));
+    if (all && mistaken) parts.push(span(`, but the mistake gives ${format(number)}`, ""));
     panel.querySelector(".sum").replaceChildren(...parts);
   }
 
