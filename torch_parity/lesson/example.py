@@ -106,7 +106,8 @@ def _case(call: Call) -> HandMadeCase:
     arrays = {n: array if array.dtype.kind == "i" and n == "target" else array.astype(np.float64)
               for n, array in call.arrays.items()}  # fmt: skip
     upstream = None if call.grad_output is None else call.grad_output.astype(np.float64)
-    numbers = [*arrays.values(), *([] if upstream is None else [upstream])]
+    factors = [np.array(value) for value in call.arguments.values() if isinstance(value, float)]  # a learning rate, say
+    numbers = [*arrays.values(), *([] if upstream is None else [upstream]), *factors]
     whole = all(np.array_equal(array, np.round(array)) and np.abs(array).max(initial=0) < 1e6 for array in numbers)
     kind = "lattice" if whole else "real"
     return HandMadeCase(kind, np.dtype(np.float64), arrays, call.arguments, grad_output=upstream)

@@ -2,7 +2,10 @@
 //
 // The section's own module says what is computed and how:
 //   compute(given, options)                           the computed matrices by name
-//   terms(name, row, column, values, options)         where a number comes from, or where it goes: see `#show`; or null
+//   terms(name, row, column, values, options)         where a number comes from, or where it goes; or null:
+//       {says, terms: [{cells, text, value}], total}  a sum.  For another formula: open, sign and close, what is
+//                                                     written before, between and after its terms; combine, what it
+//                                                     does with two values.  A total of null: no formula but a list.
 //   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
@@ -70,6 +73,7 @@ export class Figure {
     const right = this.module.compute(given, options);
     const wrong = this.mistake ? { ...right, ...this.module.mistakes[this.mistake](given, options) } : right;
     this.values = { ...given, ...wrong };
+    this.right = { ...given, ...right };
     for (const [name, rows] of Object.entries(this.values)) this.tables.get(name)?.write(rows);
     for (const [name, pixels] of Object.entries(this.module.padding?.(options) ?? {}))
       this.tables.get(name).element.style.setProperty("--padding", pixels);
@@ -216,25 +220,33 @@ export class Figure {
       for (const [name, row, column] of term.cells)
         this.tables.get(name)?.cell(row, column)?.classList.add(now ? "now" : "lit");
     });
-    this.#write(panel, found, shown);
+    this.#write(panel, found, shown, place);
   }
 
-  #write(panel, found, shown) {
+  /** Writes out the sum, or whatever it is; with a mistake switched in, also what that makes of the number. */
+  #write(panel, found, shown, [name, row, column]) {
     panel.querySelector(".says").textContent = found.says;
-    const parts = [];
-    if (found.start) parts.push(span(found.start.text, "term"));
-    found.terms.forEach((term, t) => {
-      if (parts.length) parts.push(span(" + ", t < shown ? "" : "later"));
-      const kind = t === shown - 1 && shown < found.terms.length ? "term now" : t < shown ? "term" : "term later";
-      parts.push(span(term.text, kind));
+    const isList = found.total === null;
+    const { open = "", sign = isList ? ", " : " + ", close = "", combine = (sum, value) => sum + value } = found;
+    const parts = open ? [span(open, "term")] : [];
+    const summands = [...(found.start ? [found.start] : []), ...found.terms];
+    const written = shown + summands.length - found.terms.length;
+    const all = written === summands.length;
+    summands.forEach((term, t) => {
+      if (t) parts.push(span(sign, t < written ? "" : "later"));
+      parts.push(span(term.text, t < written ? (t === written - 1 && !all ? "term now" : "term") : "term later"));
     });
-    const start = found.start?.value ?? 0;
-    const sum = found.terms.slice(0, shown).reduce((total, term) => total + term.value, start);
-    const all = shown === found.terms.length;
-    const result = all ? (found.total ?? sum) : sum;
-    const total = span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    if (close) parts.push(span(close, all ? "term" : "term later"));
+    const values = summands.slice(0, written).map(({ value }) => value);
+    const [number, right] = [this.values[name][row][column], this.right[name]?.[row]?.[column]];
+    const mistaken = right !== undefined && number !== right;
+    const soFar = values.length ? values.reduce(combine) : 0;
+    const result = all ? ((mistaken ? right : found.total) ?? soFar) : soFar;
+    const total = span(isList ? "" : all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    parts.push(total);
+    if (all && mistaken) parts.push(span(`, but the mistake gives ${format(number)}`, ""));
     const line = panel.querySelector(".sum");
-    line.replaceChildren(...parts, total);
+    line.replaceChildren(...parts);
     // A long sum scrolls by itself: to the term that the walk has reached, or to the total at its end.
     const reached = line.querySelector(".now") ?? (this.pinned && all ? total : line);
     line.scrollTop += reached.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom;

@@ -1,9 +1,11 @@
 """The sections, in the video's order: one small file each."""
 
 from torch_parity.lesson.section import Section
-from torch_parity.lesson.sections import convolution, mistakes
+from torch_parity.lesson.sections import backpropagation, convolution, descent, mistakes
 
 SECTIONS: tuple[Section, ...] = (
     convolution.SECTION,
+    backpropagation.SECTION,
+    descent.SECTION,
     mistakes.SECTION,
 )

@@ -67,7 +67,7 @@ function uses(name, row, column, { image: x, kernel, output }, { stride, padding
           found.push({ cells: [["output", i, j], other], text, value: product });
         }
   const what = name === "image" ? "pixel" : "weight";
-  return { says: `This ${what} has a share in ${found.length} outputs; its products there:`, terms: found };
+  return { says: `This ${what} has a share in ${found.length} outputs; its products there:`, terms: found, total: null };
 }
 
 export const mistakes = {
