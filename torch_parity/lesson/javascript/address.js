@@ -48,13 +48,17 @@ export function read(address, figures) {
       const [name, what] = key.split(".");
       const first = figures.get(name)?.facts.examples[0];
       if (!first) continue;
-      if (what in first.given && isMatrix(rowsOf(value), first.given[what])) stateOf(name).given[what] = rowsOf(value);
+      if (what in first.given) stateOf(name).given[what] = rowsOf(value);
       else if (what in first.options) stateOf(name).options[what] = typed(value, first.options[what]);
       else if (what === "pin") stateOf(name).pin = value.split(",").map((word, i) => (i ? Number(word) : word));
     }
   }
   for (const [name, state] of found) {
     const figure = figures.get(name);
+    const first = figure.facts.examples[0];
+    const like = figure.module.fit?.(first.given, { ...first.options, ...state.options }) ?? first.given;
+    for (const [matrix, rows] of Object.entries(state.given))
+      if (!isMatrix(rows, like[matrix])) delete state.given[matrix];
     const facts = figure.facts.mistakes.find((mistake) => mistake.name === state.mistake);
     figure.set({ ...state, given: { ...facts?.shown.given, ...state.given }, options: { ...facts?.shown.options, ...state.options } });
     if (state.pin) figure.pin(state.pin);

@@ -2,11 +2,15 @@
 //
 // The section's own module says what is computed and how:
 //   compute(given, options)                           the computed matrices by name
-//   terms(name, row, column, values, options)         where a number comes from, or where it goes: see `#show`; or null
+//   terms(name, row, column, values, options)         where a number comes from, or where it goes; or null:
+//       {says, terms: [{cells, text, value}], total}  a sum.  For another formula: open, sign and close, what is
+//                                                     written before, between and after its terms; combine, what it
+//                                                     does with two values.  A total of null: no formula but a list.
 //   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
+//   light(figure, place)          (if need be)        what else lights up at [name, row, column], or null
 
 import { Table } from "table.js";
 import { format } from "text.js";
@@ -126,11 +130,14 @@ export class Figure {
     element.addEventListener("click", (event) => {
       const place = placeOf(event);
       if (place && this.#terms(place)) this.pin(place);
+      const button = event.target.closest("button[data-state]");
+      if (button) this.set(JSON.parse(button.dataset.state));
     });
     element.addEventListener("change", (event) => {
       const table = event.target.closest("table[data-matrix]");
       if (table) this.tables.get(table.dataset.matrix.split(".")[1]).accept(event.target);
-      if (table || event.target.matches("[data-option], select[name=mistake]")) this.update();
+      if (table || event.target.matches("[data-option]")) this.update();
+      if (event.target.matches("select[name=mistake]")) this.#chooseMistake();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
     });
     element.addEventListener("input", (event) => {
@@ -185,6 +192,7 @@ export class Figure {
   #explain(place = this.pinned) {
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
+    this.module.light?.(this, found ? place : null);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;
@@ -202,29 +210,37 @@ export class Figure {
       panel.querySelector(".sum").replaceChildren();
       return;
     }
-    this.tables.get(place[0])?.cell(place[1], place[2])?.classList.add("source");
+    const source = this.tables.get(place[0])?.cell(place[1], place[2]);
+    source?.classList.add("source");
     found.terms.slice(0, shown).forEach((term, t) => {
       const now = this.pinned && t === shown - 1 && shown < total;
       for (const [name, row, column] of term.cells)
         this.tables.get(name)?.cell(row, column)?.classList.add(now ? "now" : "lit");
     });
-    this.#write(panel, found, shown);
+    this.#write(panel, found, shown, source?.classList.contains("wrong") ? Number(source.dataset.value) : null);
   }
 
-  #write(panel, found, shown) {
+  /** `wrong` is what a mistake makes of the number, if it does. */
+  #write(panel, found, shown, wrong) {
     panel.querySelector(".says").textContent = found.says;
+    const { open = "", sign = " + ", close = "", combine = (sum, value) => sum + value } = found;
     const parts = [];
     if (found.start) parts.push(span(found.start.text, "term"));
     found.terms.forEach((term, t) => {
-      if (parts.length) parts.push(span(" + ", t < shown ? "" : "later"));
+      if (parts.length) parts.push(span(sign, t < shown ? "" : "later"));
       const kind = t === shown - 1 && shown < found.terms.length ? "term now" : t < shown ? "term" : "term later";
       parts.push(span(term.text, kind));
     });
-    const start = found.start?.value ?? 0;
-    const sum = found.terms.slice(0, shown).reduce((total, term) => total + term.value, start);
-    const all = shown === found.terms.length;
-    const result = all ? (found.total ?? sum) : sum;
-    parts.push(span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total"));
+    if (found.total !== null) {
+      const values = [...(found.start ? [found.start] : []), ...found.terms.slice(0, shown)].map(({ value }) => value);
+      const result = values.length ? values.reduce(combine) : 0;
+      const all = shown === found.terms.length;
+      if (open) parts.unshift(span(open, "term"));
+      if (close) parts.push(span(close, all ? "term" : "term later"));
+      const total = found.total ?? result;
+      parts.push(span(all ? ` = ${format(total)}` : ` … so far ${format(result)}`, "total"));
+      if (all && wrong !== null && wrong !== total) parts.push(span(`; with the mistake ${format(wrong)}`, ""));
+    }
     panel.querySelector(".sum").replaceChildren(...parts);
   }
 
@@ -262,6 +278,14 @@ export class Figure {
         ? `${different} of ${numbers} numbers are wrong; they are struck through.`
         : "On these numbers nobody would notice: all are right.";
     this.element.querySelector(".hide-mistake").disabled = !facts;
+  }
+
+  /** Where the mistake that was chosen would not be seen, the numbers change to those that show it. */
+  #chooseMistake() {
+    this.update();
+    const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
+    const { given, options } = facts?.shown ?? {};
+    if (facts && !this.element.querySelector("td.wrong")) this.set({ given, options });
   }
 
   #hide() {

@@ -43,10 +43,12 @@ export class Table {
     if (Object.is(Number(cell.dataset.value), number) && cell.firstElementChild.dataset.written) return;
     cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const inside = cell.firstElementChild;
-    if (this.editable) inside.value = format(number);
-    else inside.textContent = format(number);
+    const text = format(number);
+    if (this.editable) inside.value = text;
+    else inside.textContent = text;
     inside.dataset.written = "yes";
-    if (!this.editable) inside.setAttribute("aria-label", `${this.#where(row, column)}: ${format(number)}`);
+    cell.style.setProperty("--length", text.length);
+    if (!this.editable) inside.setAttribute("aria-label", `${this.#where(row, column)}: ${text}`);
     if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
   }
 
