@@ -1,5 +1,7 @@
 // Every section's own module, by the section's name.
 
 import * as convolution from "sections/convolution.js";
+import * as pooling from "sections/pooling.js";
+import * as relu from "sections/relu.js";
 
-export const modules = { convolution };
+export const modules = { convolution, relu, pooling };
