@@ -11,6 +11,7 @@
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
 //   padding(options)              (if need be)        by matrix: how many pixels of zeros stand around it
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
+//   light(figure, place)          (if need be)        what else lights up at [name, row, column], or null
 
 import { Table } from "table.js";
 import { format } from "text.js";
@@ -76,7 +77,7 @@ export class Figure {
     this.right = { ...given, ...right };
     for (const [name, rows] of Object.entries(this.values)) this.tables.get(name)?.write(rows);
     for (const [name, pixels] of Object.entries(this.module.padding?.(options) ?? {}))
-      this.tables.get(name).element.style.setProperty("--padding", pixels);
+      this.tables.get(name).pad(pixels);
     this.#mark(right, wrong);
     this.#tellMistake(right, wrong);
     this.module.draw?.(this, this.values, options);
@@ -143,11 +144,14 @@ export class Figure {
     element.addEventListener("click", (event) => {
       const place = placeOf(event);
       if (place && this.#terms(place)) this.pin(place);
+      const button = event.target.closest("button[data-state]");
+      if (button) this.set(JSON.parse(button.dataset.state));
     });
     element.addEventListener("change", (event) => {
       const table = event.target.closest("table[data-matrix]");
       if (table) this.tables.get(table.dataset.matrix.split(".")[1]).accept(event.target);
-      if (table || event.target.matches("[data-option], select[name=mistake]")) this.update();
+      if (table || event.target.matches("[data-option]")) this.update();
+      if (event.target.matches("select[name=mistake]")) this.#chooseMistake();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
     });
     element.addEventListener("input", (event) => {
@@ -196,6 +200,7 @@ export class Figure {
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
     for (const table of this.tables.values()) table.frame(found?.window?.matrix === table.name ? found.window : null);
+    this.module.light?.(this, found ? place : null);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;
@@ -287,6 +292,14 @@ export class Figure {
         ? `${different} of ${numbers} numbers are wrong; they are struck through.`
         : "On these numbers nobody would notice: all are right.";
     this.element.querySelector(".hide-mistake").disabled = !facts;
+  }
+
+  /** Where the mistake that was chosen would not be seen, the numbers change to those that show it. */
+  #chooseMistake() {
+    this.update();
+    const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
+    const { given, options } = facts?.shown ?? {};
+    if (facts && !this.element.querySelector("td.wrong")) this.set({ given, options });
   }
 
   #hide() {

@@ -3,5 +3,7 @@
 import * as backpropagation from "sections/backpropagation.js";
 import * as convolution from "sections/convolution.js";
 import * as descent from "sections/descent.js";
+import * as pooling from "sections/pooling.js";
+import * as relu from "sections/relu.js";
 
-export const modules = { convolution, backpropagation, descent };
+export const modules = { convolution, relu, pooling, backpropagation, descent };

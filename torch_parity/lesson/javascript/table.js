@@ -43,10 +43,11 @@ export class Table {
     if (Object.is(Number(cell.dataset.value), number) && cell.firstElementChild.dataset.written) return;
     cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const inside = cell.firstElementChild;
-    if (this.editable) inside.value = format(number);
-    else inside.textContent = format(number);
+    const text = format(number);
+    if (this.editable) inside.value = text;
+    else inside.textContent = text;
     inside.dataset.written = "yes";
-    cell.style.setProperty("--digits", format(number).length); // long ones are set smaller: no column may grow
+    cell.style.setProperty("--length", text.length); // long ones are set smaller: no column may grow
     if (!this.editable) this.mark(row, column, null);
     if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
   }
@@ -60,6 +61,12 @@ export class Table {
     delete input.dataset.written;
     this.set(row, column, accepted ? number : Number(cell.dataset.value));
     return accepted;
+  }
+
+  /** Shows room for `pixels` rows and columns of zeros on every side. */
+  pad(pixels) {
+    this.element.style.setProperty("--padding", pixels);
+    this.element.classList.toggle("padded", pixels > 0);
   }
 
   /** A frame around `height` x `width` cells, also where they stand outside the matrix, in its padding; null: none. */

@@ -1,10 +1,12 @@
 """The sections, in the video's order: one small file each."""
 
 from torch_parity.lesson.section import Section
-from torch_parity.lesson.sections import backpropagation, convolution, descent, mistakes
+from torch_parity.lesson.sections import backpropagation, convolution, descent, mistakes, pooling, relu
 
 SECTIONS: tuple[Section, ...] = (
     convolution.SECTION,
+    relu.SECTION,
+    pooling.SECTION,
     backpropagation.SECTION,
     descent.SECTION,
     mistakes.SECTION,
