@@ -8,6 +8,11 @@ const rowsOf = (text) => text.split(";").map((row) => row.split(",").map(Number)
 const textOf = (rows) => rows.map((row) => row.join(",")).join(";");
 const isMatrix = (rows, like) =>
   rows.length === like.length && rows.every((row) => row.length === like[0].length && row.every(Number.isFinite));
+/** The matrices that a given one may be like in size: with some options it has more rows, or fewer. */
+const shapes = ({ facts }, matrix) =>
+  [...facts.examples, ...facts.mistakes.flatMap(({ shown, hidden }) => [shown, hidden])]
+    .filter(Boolean)
+    .map(({ given }) => given[matrix]);
 
 /** The address that stands for the state of `figures`, with the section that is looked at. */
 export function write(figures, section) {
@@ -48,7 +53,8 @@ export function read(address, figures) {
       const [name, what] = key.split(".");
       const first = figures.get(name)?.facts.examples[0];
       if (!first) continue;
-      if (what in first.given && isMatrix(rowsOf(value), first.given[what])) stateOf(name).given[what] = rowsOf(value);
+      const fits = (like) => isMatrix(rowsOf(value), like);
+      if (what in first.given && shapes(figures.get(name), what).some(fits)) stateOf(name).given[what] = rowsOf(value);
       else if (what in first.options) stateOf(name).options[what] = typed(value, first.options[what]);
       else if (what === "pin") stateOf(name).pin = value.split(",").map((word, i) => (i ? Number(word) : word));
     }

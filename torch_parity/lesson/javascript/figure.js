@@ -6,6 +6,7 @@
 //   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
+//   rounding                      (if need be)        numbers that differ by a smaller share than this count as equal
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
 
 import { Table } from "table.js";
@@ -239,7 +240,8 @@ export class Figure {
       rows.forEach((numbers, i) =>
         numbers.forEach((number, j) => {
           const correct = right[name][i]?.[j];
-          if (Object.is(number, correct) || number === correct) return;
+          const allowed = (this.module.rounding ?? 0) * Math.max(1, Math.abs(correct));
+          if (Object.is(number, correct) || Math.abs(number - correct) <= allowed) return;
           const cell = this.tables.get(name)?.cell(i, j);
           cell?.classList.add("wrong");
           if (cell) cell.title = `wrong; right: ${correct === undefined ? "no such number" : format(correct)}`;
@@ -255,18 +257,21 @@ export class Figure {
       note.querySelector(`.${part === "explanation" ? "mistake-explanation" : part}`).textContent = facts?.[part] ?? "";
     note.classList.toggle("none", !facts);
     const different = this.element.querySelectorAll("td.wrong").length;
-    const numbers = Object.values(wrong).reduce((count, rows) => count + rows.flat().length, 0);
+    const numbers = Object.entries(wrong).reduce(
+      (count, [name, rows]) => count + (this.tables.has(name) ? rows.flat().length : 0),
+      0,
+    );
     note.querySelector(".count").textContent = !facts
       ? ""
       : different
         ? `${different} of ${numbers} numbers are wrong; they are struck through.`
         : "On these numbers nobody would notice: all are right.";
-    this.element.querySelector(".hide-mistake").disabled = !facts;
+    this.element.querySelector(".hide-mistake").disabled = !facts?.hidden;
   }
 
   #hide() {
     const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
-    if (facts) this.set({ given: facts.hidden.given, options: facts.hidden.options });
+    if (facts?.hidden) this.set({ given: facts.hidden.given, options: facts.hidden.options });
   }
 }
 
