@@ -1,6 +1,6 @@
 """The numbers of a section, computed by the reference and by torch, and proven equal before they are shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ class Call:
     """
 
     formula: str
-    arrays: dict[str, Array | str]
+    arrays: Mapping[str, Array | str]
     arguments: dict[str, Any]
     shows: dict[str, str]
     grad_output: Array | str | None = None
