@@ -19,12 +19,13 @@ class Demonstration:
     """A mistake that the reader can switch in: its name in ``audit/mistakes``, and where nobody would notice it.
 
     ``hidden_by`` says it in words, as in "a kernel that looks the same after half a turn"; ``hidden`` are the matrices
-    and options that make it so.  ``shown`` are those that make it seen, where what the section shows at first does not.
+    and options that make it so; None where nothing hides it altogether.  ``shown`` are those that make it seen, where
+    what the section shows at first does not.
     """
 
     name: str
     hidden_by: str
-    hidden: dict[str, Any]
+    hidden: dict[str, Any] | None
     shown: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -62,6 +63,7 @@ class Section:
     fit: Callable[[Matrices, dict[str, Any]], Matrices] = lambda given, options: given
     # What the figure's JavaScript needs besides, in the page's JSON.
     extra: Callable[[], dict[str, Any]] = dict
+    walks: str = ""  # the matrix that "Next number" goes through; the first result if none is named
     exercise: str = ""  # the head of a function to write
     demonstrations: tuple[Demonstration, ...] = ()
 

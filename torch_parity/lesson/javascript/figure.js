@@ -10,6 +10,7 @@
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
 //   padding(options)              (if need be)        by matrix: how many pixels of zeros stand around it
+//   rounding                      (if need be)        numbers that differ by a smaller share than this count as equal
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
 //   light(figure, place)          (if need be)        what else lights up at [name, row, column], or null
 
@@ -271,7 +272,8 @@ export class Figure {
       rows.forEach((numbers, i) =>
         numbers.forEach((number, j) => {
           const correct = right[name][i]?.[j];
-          if (Object.is(number, correct) || number === correct) return;
+          const allowed = (this.module.rounding ?? 0) * Math.max(1, Math.abs(correct));
+          if (Object.is(number, correct) || Math.abs(number - correct) <= allowed) return;
           this.tables.get(name)?.mark(i, j, correct === undefined ? "no such number" : format(correct));
         }),
       );
@@ -285,13 +287,16 @@ export class Figure {
       note.querySelector(`.${part === "explanation" ? "mistake-explanation" : part}`).textContent = facts?.[part] ?? "";
     note.classList.toggle("none", !facts);
     const different = this.element.querySelectorAll("td.wrong").length;
-    const numbers = Object.values(wrong).reduce((count, rows) => count + rows.flat().length, 0);
+    const numbers = Object.entries(wrong).reduce(
+      (count, [name, rows]) => count + (this.tables.has(name) ? rows.flat().length : 0),
+      0,
+    );
     note.querySelector(".count").textContent = !facts
       ? ""
       : different
         ? `${different} of ${numbers} numbers are wrong; they are struck through.`
         : "On these numbers nobody would notice: all are right.";
-    this.element.querySelector(".hide-mistake").disabled = !facts;
+    this.element.querySelector(".hide-mistake").disabled = !facts?.hidden;
   }
 
   /** Where the mistake that was chosen would not be seen, the numbers change to those that show it. */
@@ -304,7 +309,7 @@ export class Figure {
 
   #hide() {
     const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
-    if (facts) this.set({ given: facts.hidden.given, options: facts.hidden.options });
+    if (facts?.hidden) this.set({ given: facts.hidden.given, options: facts.hidden.options });
   }
 }
 
