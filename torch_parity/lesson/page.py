@@ -139,7 +139,8 @@ def _differ(right: Example, wrong: Matrices) -> bool:
 
 
 def _results(ours: Array, torch: Array) -> dict[str, str]:
-    return {"numpy": np.array2string(_matrix(ours), precision=6), "torch": np.array2string(_matrix(torch), precision=6)}
+    with np.printoptions(precision=6, threshold=150):  # of a picture the corners
+        return {"numpy": str(_matrix(ours)), "torch": str(_matrix(torch))}
 
 
 def _matrix(array: Array) -> Array:
@@ -149,8 +150,12 @@ def _matrix(array: Array) -> Array:
 
 
 def _rows(array: Array) -> list[list[float]]:
-    return [[int(number) if number == int(number) and number else float(number) for number in row]
-            for row in _matrix(array).tolist()]  # fmt: skip
+    return [[_short(number) for number in row] for row in _matrix(array).tolist()]
+
+
+def _short(number: float) -> float:
+    """A whole number without its ".0"; -0.0 as it is."""
+    return int(number) if number == int(number) and str(number) != "-0.0" else float(number)
 
 
 def _shown(number: float) -> str:

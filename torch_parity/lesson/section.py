@@ -75,7 +75,7 @@ class Section:
         given = self.fit(given, options)
         results = prove(self.calls(given, options))
         tensors = {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}
-        for name, found in self.in_torch(**tensors, **options).items():
+        for name, found in self.in_torch(**{**options, **tensors}).items():  # an option may choose a matrix of its name
             if not np.array_equal(found.detach().numpy().ravel(), results[name].torch.ravel()):
                 raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
         return Example(options, given, results)

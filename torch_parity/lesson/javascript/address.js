@@ -17,7 +17,8 @@ export function write(figures, section) {
     if (!first) continue;
     const { section: name, given, options } = figure;
     for (const [matrix, rows] of Object.entries(given))
-      if (textOf(rows) !== textOf(first.given[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
+      if (figure.tables.get(matrix).editable && textOf(rows) !== textOf(first.given[matrix]))
+        parts.push(`${name}.${matrix}=${textOf(rows)}`); // what cannot be edited follows from the options
     for (const [option, value] of Object.entries(options))
       if (value !== first.options[option]) parts.push(`${name}.${option}=${value}`);
     if (figure.pinned) parts.push(`${name}.pin=${figure.pinned.join(",")}`);

@@ -3,10 +3,12 @@
 // The section's own module says what is computed and how:
 //   compute(given, options)                           the computed matrices by name
 //   terms(name, row, column, values, options)         where a number comes from, or where it goes: see `#show`; or null
-//   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
+//   fit(given, options, extra)    (if need be)        the given matrices as the options ask for them, in size or all
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
+//   point(figure, name, row, column) (if need be)     what else is shown of the number that is pointed at
+//   edited(figure, name)          (if need be)        what else changes when a matrix gets numbers of the reader's own
 
 import { Table } from "table.js";
 import { format } from "text.js";
@@ -44,6 +46,7 @@ export class Figure {
 
   /** Puts matrices and options (all, or some) in place, and computes the rest. */
   set({ given = {}, options = {}, mistake = this.mistake }) {
+    for (const name of Object.keys(given)) this.module.edited?.(this, name);
     for (const control of this.controls) if (control.name in options) setValue(control, options[control.name]);
     const select = this.element.querySelector("select[name=mistake]");
     if (select) select.value = mistake ?? "";
@@ -60,7 +63,7 @@ export class Figure {
   /** Computes everything anew, and shows it. */
   update() {
     const { options } = this;
-    let given = this.module.fit ? this.module.fit(this.given, options) : this.given;
+    let given = this.module.fit ? this.module.fit(this.given, options, this.facts.extra) : this.given;
     const refusal = this.module.refuse?.(given, options);
     this.element.querySelector(".refusal").textContent = refusal ?? "";
     if (refusal) return;
@@ -129,7 +132,10 @@ export class Figure {
     });
     element.addEventListener("change", (event) => {
       const table = event.target.closest("table[data-matrix]");
-      if (table) this.tables.get(table.dataset.matrix.split(".")[1]).accept(event.target);
+      if (table) {
+        const name = table.dataset.matrix.split(".")[1];
+        if (this.tables.get(name).accept(event.target)) this.module.edited?.(this, name);
+      }
       if (table || event.target.matches("[data-option], select[name=mistake]")) this.update();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
     });
@@ -185,6 +191,7 @@ export class Figure {
   #explain(place = this.pinned) {
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
+    if (place) this.module.point?.(this, ...place);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;

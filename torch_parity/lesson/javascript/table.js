@@ -8,6 +8,10 @@ export class Table {
     this.name = element.dataset.matrix.split(".")[1];
     this.editable = element.dataset.editable !== undefined;
     this.caption = element.caption.textContent;
+    this.picture = element.dataset.picture; // how cells are shaded by their numbers, if they are: see lesson.css
+    this.unlettered = this.picture === "grey" || this.picture === "signed"; // numbers not seen, but there to be read
+    this.scale = this.picture === "grey" ? 255 : null; // null: as the page came, shaded already
+    this.written = null; // the numbers of a picture
   }
 
   get body() {
@@ -35,19 +39,29 @@ export class Table {
   write(rows) {
     const [height, width] = [rows.length, rows[0].length];
     if (this.body.rows.length !== height || this.body.rows[0].cells.length !== width) this.#resize(height, width);
-    rows.forEach((numbers, i) => numbers.forEach((number, j) => this.set(i, j, number)));
+    const rescaled = this.picture && this.#rescale(rows);
+    const before = this.written; // a picture has many cells: those whose numbers stay are left alone
+    rows.forEach((numbers, i) =>
+      numbers.forEach((number, j) => {
+        if (!rescaled && Object.is(before?.[i]?.[j], number)) return;
+        this.set(i, j, number);
+        if (rescaled) this.#shade(this.cell(i, j), number);
+      }),
+    );
+    if (this.unlettered) this.written = rows.map((numbers) => numbers.slice());
   }
 
   set(row, column, number) {
     const cell = this.cell(row, column);
-    if (Object.is(Number(cell.dataset.value), number) && cell.firstElementChild.dataset.written) return;
-    cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const inside = cell.firstElementChild;
+    if (Object.is(Number(cell.dataset.value), number) && (this.unlettered || inside.dataset.written)) return;
+    cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     if (this.editable) inside.value = format(number);
     else inside.textContent = format(number);
-    inside.dataset.written = "yes";
-    if (!this.editable) inside.setAttribute("aria-label", `${this.#where(row, column)}: ${format(number)}`);
-    if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
+    if (!this.unlettered) inside.dataset.written = "yes";
+    if (!this.editable && !this.unlettered)
+      inside.setAttribute("aria-label", `${this.#where(row, column)}: ${format(number)}`);
+    if (this.picture) this.#shade(cell, number);
   }
 
   /** Takes what was typed into a cell; a text that is no number is put back. Returns whether it was one. */
@@ -65,9 +79,17 @@ export class Table {
     return `${this.caption}, row ${row}, column ${column}`;
   }
 
+  /** Sets what counts as full colour: 255 in a grey picture, else the largest size.  Returns whether that changed. */
+  #rescale(rows) {
+    const before = this.scale;
+    if (this.picture !== "grey") this.scale = Math.max(...rows.flat().map(Math.abs)) || 1;
+    return before !== null && this.scale !== before;
+  }
+
   #shade(cell, number) {
-    const share = Math.max(0, Math.min(255, number)) / 255;
+    const share = Math.min(1, Math.abs(number) / this.scale);
     cell.style.setProperty("--shade", share.toFixed(3));
+    cell.classList.toggle("negative", number < 0);
   }
 
   #resize(height, width) {
@@ -77,17 +99,19 @@ export class Table {
       return row;
     });
     this.body.replaceChildren(...rows);
+    this.written = null;
+    this.element.style.setProperty("--columns", width);
   }
 
   #newCell(row, column) {
     const cell = document.createElement("td");
-    const inside = document.createElement(this.editable ? "input" : "button");
+    const inside = document.createElement(this.editable ? "input" : this.unlettered ? "span" : "button");
     if (this.editable) {
       inside.inputMode = "decimal";
       inside.autocomplete = "off";
       inside.setAttribute("aria-label", this.#where(row, column));
     } else {
-      inside.type = "button";
+      if (!this.unlettered) inside.type = "button";
       inside.tabIndex = row || column ? -1 : 0;
     }
     cell.append(inside);
