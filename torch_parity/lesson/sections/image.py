@@ -21,7 +21,7 @@ def house() -> Array:
     picture = np.empty((10, 10, 3), int)
     picture[:] = 95, 170, 250
     picture += 12 * (rows[..., None] - 3)  # the sky is brighter near the ground
-    picture[(rows - 2) ** 2 + (columns - 7) ** 2 <= 5] = 255, 220, 60
+    picture[(rows - 2) ** 2 + (columns - 7) ** 2 <= 4] = 255, 220, 60
     picture[(rows < 5) & (rows - 1 > abs(columns - 3))] = 140, 30, 40
     picture[5:8, 1:6] = 240, 225, 200
     picture[6:8, 2] = 110, 60, 30
