@@ -153,7 +153,8 @@ def _differ(right: Example, wrong: Matrices) -> bool:
 
 
 def _results(ours: Array, torch: Array) -> dict[str, str]:
-    return {"numpy": np.array2string(_matrix(ours), precision=6), "torch": np.array2string(_matrix(torch), precision=6)}
+    with np.printoptions(precision=6, threshold=150):  # of a picture the corners
+        return {"numpy": str(_matrix(ours)), "torch": str(_matrix(torch))}
 
 
 def _matrix(array: Array) -> Array:
@@ -168,9 +169,10 @@ def _rows(array: Array) -> list[list[float | str]]:
 
 
 def _number(number: float) -> float | str:
+    """A whole number without its ".0"; -0.0 as it is."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-    return int(number) if number == int(number) and number else float(number)
+    return int(number) if number == int(number) and str(number) != "-0.0" else float(number)
 
 
 def _shown(number: float) -> str:

@@ -77,7 +77,8 @@ class Section:
         """One of them, proven: by ``calls``, and by the code that the page shows as "the same in torch"."""
         given = self.fit(given, options)
         results = prove(self.calls(given, options))
-        shown = {} if self.in_torch is None else self.in_torch(**_tensors(given), **options)
+        # An option may choose a matrix of its name.
+        shown = {} if self.in_torch is None else self.in_torch(**{**options, **_tensors(given)})
         for name, found in shown.items():
             if not np.array_equal(found.detach().numpy().ravel(), results[name].torch.ravel()):
                 raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")

@@ -11,8 +11,8 @@ const isMatrix = (rows, like) =>
   rows.length === like.length && rows.every((row) => row.length === like[0].length && row.every(Number.isFinite));
 
 /** The matrices that a figure starts with, in the sizes that the options ask for. */
-const givenAtFirst = ({ module, facts: { examples } }, options) =>
-  module.fit ? module.fit(examples[0].given, options) : examples[0].given;
+const givenAtFirst = ({ module, facts: { examples, extra } }, options) =>
+  module.fit ? module.fit(examples[0].given, options, extra) : examples[0].given;
 
 /** The address that stands for the state of `figures`, with the section that is looked at. */
 export function write(figures, section) {
@@ -23,7 +23,8 @@ export function write(figures, section) {
     const { section: name, given, options } = figure;
     const usual = givenAtFirst(figure, options);
     for (const [matrix, rows] of Object.entries(given))
-      if (textOf(rows) !== textOf(usual[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
+      if (figure.tables.get(matrix)?.editable && textOf(rows) !== textOf(usual[matrix]))
+        parts.push(`${name}.${matrix}=${textOf(rows)}`); // what cannot be edited follows from the options
     for (const [option, value] of Object.entries(options))
       if (value !== first.options[option]) parts.push(`${name}.${option}=${value}`);
     if (figure.pinned) parts.push(`${name}.pin=${figure.pinned.join(",")}`);

@@ -6,13 +6,15 @@
 //       {says, terms: [{cells, text, value}], total}  a sum.  For another formula: open, sign and close, what is
 //                                                     written before, between and after its terms; combine, what it
 //                                                     does with two values.  A total of null: no formula but a list.
-//   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
+//   fit(given, options, extra)    (if need be)        the given matrices as the options ask for them, in size or all
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
 //   padding(options)              (if need be)        by matrix: how many pixels of zeros stand around it
 //   rounding                      (if need be)        numbers that differ by a smaller share than this count as equal
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
-//   light(figure, place)          (if need be)        what else lights up at [name, row, column], or null
+//   light(figure, place)          (if need be)        what else is shown of the number that is pointed at, as
+//                                                     [name, row, column], or of none: null
+//   edited(figure, name)          (if need be)        what else changes when a matrix gets numbers of the reader's own
 
 import { Table } from "table.js";
 import { format } from "text.js";
@@ -51,6 +53,7 @@ export class Figure {
 
   /** Puts matrices and options (all, or some) in place, and computes the rest. */
   set({ given = {}, options = {}, mistake = this.mistake }) {
+    for (const name of Object.keys(given)) this.module.edited?.(this, name);
     for (const control of this.controls) if (control.name in options) setValue(control, options[control.name]);
     const select = this.element.querySelector("select[name=mistake]");
     if (select) select.value = mistake ?? "";
@@ -67,7 +70,7 @@ export class Figure {
   /** Computes everything anew, and shows it. */
   update() {
     const { options } = this;
-    let given = this.module.fit ? this.module.fit(this.given, options) : this.given;
+    let given = this.module.fit ? this.module.fit(this.given, options, this.facts.extra) : this.given;
     const refusal = this.module.refuse?.(given, options);
     this.element.querySelector(".refusal").textContent = refusal ?? "";
     this.element.classList.toggle("refused", Boolean(refusal));
@@ -150,7 +153,10 @@ export class Figure {
     });
     element.addEventListener("change", (event) => {
       const table = event.target.closest("table[data-matrix]");
-      if (table) this.tables.get(table.dataset.matrix.split(".")[1]).accept(event.target);
+      if (table) {
+        const name = table.dataset.matrix.split(".")[1];
+        if (this.tables.get(name).accept(event.target)) this.module.edited?.(this, name);
+      }
       if (table || event.target.matches("[data-option]")) this.update();
       if (event.target.matches("select[name=mistake]")) this.#chooseMistake();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
@@ -192,7 +198,9 @@ export class Figure {
     const [row, column] = table.place(cell);
     const next = table.cell(row + down, column + across)?.firstElementChild;
     event.preventDefault();
-    next?.focus();
+    if (!next) return;
+    if (!table.editable) table.stopAt(next.parentElement); // only what Tab can stop at takes the focus
+    next.focus();
   }
 
   /** Lights up where the number that is pinned, or else pointed at, comes from, and writes out its sum. */
@@ -201,7 +209,7 @@ export class Figure {
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
     for (const table of this.tables.values()) table.frame(found?.window?.matrix === table.name ? found.window : null);
-    this.module.light?.(this, found ? place : null);
+    this.module.light?.(this, place);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;

@@ -3,9 +3,23 @@
 import * as backpropagation from "sections/backpropagation.js";
 import * as convolution from "sections/convolution.js";
 import * as crossEntropy from "sections/cross-entropy.js";
+import * as deeper from "sections/deeper.js";
 import * as dense from "sections/dense.js";
 import * as descent from "sections/descent.js";
+import * as filters from "sections/filters.js";
+import * as image from "sections/image.js";
 import * as pooling from "sections/pooling.js";
 import * as relu from "sections/relu.js";
 
-export const modules = { convolution, relu, pooling, dense, "cross-entropy": crossEntropy, backpropagation, descent };
+export const modules = {
+  image,
+  convolution,
+  relu,
+  pooling,
+  filters,
+  dense,
+  "cross-entropy": crossEntropy,
+  backpropagation,
+  descent,
+  deeper,
+};

@@ -8,6 +8,10 @@ export class Table {
     this.name = element.dataset.matrix.split(".")[1];
     this.editable = element.dataset.editable !== undefined;
     this.caption = element.caption.textContent;
+    this.picture = element.dataset.picture; // how cells are shaded by their numbers, if they are: see lesson.css
+    this.unlettered = this.picture === "grey" || this.picture === "signed"; // numbers not seen, but there to be read
+    this.scale = this.picture === "grey" ? 255 : null; // null: as the page came, shaded already
+    this.written = null; // the numbers of a picture
   }
 
   get body() {
@@ -35,21 +39,32 @@ export class Table {
   write(rows) {
     const [height, width] = [rows.length, rows[0].length];
     if (this.body.rows.length !== height || this.body.rows[0].cells.length !== width) this.#resize(height, width);
-    rows.forEach((numbers, i) => numbers.forEach((number, j) => this.set(i, j, number)));
+    const rescaled = this.picture && this.#rescale(rows);
+    const before = this.written; // a picture has many cells: those whose numbers stay are left alone
+    rows.forEach((numbers, i) =>
+      numbers.forEach((number, j) => {
+        if (!rescaled && Object.is(before?.[i]?.[j], number)) return;
+        this.set(i, j, number);
+        if (rescaled) this.#shade(this.cell(i, j), number);
+      }),
+    );
+    if (this.unlettered) this.written = rows.map((numbers) => numbers.slice());
   }
 
   set(row, column, number) {
     const cell = this.cell(row, column);
-    if (Object.is(Number(cell.dataset.value), number) && cell.firstElementChild.dataset.written) return;
-    cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const inside = cell.firstElementChild;
+    if (Object.is(Number(cell.dataset.value), number) && (this.unlettered || inside.dataset.written)) return;
+    cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const text = format(number);
     if (this.editable) inside.value = text;
     else inside.textContent = text;
-    inside.dataset.written = "yes";
-    cell.style.setProperty("--length", text.length); // long ones are set smaller: no column may grow
+    if (!this.unlettered) {
+      inside.dataset.written = "yes";
+      cell.style.setProperty("--length", text.length); // long ones are set smaller: no column may grow
+    }
     if (!this.editable) this.mark(row, column, null);
-    if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
+    if (this.picture) this.#shade(cell, number);
   }
 
   /** Takes what was typed into a cell; a text that is no number is put back. Returns whether it was one. */
@@ -90,6 +105,7 @@ export class Table {
     const [inside, note] = [cell.firstElementChild, right === null ? "" : `wrong; right: ${right}`];
     cell.classList.toggle("wrong", Boolean(note));
     cell.title = note;
+    if (this.unlettered) return; // a picture's cells are read by their numbers alone
     const label = `${this.#where(row, column)}: ${format(Number(cell.dataset.value))}`;
     inside.setAttribute("aria-label", note ? `${label}, ${note}` : label);
   }
@@ -104,9 +120,17 @@ export class Table {
     return `${this.caption}, row ${row}, column ${column}`;
   }
 
+  /** Sets what counts as full colour: 255 in a grey picture, else the largest size.  Returns whether that changed. */
+  #rescale(rows) {
+    const before = this.scale;
+    if (this.picture !== "grey") this.scale = Math.max(...rows.flat().map(Math.abs)) || 1;
+    return before !== null && this.scale !== before;
+  }
+
   #shade(cell, number) {
-    const share = Math.max(0, Math.min(255, number)) / 255;
+    const share = Math.min(1, Math.abs(number) / this.scale);
     cell.style.setProperty("--shade", share.toFixed(3));
+    cell.classList.toggle("negative", number < 0);
   }
 
   #resize(height, width) {
@@ -116,17 +140,19 @@ export class Table {
       return row;
     });
     this.body.replaceChildren(...rows);
+    this.written = null;
+    this.element.style.setProperty("--columns", width);
   }
 
   #newCell(row, column) {
     const cell = document.createElement("td");
-    const inside = document.createElement(this.editable ? "input" : "button");
+    const inside = document.createElement(this.editable ? "input" : this.unlettered ? "span" : "button");
     if (this.editable) {
       inside.inputMode = "decimal";
       inside.autocomplete = "off";
       inside.setAttribute("aria-label", this.#where(row, column));
     } else {
-      inside.type = "button";
+      if (!this.unlettered) inside.type = "button";
       inside.tabIndex = row || column ? -1 : 0;
     }
     cell.append(inside);

@@ -5,20 +5,26 @@ from torch_parity.lesson.sections import (
     backpropagation,
     convolution,
     cross_entropy,
+    deeper,
     dense,
     descent,
+    filters,
+    image,
     mistakes,
     pooling,
     relu,
 )
 
 SECTIONS: tuple[Section, ...] = (
+    image.SECTION,
     convolution.SECTION,
     relu.SECTION,
     pooling.SECTION,
+    filters.SECTION,
     dense.SECTION,
     cross_entropy.SECTION,
     backpropagation.SECTION,
     descent.SECTION,
+    deeper.SECTION,
     mistakes.SECTION,
 )
