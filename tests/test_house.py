@@ -105,6 +105,7 @@ WINGS = {
     "training": SHARED,
     "benchmark": SHARED | {"training"},
     "pages": SHARED | {"proof", "audit", "training", "benchmark"},
+    "lesson": SHARED | {"proof", "audit", "training", "pages"},
 }
 
 
