@@ -39,7 +39,8 @@ def main() -> int:
         if arguments.figures is not None:
             files |= {arguments.figures / name: content for name, content in figures.files(drawn).items()}
         if arguments.notebook is not None:
-            files[arguments.notebook] = notebook({name: figures.saved(one, "png", dpi=70) for name, one in drawn.items()})
+            pictures = {name: figures.saved(figure, "png", dpi=70) for name, figure in drawn.items()}
+            files[arguments.notebook] = notebook(pictures)
     except Unequal as error:
         print(f"build_lesson.py: NumPy and torch differ, so there is no lesson: {error}", file=sys.stderr)
         return 1

@@ -85,7 +85,7 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
 
 def wrong(calls: Iterable[Call], mistake: Mistake) -> Matrices:
     """The same matrices with a mistake planted in its formula."""
-    results = {}
+    results: Matrices = {}
     for call in calls:
         pair, case = pair_named(call.formula), _case(call)
         if mistake.formula == call.formula:

@@ -40,25 +40,25 @@ CELL, DIGIT = 0.58, 0.185  # the side of a cell; the width of a digit
 PIXEL = 0.125  # of a picture
 PICTURE_COLUMNS = 20  # a matrix with more is drawn as a picture
 UNLETTERED, SMALLEST = ("grey", "signed"), 2.6  # so are these kinds, and not too small
-GAP, SIGN_GAP = 0.45, 0.3
-CAPTION, LINE = 0.42, 0.27  # a caption's first line, and each further one
+BETWEEN, BESIDE_SIGN = 0.45, 0.3
+CAPTION, CAPTION_LINE = 0.42, 0.27  # a caption's first line, and each further one
 TITLE_SIZE, NUMBER_SIZE, CAPTION_SIZE, SIGN_SIZE = 30, 19, 15, 32  # points
-INK, QUIET, BLUE, ORANGE = "#1c2733", "#5b6875", "#2b6db3", "#b5520f"
+DARK, MUTED, BLUE, ORANGE = "#1c2733", "#5b6875", "#2b6db3", "#b5520f"
 SIGNED, KEY = LinearSegmentedColormap.from_list("signed", [ORANGE, "white", BLUE]), "blue: positive, orange: negative"
 GIVEN, COMPUTED = "#ffffff", "#e4eef9"
-LOOK: dict[Any, Any] = {
+SLIDE_LOOK: dict[Any, Any] = {
     "svg.hashsalt": "lesson",  # the same ids each time
     "font.size": CAPTION_SIZE,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": QUIET,
+    "text.color": DARK,
+    "axes.labelcolor": DARK,
+    "axes.edgecolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
     "grid.color": "#dde3e9",
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "xtick.color": DARK,
+    "ytick.color": DARK,
     "mathtext.fontset": "cm",
 }
 
@@ -113,7 +113,7 @@ class Grid:
     def around(self) -> tuple[float, float]:
         """The heights above and below its middle line, with the caption."""
         half = self.size[1] / 2
-        return half + CAPTION + LINE * (len(self.lines) - 1), half
+        return half + CAPTION + CAPTION_LINE * (len(self.lines) - 1), half
 
 
 @dataclass
@@ -260,14 +260,14 @@ def _picture(given: dict[str, str | None]) -> str:
 
 def draw(page: str) -> dict[str, Figure]:
     """A figure for each section of the lesson's ``page``, by its name."""
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(SLIDE_LOOK):
         return {name: _figure(name, content) for name, content in _Reader(page).sections.items()}
 
 
 def saved(figure: Figure, kind: str, dpi: int = 150) -> bytes:
     """``figure`` as a file, 'svg' or 'png': the same bytes each time."""
     file = io.BytesIO()
-    with matplotlib.rc_context(LOOK):
+    with matplotlib.rc_context(SLIDE_LOOK):
         metadata = {"Date": None} if kind == "svg" else {}
         figure.savefig(file, format=kind, dpi=dpi, facecolor="white", metadata=metadata)
     return file.getvalue()
@@ -280,9 +280,9 @@ def _figure(name: str, content: Content) -> Figure:
     width = max([title, *(_width(row) for row in rows), size[0], 0 if rows or plot else 9]) + 2 * EDGE
     idea = [] if rows or plot else textwrap.wrap(content.idea, int((width - 2 * EDGE) / 0.135))
     around = [(max(item.around[0] for item in row), max(item.around[1] for item in row)) for row in rows]
-    height = 2 * EDGE + 0.75 + 0.4 * len(idea) + sum(map(sum, around)) + GAP * max(0, len(rows) - 1)
+    height = 2 * EDGE + 0.75 + 0.4 * len(idea) + sum(map(sum, around)) + BETWEEN * max(0, len(rows) - 1)
     if plot:
-        height += size[1] + (GAP if rows else 0)
+        height += size[1] + (BETWEEN if rows else 0)
     signed = any(
         isinstance(item, Grid) and item.as_picture and item.picture == "signed" for row in rows for item in row
     )
@@ -298,9 +298,9 @@ def _figure(name: str, content: Content) -> Figure:
         y += 0.4
     for row, (above, below_middle) in zip(rows, around, strict=True):
         _draw_row(axes, row, y + above)
-        y += above + below_middle + GAP
+        y += above + below_middle + BETWEEN
     if signed:
-        axes.text(EDGE, y - GAP + 0.35, KEY, fontsize=CAPTION_SIZE, color=QUIET, va="center")
+        axes.text(EDGE, y - BETWEEN + 0.35, KEY, fontsize=CAPTION_SIZE, color=MUTED, va="center")
     if plot:
         plot(figure, (EDGE / width, EDGE / height, size[0] / width, size[1] / height), content.extra)
     return figure
@@ -311,7 +311,7 @@ def _width(row: Row) -> float:
 
 
 def _gap(left: Grid | Sign, right: Grid | Sign) -> float:
-    return SIGN_GAP if isinstance(left, Sign) or isinstance(right, Sign) else GAP
+    return BESIDE_SIGN if isinstance(left, Sign) or isinstance(right, Sign) else BETWEEN
 
 
 def _broken(row: Row) -> Iterator[Row]:
@@ -341,7 +341,9 @@ def _draw_row(axes: Axes, row: Row, middle: float) -> None:
 def _draw_grid(axes: Axes, grid: Grid, left: float, top: float) -> None:
     (width, height), (cell_width, cell_height) = grid.size, grid.cell
     for number, line in enumerate(reversed(grid.lines)):
-        axes.text(left + width / 2, top - 0.1 - LINE * number, line, fontsize=CAPTION_SIZE, color=QUIET, ha="center")
+        axes.text(
+            left + width / 2, top - 0.1 - CAPTION_LINE * number, line, fontsize=CAPTION_SIZE, color=MUTED, ha="center"
+        )
     colours = _colours(grid)
     if grid.as_picture:
         extent = (left, left + width, top + height, top)
@@ -357,10 +359,10 @@ def _draw_grid(axes: Axes, grid: Grid, left: float, top: float) -> None:
             )
             axes.text(
                 x + cell_width / 2, y + cell_height / 2, written(row[j]), fontsize=NUMBER_SIZE,
-                color="white" if ground[:3].mean() < 0.5 else INK, ha="center", va="center_baseline",
+                color="white" if ground[:3].mean() < 0.5 else DARK, ha="center", va="center_baseline",
             )  # fmt: skip
     frame = 1.5 if grid.given else 3  # not by colour alone
-    axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=INK, linewidth=frame, zorder=3))
+    axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=DARK, linewidth=frame, zorder=3))
 
 
 def _colours(grid: Grid) -> Array:

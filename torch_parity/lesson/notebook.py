@@ -27,7 +27,7 @@ from torch_parity.proof.pairs import pair_named
 
 LARGEST, INLINE = 1000, 6  # numbers of a matrix that are written out: of one that has a name, and of one within a call
 WIDTH = 110  # of a line of code
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+KERNELSPEC = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 BEGINNING = """\
 # The mathematics of a convolutional neural network
 
@@ -51,9 +51,10 @@ def notebook(pictures: dict[str, bytes]) -> bytes:
         cells += _cells(section, number, pictures[section.name])
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number}"  # the same each time
-    found = new_notebook(cells=cells, metadata=KERNEL)
+    found = new_notebook(cells=cells, metadata=KERNELSPEC)
     nbformat.validate(found)
-    return nbformat.writes(found).encode()
+    text: str = nbformat.writes(found)
+    return text.encode()
 
 
 def _cells(section: Section, number: int, picture: bytes) -> Iterator[Any]:

@@ -180,7 +180,8 @@ def _code(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _highlighted(code: str) -> str:
-    return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+    coloured: str = highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+    return coloured
 
 
 def _code_colours() -> str:

@@ -43,7 +43,7 @@ def test_the_calls_are_written_out(cells: list[Any]) -> None:
     numbers, in_numpy, in_torch, exercise, compared = (
         cell.source for cell in section(cells, "Convolution") if cell.cell_type == "code"
     )
-    assert "image = np.array([[1., 2., 3., 0., 1.]," in numbers
+    assert "image = np.array([[1, 2, 3, 0, 1],\n                  [4, 5, 6, 1, 0]," in numbers
     assert "\nstride = 1\npadding = 0\ndilation = 1\n" in numbers
     assert (
         "output = reference.conv2d(\n    image[None, None], kernel[None, None], bias.ravel(), stride=stride, "
