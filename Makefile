@@ -1,4 +1,5 @@
 # make train         trains NumPy and torch side by side on the bundled MNIST
+# make lesson        writes lesson.html, every formula on numbers that one can change: one page to open, keep and mail
 # make test          runs the default test suite
 # make lowest-numpy  runs the tests of reference/ with the lowest NumPy that pyproject.toml allows, as CI does
 # make check         lint, types and the slow tests, as CI does after that
@@ -15,11 +16,14 @@ TESTS := tests
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test lowest-numpy versions check mutants
+.PHONY: train lesson test lowest-numpy versions check mutants
 .DELETE_ON_ERROR:
 
 train: $(VENV)/train
 	$(BIN)/python scripts/train_mnist.py
+
+lesson: $(VENV)/lesson
+	$(BIN)/python scripts/build_lesson.py
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -q -n 2 $(TESTS)

@@ -1,10 +1,7 @@
 """The page: every section proven, its code and formulas set, all put into one HTML file."""
 
-import inspect
 import json
 import math
-import re
-import textwrap
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -21,6 +18,8 @@ from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.lesson.example import Array, Example, Matrices, Unequal
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import SECTIONS
+from torch_parity.lesson.sources import excerpt
+from torch_parity.lesson.text import written
 from torch_parity.machine import machine
 from torch_parity.pages.rendering import ENVIRONMENT
 
@@ -33,7 +32,7 @@ def build() -> str:
     environment = ENVIRONMENT.overlay(
         loader=ChoiceLoader([PackageLoader("torch_parity.lesson"), PackageLoader("torch_parity.pages")])
     )
-    environment.filters = {**ENVIRONMENT.filters, "shown_number": _shown}
+    environment.filters = {**ENVIRONMENT.filters, "shown_number": written}
     return environment.get_template("lesson.html").render(
         sections=sections,
         scripts=_scripts(),
@@ -175,19 +174,6 @@ def _number(number: float) -> float | str:
     return int(number) if number == int(number) and str(number) != "-0.0" else float(number)
 
 
-def _shown(number: float) -> str:
-    """A number as ``text.js`` writes it."""
-    size = abs(number)
-    if size == int(size) and size < 1e6:
-        text = str(int(size))
-    elif 1e-3 <= size < 1e4:
-        text = repr(float(f"{size:.4g}")).removesuffix(".0")
-    else:
-        digits, exponent = f"{size:.1e}".split("e")
-        text = f"{digits}e{int(exponent)}".replace("-", "−")
-    return f"−{text}" if number < 0 else text
-
-
 def _json(data: Any) -> Markup:
     """For a <script>: no text may end it."""
     return Markup(json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"))
@@ -210,21 +196,14 @@ def _mathml(latex: str) -> Markup:
 
 
 def _code(function: Callable[..., Any]) -> dict[str, Any]:
-    """A function's lines as they stand in its file: where it stands, and the code without the docstring."""
-    function = inspect.unwrap(function)
-    source, line = inspect.getsourcelines(function)
-    code = textwrap.dedent("".join(source))
-    docstring = re.search(r'\n +""".*?"""\n', code, re.S)
-    if docstring:
-        code = code[: docstring.start() + 1] + code[docstring.end() :]
-    code = re.sub(r"\A(@.*\n)+", "", code)
-    path = inspect.getfile(function).replace("\\", "/")
-    place = path[max(path.rfind("/reference/"), path.rfind("/torch_parity/")) + 1 :]
-    return {"name": function.__name__, "place": place, "line": line, "html": Markup(_highlighted(code))}
+    """A function's lines as they stand in its file, coloured, and where they stand."""
+    found = excerpt(function)
+    return {"name": found.name, "place": found.place, "line": found.line, "html": Markup(_highlighted(found.code))}
 
 
 def _highlighted(code: str) -> str:
-    return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+    coloured: str = highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+    return coloured
 
 
 def _code_colours() -> str:

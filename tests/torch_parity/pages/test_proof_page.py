@@ -100,6 +100,14 @@ def test_it_stands_alone(found: dict[str, Any]) -> None:
     assert "prefers-color-scheme: dark" in text
 
 
+def test_it_says_where_the_lesson_is(found: dict[str, Any]) -> None:
+    for one in (found, {**found, "formulas": []}):
+        first_screen = page(one).partition("Where and how</h2>")[0]
+        assert "<code>make lesson</code>" in first_screen
+        assert "<code>lesson.html</code>" in first_screen
+        assert "href" not in first_screen
+
+
 def test_no_name_becomes_markup(found: dict[str, Any]) -> None:
     found = different(found)
     found["machine"] = {HOSTILE: HOSTILE}

@@ -198,6 +198,13 @@ def section(text: str, heading: str) -> str:
 # What is found.
 
 
+def test_it_says_where_the_lesson_is(written: str) -> None:
+    first_screen = written.partition("<h2>")[0]
+    assert "<code>make lesson</code>" in first_screen
+    assert "<code>lesson.html</code>" in first_screen
+    assert "href" not in first_screen.partition("<main>")[2]
+
+
 def test_answers_are_those_of_the_weights_in_the_files(split: Path, data: MNIST) -> None:
     found = findings.answers(findings.load(split), data)
     labels = data.test_labels
