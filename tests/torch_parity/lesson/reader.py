@@ -134,10 +134,11 @@ class Reader:
         """The sum written out."""
         return self.figure(section).locator(".sum").inner_text()
 
-    def total(self, section: Section) -> float:
-        """What the sum, as far as it is written, comes to."""
-        text = self.figure(section).locator(".sum .total").inner_text()
-        return number(text.replace("… so far", "").replace("=", "").strip())
+    def total(self, section: Section) -> float | None:
+        """What the sum, as far as it is written, comes to; None if it is a list of places."""
+        total = self.figure(section).locator(".sum .total")
+        text = total.inner_text() if total.count() else None
+        return None if text is None else number(text.replace("… so far", "").replace("=", "").strip())
 
     def answer(self) -> str:
         """What "Check this page" says."""

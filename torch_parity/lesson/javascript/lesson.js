@@ -32,7 +32,7 @@ function follow() {
   quiet = true;
   const at = address.read(location.hash, figures);
   quiet = false;
-  if (at && location.hash.includes("=")) document.getElementById(at)?.scrollIntoView();
+  if (at && location.hash.includes("=")) document.getElementById(at)?.scrollIntoView({ behavior: "instant" });
   return at;
 }
 addEventListener("hashchange", () => {
