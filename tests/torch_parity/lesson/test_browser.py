@@ -175,7 +175,8 @@ def assert_explains(reader: Reader, section: Section, expected: float) -> None:
     """The sum comes to the number that it explains; or it is a part of its formula, which then says the number."""
     total, terms = reader.total(section), products(reader, section)
     if total != written(expected):
-        assert any(number(found) == written(expected) for found in NUMBER.findall(reader.says(section)))
+        says = reader.says(section)
+        assert any(number(found) == written(expected) for found in NUMBER.findall(says)), f"{says} {total}: {expected}"
     elif terms is not None and expected.is_integer():
         assert sum(terms) == expected
 
