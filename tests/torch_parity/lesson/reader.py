@@ -55,8 +55,8 @@ class Reader:
         return self.table(section, name).locator(f"tr:nth-child({row + 1}) > td:nth-child({column + 1}) > *")
 
     def names(self, section: Section) -> list[str]:
-        """The matrices that stand on the page."""
-        return list(self.matrices(section))
+        """The matrices that stand on the page, but for those that are empty at present."""
+        return [name for name, matrix in self.matrices(section).items() if matrix.size]
 
     def matrix(self, section: Section, name: str) -> Array:
         return np.array(self.table(section, name).evaluate(f"table => ({READ})(table)"), float)
