@@ -733,7 +733,7 @@ def test_copy_a_formula(visit: Visits, clipboard: bool) -> None:
     reader = visit().ready()
     works = "async (text) => { window.copied = text; }"
     fails = "async () => { throw 'not allowed'; }"
-    reader.page.evaluate(f"navigator.clipboard.writeText = {works if clipboard else fails}")
+    reader.page.evaluate(f"() => {{ navigator.clipboard.writeText = {works if clipboard else fails}; }}")
     button = reader.page.locator("button.copy").first
     latex = next(iter(SECTIONS[0].formulas.values())) if SECTIONS[0].formulas else button.get_attribute("data-text")
     button.click()
