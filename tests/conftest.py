@@ -12,8 +12,8 @@ from collections.abc import Callable
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy and torch are imported
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# On processors with AMX and 16-bit arithmetic, oneDNN in torch 2.13 computes some small 16-bit convolutions wrongly and dies
-# of others (docs/proof.md).  With the kernels of one generation before, every processor has the same ones.
+# On processors with AMX and 16-bit arithmetic, oneDNN in torch 2.13 computes some small 16-bit convolutions wrongly and
+# dies of others (docs/proof.md).  Limited to the instructions of the generation before, it takes other kernels.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 
 # What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.

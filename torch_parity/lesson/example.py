@@ -1,6 +1,6 @@
 """The numbers of a section, computed by the reference and by torch, and proven equal before they are shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,14 +25,15 @@ class Unequal(Exception):
 class Call:
     """One call of a formula, by its name in ``proof/pairs.py``, and under which names the page shows its results.
 
-    ``shows`` maps results ('output', 'grad_input', ...) to matrices.
+    ``shows`` maps results ('output', 'grad_input', ...) to matrices.  Where a matrix that an earlier call shows goes
+    into this one, its name stands in place of the array: then a mistake in the earlier formula is carried on.
     """
 
     formula: str
-    arrays: dict[str, Array]
+    arrays: Mapping[str, Array | str]
     arguments: dict[str, Any]
     shows: dict[str, str]
-    grad_output: Array | None = None
+    grad_output: Array | str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
 
     Raises Unequal if NumPy and torch differ by a bit where nothing rounds, or by more than the proven bound elsewhere.
     """
-    results = {}
+    results: dict[str, Result] = {}
     for call in calls:
-        case = _case(call)
+        case = _case(call, {name: result.numpy for name, result in results.items()})
         _, ours, theirs, expected, _ = both_sides(pair_named(call.formula), case, CPU, any_order=True)
         for name, matrix in call.shows.items():
             verdict = compare(ours[name], theirs[name], expected.get(name))
@@ -83,11 +84,12 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
     return results
 
 
+@np.errstate(all="ignore")  # a mistake may be that exp overflows
 def wrong(calls: Iterable[Call], mistake: Mistake) -> Matrices:
     """The same matrices with a mistake planted in its formula."""
-    results = {}
+    results: Matrices = {}
     for call in calls:
-        pair, case = pair_named(call.formula), _case(call)
+        pair, case = pair_named(call.formula), _case(call, results)
         if mistake.formula == call.formula:
             pair = mistake.plant(pair)
         if call.shows.keys() <= {"output", "indices"}:  # alone: a wrong output may not fit the gradient's formula
@@ -101,12 +103,15 @@ def wrong(calls: Iterable[Call], mistake: Mistake) -> Matrices:
     return results
 
 
-def _case(call: Call) -> HandMadeCase:
+def _case(call: Call, earlier: Matrices) -> HandMadeCase:
     """In float64, as JavaScript's numbers are.  Sums of small integers are exact, so those must be equal to the bit."""
+    given = {n: earlier[array] if isinstance(array, str) else array for n, array in call.arrays.items()}
     arrays = {n: array if array.dtype.kind == "i" and n == "target" else array.astype(np.float64)
-              for n, array in call.arrays.items()}  # fmt: skip
-    upstream = None if call.grad_output is None else call.grad_output.astype(np.float64)
-    numbers = [*arrays.values(), *([] if upstream is None else [upstream])]
+              for n, array in given.items()}  # fmt: skip
+    above = call.grad_output
+    upstream = None if above is None else (earlier[above] if isinstance(above, str) else above).astype(np.float64)
+    factors = [np.array(value) for value in call.arguments.values() if isinstance(value, float)]  # a learning rate, say
+    numbers = [*arrays.values(), *([] if upstream is None else [upstream]), *factors]
     whole = all(np.array_equal(array, np.round(array)) and np.abs(array).max(initial=0) < 1e6 for array in numbers)
     kind = "lattice" if whole else "real"
     return HandMadeCase(kind, np.dtype(np.float64), arrays, call.arguments, grad_output=upstream)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import re
 import textwrap
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from torch_parity.audit.mistakes import MISTAKES
+from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.lesson.example import Array, Example, Matrices, Unequal
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import SECTIONS
@@ -38,11 +39,19 @@ def build() -> str:
         scripts=_scripts(),
         facts=_json({section["name"]: section["facts"] for section in sections}),
         machine=machine(),
-        mistakes=MISTAKES,
+        mistakes=_by_formula(),
         shown_in={demonstration.name: section.name for section in SECTIONS for demonstration in section.demonstrations},
         numbers=sum(section["numbers"] for section in sections),
         code_colours=Markup(_code_colours()),
     )
+
+
+def _by_formula() -> dict[str, list[Mistake]]:
+    """All mistakes, in teaching order."""
+    found: dict[str, list[Mistake]] = {}
+    for mistake in MISTAKES:
+        found.setdefault(mistake.formula, []).append(mistake)
+    return found
 
 
 def _set(section: Section) -> dict[str, Any]:
@@ -69,13 +78,14 @@ def _set(section: Section) -> dict[str, Any]:
         ],
         "on_paper": [_code(function) for function in section.on_paper],
         "fast": [_code(function) for function in section.fast],
-        "in_torch": [_code(section.in_torch)],
+        "in_torch": [_code(section.in_torch)] if section.in_torch else [],
         "question": section.question,
         "answer": section.answer,
         "exercise": Markup(_highlighted(section.exercise)) if section.exercise else "",
         "captions": section.captions,
         "matrices": {name: _rows(matrix) for name, matrix in matrices.items()},
         "editable": section.editable,
+        "walks": section.walks or next(iter(first.results), ""),
         "options": section.options,
         "results": {name: _results(result.numpy, result.torch) for name, result in first.results.items()},
         "exact": all(not result.bound.any() for result in first.results.values()),
@@ -105,6 +115,8 @@ def _mistake(section: Section, demonstration: Demonstration) -> dict[str, Any]:
     """A mistake that can be switched in, proven to be seen where it is shown, and not seen where it is hidden."""
     states = {}
     for name, state, seen in (("shown", demonstration.shown, True), ("hidden", demonstration.hidden, False)):
+        if state is None:
+            continue
         right, wrong = section.with_mistake(demonstration, state)
         if _differ(right, wrong) != seen:
             raise Unequal(f"{section.name}: {demonstration.name} is {'not ' if seen else ''}seen where it is {name}")
@@ -133,7 +145,9 @@ def _differ(right: Example, wrong: Matrices) -> bool:
     """Whether a wrong formula's results are told from the right one's."""
     return any(
         matrix.shape != right.results[name].numpy.shape
-        or bool((np.abs(matrix - right.results[name].numpy) > right.results[name].bound).any())
+        or not bool(
+            (np.abs(matrix - right.results[name].numpy) <= right.results[name].bound).all()
+        )  # NaN, too, differs
         for name, matrix in wrong.items()
     )
 
@@ -148,9 +162,15 @@ def _matrix(array: Array) -> Array:
     return array.reshape(-1, array.shape[-1]) if array.ndim else array.reshape(1, 1)
 
 
-def _rows(array: Array) -> list[list[float]]:
-    return [[int(number) if number == int(number) and number else float(number) for number in row]
-            for row in _matrix(array).tolist()]  # fmt: skip
+def _rows(array: Array) -> list[list[float | str]]:
+    """For JSON, which has no NaN and no infinities: those as JavaScript's Number() reads them."""
+    return [[_number(number) for number in row] for row in _matrix(array).tolist()]
+
+
+def _number(number: float) -> float | str:
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return int(number) if number == int(number) and number else float(number)
 
 
 def _shown(number: float) -> str:

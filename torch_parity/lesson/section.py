@@ -19,12 +19,13 @@ class Demonstration:
     """A mistake that the reader can switch in: its name in ``audit/mistakes``, and where nobody would notice it.
 
     ``hidden_by`` says it in words, as in "a kernel that looks the same after half a turn"; ``hidden`` are the matrices
-    and options that make it so.  ``shown`` are those that make it seen, where what the section shows at first does not.
+    and options that make it so; None where nothing hides it altogether.  ``shown`` are those that make it seen, where
+    what the section shows at first does not.
     """
 
     name: str
     hidden_by: str
-    hidden: dict[str, Any]
+    hidden: dict[str, Any] | None
     shown: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,13 +46,14 @@ class Section:
     name: str  # its id in the page
     title: str
     idea: str  # two sentences
-    formulas: dict[str, str]  # what it says -> LaTeX, one line
-    on_paper: tuple[Callable[..., Any], ...]  # of reference/definition.py
-    fast: tuple[Callable[..., Any], ...]  # of the other files of reference/
-    in_torch: Callable[..., dict[str, torch.Tensor]]  # tensors and options by name -> the same matrices
     question: str
     answer: str
-    captions: dict[str, str]  # matrix -> what it is
+    formulas: dict[str, str] = field(default_factory=dict)  # what it says -> LaTeX, one line
+    on_paper: tuple[Callable[..., Any], ...] = ()  # of reference/definition.py
+    fast: tuple[Callable[..., Any], ...] = ()  # of the other files of reference/
+    # Tensors and options by name -> the same matrices.
+    in_torch: Callable[..., dict[str, torch.Tensor]] | None = None
+    captions: dict[str, str] = field(default_factory=dict)  # matrix -> what it is; empty: there is no figure
     given: Matrices = field(default_factory=dict)
     editable: tuple[str, ...] = ()
     options: dict[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Section:
     fit: Callable[[Matrices, dict[str, Any]], Matrices] = lambda given, options: given
     # What the figure's JavaScript needs besides, in the page's JSON.
     extra: Callable[[], dict[str, Any]] = dict
+    walks: str = ""  # the matrix that "Next number" goes through; the first result if none is named
     exercise: str = ""  # the head of a function to write
     demonstrations: tuple[Demonstration, ...] = ()
 
@@ -74,11 +77,11 @@ class Section:
         """One of them, proven: by ``calls``, and by the code that the page shows as "the same in torch"."""
         given = self.fit(given, options)
         results = prove(self.calls(given, options))
-        tensors = {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}
-        for name, found in self.in_torch(**tensors, **options).items():
-            shown, proven = found.detach().numpy().ravel(), results[name]
-            near = np.abs(shown - proven.torch.ravel()) <= proven.bound.ravel()  # another way through torch may round
-            if not (near | (shown == proven.torch.ravel())).all():
+        shown = {} if self.in_torch is None else self.in_torch(**_tensors(given), **options)
+        for name, found in shown.items():
+            other, proven = found.detach().numpy().ravel(), results[name]
+            near = np.abs(other - proven.torch.ravel()) <= proven.bound.ravel()  # another way through torch may round
+            if not (near | (other == proven.torch.ravel())).all():
                 raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
         return Example(options, given, results)
 
@@ -89,3 +92,7 @@ class Section:
         options = {name: state.get(name, choice) for name, choice in first.items()}
         right = self.example(given, options)
         return right, wrong(self.calls(right.given, options), demonstration.mistake)
+
+
+def _tensors(given: Matrices) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.array(matrix, np.float64)) for name, matrix in given.items()}

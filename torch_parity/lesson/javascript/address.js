@@ -10,6 +10,10 @@ const textOf = (rows) => rows.map((row) => row.join(",")).join(";");
 const isMatrix = (rows, like) =>
   rows.length === like.length && rows.every((row) => row.length === like[0].length && row.every(Number.isFinite));
 
+/** The matrices that a figure starts with, in the sizes that the options ask for. */
+const givenAtFirst = ({ module, facts: { examples } }, options) =>
+  module.fit ? module.fit(examples[0].given, options) : examples[0].given;
+
 /** The address that stands for the state of `figures`, with the section that is looked at. */
 export function write(figures, section) {
   const parts = [];
@@ -17,8 +21,9 @@ export function write(figures, section) {
     const first = figure.facts.examples[0];
     if (!first) continue;
     const { section: name, given, options } = figure;
+    const usual = givenAtFirst(figure, options);
     for (const [matrix, rows] of Object.entries(given))
-      if (textOf(rows) !== textOf(first.given[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
+      if (textOf(rows) !== textOf(usual[matrix])) parts.push(`${name}.${matrix}=${textOf(rows)}`);
     for (const [option, value] of Object.entries(options))
       if (value !== first.options[option]) parts.push(`${name}.${option}=${value}`);
     if (figure.pinned) parts.push(`${name}.pin=${figure.pinned.join(",")}`);

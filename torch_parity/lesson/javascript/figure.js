@@ -2,11 +2,17 @@
 //
 // The section's own module says what is computed and how:
 //   compute(given, options)                           the computed matrices by name
-//   terms(name, row, column, values, options)         where a number comes from, or where it goes: see `#show`; or null
+//   terms(name, row, column, values, options)         where a number comes from, or where it goes; or null:
+//       {says, terms: [{cells, text, value}], total}  a sum.  For another formula: open, sign and close, what is
+//                                                     written before, between and after its terms; combine, what it
+//                                                     does with two values.  A total of null: no formula but a list.
 //   fit(given, options)           (if need be)        the given matrices, cut or extended to the sizes that they must have
 //   refuse(given, options)        (if need be)        why these cannot be computed, or nothing
 //   mistakes                      (if any)            by name: (given, options) => the computed matrices, wrong ones
+//   padding(options)              (if need be)        by matrix: how many pixels of zeros stand around it
+//   rounding                      (if need be)        numbers that differ by a smaller share than this count as equal
 //   draw(figure, values, options) (if need be)        what else is shown of the numbers
+//   light(figure, place)          (if need be)        what else lights up at [name, row, column], or null
 
 import { Table } from "table.js";
 import { format } from "text.js";
@@ -69,7 +75,10 @@ export class Figure {
     const right = this.module.compute(given, options);
     const wrong = this.mistake ? { ...right, ...this.module.mistakes[this.mistake](given, options) } : right;
     this.values = { ...given, ...wrong };
+    this.right = { ...given, ...right };
     for (const [name, rows] of Object.entries(this.values)) this.tables.get(name)?.write(rows);
+    for (const [name, pixels] of Object.entries(this.module.padding?.(options) ?? {}))
+      this.tables.get(name).pad(pixels);
     this.#mark(right, wrong);
     this.#tellMistake(right, wrong);
     this.module.draw?.(this, this.values, options);
@@ -136,11 +145,14 @@ export class Figure {
     element.addEventListener("click", (event) => {
       const place = placeOf(event);
       if (place && this.#terms(place)) this.pin(place);
+      const button = event.target.closest("button[data-state]");
+      if (button) this.set(JSON.parse(button.dataset.state));
     });
     element.addEventListener("change", (event) => {
       const table = event.target.closest("table[data-matrix]");
       if (table) this.tables.get(table.dataset.matrix.split(".")[1]).accept(event.target);
-      if (table || event.target.matches("[data-option], select[name=mistake]")) this.update();
+      if (table || event.target.matches("[data-option]")) this.update();
+      if (event.target.matches("select[name=mistake]")) this.#chooseMistake();
       if (event.target.matches(".terms-slider")) this.walk(Number(event.target.value));
     });
     element.addEventListener("input", (event) => {
@@ -188,6 +200,8 @@ export class Figure {
     const place = this.pinned ?? this.pointed;
     for (const lit of this.element.querySelectorAll("td.source, td.lit, td.now")) lit.classList.remove("source", "lit", "now");
     const found = place && this.#terms(place);
+    for (const table of this.tables.values()) table.frame(found?.window?.matrix === table.name ? found.window : null);
+    this.module.light?.(this, found ? place : null);
     const slider = this.element.querySelector(".terms-slider");
     const total = found ? found.terms.length : 0;
     const shown = this.pinned ? Math.min(this.shown, total) : total;
@@ -212,25 +226,33 @@ export class Figure {
       for (const [name, row, column] of term.cells)
         this.tables.get(name)?.cell(row, column)?.classList.add(now ? "now" : "lit");
     });
-    this.#write(panel, found, shown);
+    this.#write(panel, found, shown, place);
   }
 
-  #write(panel, found, shown) {
+  /** Writes out the sum, or whatever it is; with a mistake switched in, also what that makes of the number. */
+  #write(panel, found, shown, [name, row, column]) {
     panel.querySelector(".says").textContent = found.says;
-    const parts = [];
-    if (found.start) parts.push(span(found.start.text, "term"));
-    found.terms.forEach((term, t) => {
-      if (parts.length) parts.push(span(" + ", t < shown ? "" : "later"));
-      const kind = t === shown - 1 && shown < found.terms.length ? "term now" : t < shown ? "term" : "term later";
-      parts.push(span(term.text, kind));
+    const isList = found.total === null;
+    const { open = "", sign = isList ? ", " : " + ", close = "", combine = (sum, value) => sum + value } = found;
+    const parts = open ? [span(open, "term")] : [];
+    const summands = [...(found.start ? [found.start] : []), ...found.terms];
+    const written = shown + summands.length - found.terms.length;
+    const all = written === summands.length;
+    summands.forEach((term, t) => {
+      if (t) parts.push(span(sign, t < written ? "" : "later"));
+      parts.push(span(term.text, t < written ? (t === written - 1 && !all ? "term now" : "term") : "term later"));
     });
-    const start = found.start?.value ?? 0;
-    const sum = found.terms.slice(0, shown).reduce((total, term) => total + term.value, start);
-    const all = shown === found.terms.length;
-    const result = all ? (found.total ?? sum) : sum;
-    const total = span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    if (close) parts.push(span(close, all ? "term" : "term later"));
+    const values = summands.slice(0, written).map(({ value }) => value);
+    const [number, right] = [this.values[name][row][column], this.right[name]?.[row]?.[column]];
+    const mistaken = right !== undefined && number !== right;
+    const soFar = values.length ? values.reduce(combine) : 0;
+    const result = all ? ((mistaken ? right : found.total) ?? soFar) : soFar;
+    const total = span(isList ? "" : all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    parts.push(total);
+    if (all && mistaken) parts.push(span(`, but the mistake gives ${format(number)}`, ""));
     const line = panel.querySelector(".sum");
-    line.replaceChildren(...parts, total);
+    line.replaceChildren(...parts);
     // A long sum scrolls by itself: to the term that the walk has reached, or to the total at its end.
     const reached = line.querySelector(".now") ?? (this.pinned && all ? total : line);
     line.scrollTop += reached.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom;
@@ -250,7 +272,8 @@ export class Figure {
       rows.forEach((numbers, i) =>
         numbers.forEach((number, j) => {
           const correct = right[name][i]?.[j];
-          if (Object.is(number, correct) || number === correct) return;
+          const allowed = (this.module.rounding ?? 0) * Math.max(1, Math.abs(correct));
+          if (Object.is(number, correct) || Math.abs(number - correct) <= allowed) return;
           this.tables.get(name)?.mark(i, j, correct === undefined ? "no such number" : format(correct));
         }),
       );
@@ -264,18 +287,29 @@ export class Figure {
       note.querySelector(`.${part === "explanation" ? "mistake-explanation" : part}`).textContent = facts?.[part] ?? "";
     note.classList.toggle("none", !facts);
     const different = this.element.querySelectorAll("td.wrong").length;
-    const numbers = Object.values(wrong).reduce((count, rows) => count + rows.flat().length, 0);
+    const numbers = Object.entries(wrong).reduce(
+      (count, [name, rows]) => count + (this.tables.has(name) ? rows.flat().length : 0),
+      0,
+    );
     note.querySelector(".count").textContent = !facts
       ? ""
       : different
         ? `${different} of ${numbers} numbers are wrong; they are struck through.`
         : "On these numbers nobody would notice: all are right.";
-    this.element.querySelector(".hide-mistake").disabled = !facts;
+    this.element.querySelector(".hide-mistake").disabled = !facts?.hidden;
+  }
+
+  /** Where the mistake that was chosen would not be seen, the numbers change to those that show it. */
+  #chooseMistake() {
+    this.update();
+    const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
+    const { given, options } = facts?.shown ?? {};
+    if (facts && !this.element.querySelector("td.wrong")) this.set({ given, options });
   }
 
   #hide() {
     const facts = this.facts.mistakes.find(({ name }) => name === this.mistake);
-    if (facts) this.set({ given: facts.hidden.given, options: facts.hidden.options });
+    if (facts?.hidden) this.set({ given: facts.hidden.given, options: facts.hidden.options });
   }
 }
 

@@ -32,7 +32,10 @@ function follow() {
   quiet = true;
   const at = address.read(location.hash, figures);
   quiet = false;
-  if (at && location.hash.includes("=")) document.getElementById(at)?.scrollIntoView({ behavior: "instant" });
+  const target = at && document.getElementById(at);
+  const details = target && target.closest("details");
+  if (details) details.open = true;
+  if (target && location.hash.includes("=")) target.scrollIntoView({ behavior: "instant" });
   return at;
 }
 addEventListener("hashchange", () => {

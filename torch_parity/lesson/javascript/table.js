@@ -43,10 +43,11 @@ export class Table {
     if (Object.is(Number(cell.dataset.value), number) && cell.firstElementChild.dataset.written) return;
     cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const inside = cell.firstElementChild;
-    if (this.editable) inside.value = format(number);
-    else inside.textContent = format(number);
+    const text = format(number);
+    if (this.editable) inside.value = text;
+    else inside.textContent = text;
     inside.dataset.written = "yes";
-    cell.style.setProperty("--digits", format(number).length); // long ones are set smaller: no column may grow
+    cell.style.setProperty("--length", text.length); // long ones are set smaller: no column may grow
     if (!this.editable) this.mark(row, column, null);
     if (this.element.dataset.picture !== undefined) this.#shade(cell, number);
   }
@@ -60,6 +61,27 @@ export class Table {
     delete input.dataset.written;
     this.set(row, column, accepted ? number : Number(cell.dataset.value));
     return accepted;
+  }
+
+  /** Shows room for `pixels` rows and columns of zeros on every side. */
+  pad(pixels) {
+    this.element.style.setProperty("--padding", pixels);
+    this.element.classList.toggle("padded", pixels > 0);
+  }
+
+  /** A frame around `height` x `width` cells, also where they stand outside the matrix, in its padding; null: none. */
+  frame(window) {
+    const frame = this.element.parentElement.querySelector(".window");
+    if (!window) return frame?.remove();
+    const [first, next] = [this.cell(0, 0), this.cell(1, 1) ?? this.cell(0, 0)];
+    const pitch = [next.offsetTop - first.offsetTop, next.offsetLeft - first.offsetLeft];
+    const shown = frame ?? this.element.parentElement.appendChild(document.createElement("div"));
+    shown.className = "window";
+    const { row, column, height, width } = window;
+    shown.style.top = `${this.element.offsetTop + first.offsetTop + row * pitch[0]}px`;
+    shown.style.left = `${this.element.offsetLeft + first.offsetLeft + column * pitch[1]}px`;
+    shown.style.height = `${(height - 1) * pitch[0] + first.offsetHeight}px`;
+    shown.style.width = `${(width - 1) * pitch[1] + first.offsetWidth}px`;
   }
 
   /** Marks a computed number as wrong, saying what is right; null: takes the mark away. */

@@ -27,32 +27,41 @@ def in_torch(
     """torch.nn.functional.conv2d; torch.nn.Conv2d calls it with its own weight and bias."""
     if flip:
         kernel = kernel.flip(0, 1)
-    x, K, b = image[None, None], kernel[None, None], bias.flatten()
-    return {"output": torch.nn.functional.conv2d(x, K, b, stride, padding, dilation)}
+    x, weight = image[None, None], kernel[None, None]
+    return {"output": torch.nn.functional.conv2d(x, weight, bias.flatten(), stride, padding, dilation)}
 
 
 SECTION = Section(
     name="convolution",
     title="Convolution",
-    idea="A small matrix of weights, the kernel, slides over the image. At each place the numbers that lie on one another "
-    "are multiplied, and the sum of these products is one number of the output.",
+    idea="A small matrix of weights, the kernel, slides over the image. At each place the numbers that lie on one "
+    "another are multiplied, and the sum of these products is one number of the output.",
     formulas={
-        "Convolution": r"y_{i,j} = b + \sum_{m=0}^{k_H - 1} \sum_{n=0}^{k_W - 1} K_{m,n} \, x_{i s + m d - p, \; j s + n d - p}",
+        "Convolution": r"y_{i,j} = b + \sum_{m=0}^{k_H - 1} \sum_{n=0}^{k_W - 1} K_{m,n} \, "
+        r"x_{i s + m d - p, \; j s + n d - p}",
         "Size of the output": r"o = \left\lfloor \frac{h + 2 p - d (k - 1) - 1}{s} \right\rfloor + 1",
     },
     on_paper=(definition.conv2d,),
     fast=(conv._output, conv._im2col),
     in_torch=in_torch,
-    captions={"image": "image x", "kernel": "kernel K", "bias": "bias b", "output": "output y"},
+    captions={
+        "image": "image x",
+        "kernel": "kernel K",
+        "bias": "bias b",
+        "output": "output y",
+        "flip": "true convolution (turns the kernel)",
+    },
     given={"image": IMAGE, "kernel": KERNEL, "bias": np.zeros((1, 1), int)},
     editable=("image", "kernel", "bias"),
     options={"stride": (1, 2), "padding": (0, 1, 2), "dilation": (1, 2), "flip": (False, True)},
     calls=calls,
-    exercise='def conv2d(x, K, b, stride=1, padding=0):\n    """x (N, C, H, W), K (O, C, kH, kW), b (O,) -> y (N, O, oH, oW)"""\n',
-    question="The kernel has a column of 1, a column of 0 and a column of −1. What does it look for, and why is the first "
-    "output negative?",
-    answer="It subtracts what lies on the right from what lies on the left: it looks for a vertical edge. Under its first "
-    "place the right column (3 + 6 + 9 = 18) is brighter than the left one (1 + 4 + 7 = 12), so the difference is −6.",
+    exercise='''def conv2d(x, K, b, stride=1, padding=0):
+    """x (N, C, H, W), K (O, C, kH, kW), b (O,) -> y (N, O, oH, oW)"""
+''',
+    question="The kernel has a column of 1, a column of 0 and a column of −1. What does it look for, and why is the "
+    "first output negative?",
+    answer="It subtracts what lies on the right from what lies on the left: it looks for a vertical edge. Under its "
+    "first place the right column (3 + 6 + 9 = 18) is brighter than the left one (1 + 4 + 7 = 12): 12 − 18 is −6.",
     demonstrations=(
         Demonstration(
             "kernel-flipped",

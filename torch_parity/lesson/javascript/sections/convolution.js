@@ -16,6 +16,8 @@ export function refuse({ image: x, kernel }, { stride, padding, dilation }) {
   return fits ? null : "The kernel, spread out by its dilation, is larger than the padded image: there is no output.";
 }
 
+export const padding = (options) => ({ image: options.padding });
+
 /** The products of one window: every tap of the kernel, with the pixel that lies under it. */
 export function terms(name, row, column, { image: x, kernel, bias, output }, { stride, padding, dilation, flip }) {
   if (name !== "output") return uses(name, row, column, { image: x, kernel, output }, { stride, padding, dilation, flip });
@@ -34,6 +36,13 @@ export function terms(name, row, column, { image: x, kernel, bias, output }, { s
   return {
     says: `y[${row}, ${column}] is the sum of ${found.length} products, weight · pixel${start ? ", and the bias" : ""}:`,
     start,
+    window: {
+      matrix: "image",
+      row: row * stride - padding,
+      column: column * stride - padding,
+      height: (kernel.length - 1) * dilation + 1,
+      width: (kernel[0].length - 1) * dilation + 1,
+    },
     terms: found,
     total: output[row][column],
   };
@@ -58,7 +67,7 @@ function uses(name, row, column, { image: x, kernel, output }, { stride, padding
           found.push({ cells: [["output", i, j], other], text, value: product });
         }
   const what = name === "image" ? "pixel" : "weight";
-  return { says: `This ${what} has a share in ${found.length} outputs; its products there:`, terms: found };
+  return { says: `This ${what} has a share in ${found.length} outputs; its products there:`, terms: found, total: null };
 }
 
 export const mistakes = {
