@@ -55,8 +55,8 @@ class Reader:
         return self.table(section, name).locator(f"tr:nth-child({row + 1}) > td:nth-child({column + 1}) > *")
 
     def names(self, section: Section) -> list[str]:
-        """The matrices that stand on the page."""
-        return list(self.matrices(section))
+        """The matrices that stand on the page, but for those that are empty at present."""
+        return [name for name, matrix in self.matrices(section).items() if matrix.size]
 
     def matrix(self, section: Section, name: str) -> Array:
         return np.array(self.table(section, name).evaluate(f"table => ({READ})(table)"), float)
@@ -134,10 +134,11 @@ class Reader:
         """The sum written out."""
         return self.figure(section).locator(".sum").inner_text()
 
-    def total(self, section: Section) -> float:
-        """What the sum, as far as it is written, comes to."""
-        text = self.figure(section).locator(".sum .total").inner_text()
-        return number(text.replace("… so far", "").replace("=", "").strip())
+    def total(self, section: Section) -> float | None:
+        """What the sum, as far as it is written, comes to; None if it is a list of places."""
+        total = self.figure(section).locator(".sum .total")
+        text = total.inner_text() if total.count() else None
+        return None if text is None else number(text.replace("… so far", "").replace("=", "").strip())
 
     def answer(self) -> str:
         """What "Check this page" says."""

@@ -35,7 +35,7 @@ function follow() {
   const target = at && document.getElementById(at);
   const details = target && target.closest("details");
   if (details) details.open = true;
-  if (target && location.hash.includes("=")) target.scrollIntoView();
+  if (target && location.hash.includes("=")) target.scrollIntoView({ behavior: "instant" });
   return at;
 }
 addEventListener("hashchange", () => {
