@@ -1,6 +1,7 @@
 // A section's figure: matrices that can be edited, what is computed of them, and where each number comes from.
 //
 // The section's own module says what is computed and how:
+//   begin(figure)                 (if need be)        unpacks what the others need, once, before any number is computed
 //   compute(given, options)                           the computed matrices by name
 //   terms(name, row, column, values, options)         where a number comes from, or where it goes; or null:
 //       {says, terms: [{cells, text, value}], total}  a sum.  For another formula: open, sign and close, what is
@@ -34,6 +35,7 @@ export class Figure {
     this.pointed = null; // the one that the pointer or the keyboard is at
     this.shown = 0;
     this.#listen();
+    module.begin?.(this);
     this.update();
   }
 

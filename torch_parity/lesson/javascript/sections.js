@@ -10,6 +10,7 @@ import * as filters from "sections/filters.js";
 import * as image from "sections/image.js";
 import * as pooling from "sections/pooling.js";
 import * as relu from "sections/relu.js";
+import * as whole from "sections/whole.js";
 
 export const modules = {
   image,
@@ -21,5 +22,6 @@ export const modules = {
   "cross-entropy": crossEntropy,
   backpropagation,
   descent,
+  whole,
   deeper,
 };

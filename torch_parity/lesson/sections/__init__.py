@@ -13,6 +13,7 @@ from torch_parity.lesson.sections import (
     mistakes,
     pooling,
     relu,
+    whole,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -25,6 +26,7 @@ SECTIONS: tuple[Section, ...] = (
     cross_entropy.SECTION,
     backpropagation.SECTION,
     descent.SECTION,
+    whole.SECTION,
     deeper.SECTION,
     mistakes.SECTION,
 )
