@@ -29,7 +29,7 @@ def main() -> int:
         parser.error(f"{error}{needed}")
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    from torch_parity.lesson.example import Unequal
+    from torch_parity.lesson.example import UnequalError
 
     try:
         page = build()
@@ -41,7 +41,7 @@ def main() -> int:
         if arguments.notebook is not None:
             pictures = {name: figures.saved(figure, "png", dpi=70) for name, figure in drawn.items()}
             files[arguments.notebook] = notebook(pictures)
-    except Unequal as error:
+    except UnequalError as error:
         print(f"build_lesson.py: NumPy and torch differ, so there is no lesson: {error}", file=sys.stderr)
         return 1
     try:

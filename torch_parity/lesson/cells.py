@@ -142,8 +142,8 @@ def _with_other_numbers(call: Call, generator: np.random.Generator) -> Call:
     upstream = call.grad_output
     return replace(
         call,
-        arrays={name: array if name == "target" else other(array) for name, array in call.arrays.items()},
-        grad_output=None if upstream is None else other(upstream),
+        arrays={name: array if name == "target" else other(np.asarray(array)) for name, array in call.arrays.items()},
+        grad_output=None if upstream is None else other(np.asarray(upstream)),
     )
 
 
@@ -158,13 +158,14 @@ def _asked(call: Call, backward: bool) -> tuple[dict[str, Any], dict[str, Result
     grads = [f"grad_{name}" for name in pair.gradients if name in call.arrays and name != "target"] if backward else []
     proven = prove([replace(call, shows={name: name for name in (*outputs, *grads)})])
     given: dict[str, Any] = {**call.arguments}
-    given |= {n: array if n == "target" else array.astype(np.float64) for n, array in call.arrays.items()}
+    arrays = {name: np.asarray(array) for name, array in call.arrays.items()}
+    given |= {name: array if name == "target" else array.astype(np.float64) for name, array in arrays.items()}
     if not backward:
         return given, {"output": proven["output"]}
     given |= {name: proven[name].numpy for name in outputs}
     given["grad_output"] = np.reshape(np.asarray(call.grad_output, np.float64), given["output"].shape)
-    if "input" in call.arrays:
-        given["input_shape"] = call.arrays["input"].shape
+    if "input" in arrays:
+        given["input_shape"] = arrays["input"].shape
     return given, {name: proven[name] for name in grads}
 
 

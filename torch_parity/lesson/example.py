@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 Matrices = dict[str, Array]  # by the page's names without the section's: 'image' for convolution.image
 
 
-class Unequal(Exception):
+class UnequalError(Exception):
     """A number of the lesson differs from torch's: there must be no page."""
 
 
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Result:
-    """One computed matrix: what NumPy and torch found, and how far two correct programs can be apart (0: not at all)."""
+    """One computed matrix: NumPy's and torch's, and how far two correct programs can be apart (0: not at all)."""
 
     numpy: Array
     torch: Array
@@ -68,7 +68,8 @@ class HandMadeCase(Case):
 def prove(calls: Iterable[Call]) -> dict[str, Result]:
     """The results of ``calls`` by matrix.
 
-    Raises Unequal if NumPy and torch differ by a bit where nothing rounds, or by more than the proven bound elsewhere.
+    Raises UnequalError if NumPy and torch differ by a bit where nothing rounds, or elsewhere by more than the proven
+    bound.
     """
     results: dict[str, Result] = {}
     for call in calls:
@@ -77,7 +78,7 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
         for name, matrix in call.shows.items():
             verdict = compare(ours[name], theirs[name], expected.get(name))
             if not verdict.equal:
-                raise Unequal(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
+                raise UnequalError(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
             bound = expected.get(name)
             bound = np.zeros(()) if bound is None else bound
             results[matrix] = Result(ours[name], theirs[name], np.broadcast_to(bound, ours[name].shape))

@@ -15,7 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from torch_parity.audit.mistakes import MISTAKES, Mistake
-from torch_parity.lesson.example import Array, Example, Matrices, Unequal
+from torch_parity.lesson.example import Array, Example, Matrices, UnequalError
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import SECTIONS
 from torch_parity.lesson.sources import excerpt
@@ -27,7 +27,7 @@ SCRIPTS = files("torch_parity.lesson") / "javascript"
 
 
 def build() -> str:
-    """The page as HTML.  Raises Unequal where a number on it differs between NumPy and torch."""
+    """The page as HTML.  Raises UnequalError where a number on it differs between NumPy and torch."""
     sections = [_set(section) for section in SECTIONS]
     environment = ENVIRONMENT.overlay(
         loader=ChoiceLoader([PackageLoader("torch_parity.lesson"), PackageLoader("torch_parity.pages")])
@@ -57,7 +57,7 @@ def _set(section: Section) -> dict[str, Any]:
     """What the template shows of a section."""
     examples = list(section.examples())
     if section.demonstrations and not examples:
-        raise Unequal(f"{section.name} has no proven example")
+        raise UnequalError(f"{section.name} has no proven example")
     mistakes = [_mistake(section, demonstration) for demonstration in section.demonstrations]
     facts = {
         "given": {name: _rows(matrix) for name, matrix in section.given.items()},
@@ -77,7 +77,7 @@ def _set(section: Section) -> dict[str, Any]:
         ],
         "on_paper": [_code(function) for function in section.on_paper],
         "fast": [_code(function) for function in section.fast],
-        "in_torch": [_code(section.in_torch)] if section.in_torch else [],
+        "in_torch": [_code(section.in_torch)] if section.on_paper else [],
         "question": section.question,
         "answer": section.answer,
         "exercise": Markup(_highlighted(section.exercise)) if section.exercise else "",
@@ -118,7 +118,9 @@ def _mistake(section: Section, demonstration: Demonstration) -> dict[str, Any]:
             continue
         right, wrong = section.with_mistake(demonstration, state)
         if _differ(right, wrong) != seen:
-            raise Unequal(f"{section.name}: {demonstration.name} is {'not ' if seen else ''}seen where it is {name}")
+            raise UnequalError(
+                f"{section.name}: {demonstration.name} is {'not ' if seen else ''}seen where it is {name}"
+            )
         states[name] = {
             **_example(right),
             "results": {

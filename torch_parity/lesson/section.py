@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from torch_parity.audit.mistakes import MISTAKES, Mistake
-from torch_parity.lesson.example import Call, Example, Matrices, Unequal, prove, wrong
+from torch_parity.lesson.example import Call, Example, Matrices, UnequalError, prove, wrong
 
 BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
 
@@ -52,7 +52,7 @@ class Section:
     on_paper: tuple[Callable[..., Any], ...] = ()  # of reference/definition.py
     fast: tuple[Callable[..., Any], ...] = ()  # of the other files of reference/
     # Tensors and options by name -> the same matrices.
-    in_torch: Callable[..., dict[str, torch.Tensor]] | None = None
+    in_torch: Callable[..., dict[str, torch.Tensor]] = lambda **state: {}
     captions: dict[str, str] = field(default_factory=dict)  # matrix -> what it is; empty: there is no figure
     given: Matrices = field(default_factory=dict)
     editable: tuple[str, ...] = ()
@@ -78,12 +78,12 @@ class Section:
         given = self.fit(given, options)
         results = prove(self.calls(given, options))
         # An option may choose a matrix of its name.
-        shown = {} if self.in_torch is None else self.in_torch(**{**options, **_tensors(given)})
+        shown = self.in_torch(**{**options, **_tensors(given)})
         for name, found in shown.items():
             other, proven = found.detach().numpy().ravel(), results[name]
             near = np.abs(other - proven.torch.ravel()) <= proven.bound.ravel()  # another way through torch may round
             if not (near | (other == proven.torch.ravel())).all():
-                raise Unequal(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
+                raise UnequalError(f"{self.name}.{name}: the code shown gives {found}, the proof {results[name].torch}")
         return Example(options, given, results)
 
     def with_mistake(self, demonstration: Demonstration, state: dict[str, Any]) -> tuple[Example, Matrices]:

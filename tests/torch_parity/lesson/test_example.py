@@ -8,7 +8,7 @@ import pytest
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.audit.mistakes.mistake import result
 from torch_parity.lesson import example
-from torch_parity.lesson.example import Array, Call, Unequal, prove, wrong
+from torch_parity.lesson.example import Array, Call, UnequalError, prove, wrong
 from torch_parity.proof.pairs import Pair, pair_named
 
 IMAGE = np.arange(16).reshape(1, 1, 4, 4)
@@ -67,7 +67,7 @@ def test_the_upstream_gradient_matters() -> None:
 @pytest.mark.parametrize(("image", "change"), [(IMAGE, 1e-12), (IMAGE / 10, 1e-12), (IMAGE / 10, np.nan)])
 def test_a_wrong_number_is_an_error(image: Array, change: float, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, change)
-    with pytest.raises(Unequal, match=r"^y, the output of conv2d .* 1 of 9 elements differ"):
+    with pytest.raises(UnequalError, match=r"^y, the output of conv2d .* 1 of 9 elements differ"):
         prove([convolution(image)])
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from torch_parity.lesson import page
-from torch_parity.lesson.example import Unequal
+from torch_parity.lesson.example import UnequalError
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import SECTIONS, convolution
 
@@ -29,7 +29,7 @@ def test_other_code_for_torch_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     def in_torch(image: torch.Tensor, kernel: torch.Tensor, **others: Any) -> dict[str, torch.Tensor]:
         return {"output": torch.nn.functional.conv2d(image[None, None], -kernel[None, None])}
 
-    with pytest.raises(Unequal, match=r"^convolution\.output: the code shown gives"):
+    with pytest.raises(UnequalError, match=r"^convolution\.output: the code shown gives"):
         build(monkeypatch, in_torch=in_torch)
 
 
@@ -43,12 +43,12 @@ def test_other_code_for_torch_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_mistake_must_be_seen_and_hidden(
     hidden: dict[str, Any], shown: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Unequal, match=message):
+    with pytest.raises(UnequalError, match=message):
         build(monkeypatch, demonstrations=(Demonstration("kernel-flipped", "", hidden, shown),))
 
 
 def test_a_section_with_mistakes_needs_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unequal, match="convolution has no proven example"):
+    with pytest.raises(UnequalError, match="convolution has no proven example"):
         build(monkeypatch, options={"stride": ()})
 
 

@@ -11,7 +11,7 @@ from reference import nn
 from reference.datasets import normalize
 from tests.torch_parity.lesson.conftest import Visits
 from tests.torch_parity.lesson.reader import Reader
-from torch_parity.lesson.example import Unequal
+from torch_parity.lesson.example import UnequalError
 from torch_parity.lesson.sections import whole
 from torch_parity.networks import formula
 
@@ -175,5 +175,5 @@ def test_no_page_where_training_differs(monkeypatch: pytest.MonkeyPatch) -> None
         return right(network, optimizer, images, labels) + 2e-12
 
     monkeypatch.setattr(whole, "learn_torch", learn)
-    with pytest.raises(Unequal, match="20 steps of training: losses differs by 2"):
+    with pytest.raises(UnequalError, match="20 steps of training: losses differs by 2"):
         whole.after_training()

@@ -5,11 +5,11 @@ export function grey(canvas, pixels) {
   paint(canvas, pixels, (pixel) => [pixel, pixel, pixel, 255]);
 }
 
-/** Numbers with a sign: orange above 0, blue below, the stronger the nearer to `most`; the page shines through 0. */
+/** Numbers with a sign: blue above 0, orange below, the stronger the nearer to `most`; the page shines through 0. */
 export function signed(canvas, numbers, most) {
   paint(canvas, numbers, (number) => {
     const strength = Math.round(255 * Math.min(1, Math.abs(number) / most) ** 0.7); // small numbers can be seen, too
-    return number < 0 ? [43, 109, 203, strength] : [224, 112, 0, strength];
+    return number < 0 ? [224, 112, 0, strength] : [43, 109, 203, strength];
   });
 }
 

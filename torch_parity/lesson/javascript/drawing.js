@@ -1,4 +1,4 @@
-// A sheet to draw a digit on: a canvas whose 28 x 28 pixels are the matrix, white ink on black.
+// A canvas to draw a digit on whose 28 x 28 pixels are the matrix, white ink on black.
 
 const CORE = 0.7; // how far from the pen's path the ink is full, in pixels
 const EDGE = 1.1; // how far beyond it fades: MNIST's strokes are two to four pixels wide, with soft edges

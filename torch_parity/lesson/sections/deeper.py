@@ -13,7 +13,7 @@ import reference
 from reference import definition, nn
 from torch_parity import networks
 from torch_parity.lesson.digits import LABELS, digit
-from torch_parity.lesson.example import Array, Call, Matrices, Unequal
+from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
 from torch_parity.lesson.section import Section
 
 IMAGE = np.array([
@@ -51,7 +51,7 @@ def calls(given: Matrices, options: dict[str, Any]) -> list[Call]:
     turned = second[::-1, ::-1]
     both = convolved(first, turned, padding=2)
     if not options["relu"] and not np.array_equal(convolved(middle, second), convolved(image, both)):
-        raise Unequal("deeper: two convolutions differ from the one that they should be")
+        raise UnequalError("deeper: two convolutions differ from the one that they should be")
     found += [call(middle, second, "output"), call(first, turned, "both", padding=2), call(image, both, "once")]
     return found
 
@@ -85,11 +85,11 @@ class Layer:
 
 
 def layers(name: str) -> list[Layer]:
-    """The layers of a network, run by NumPy and by torch; raises Unequal where these differ."""
+    """The layers of a network, run by NumPy and by torch; raises UnequalError where these differ."""
     ours = run(networks.NETWORKS[name](nn), np.asarray)
     theirs = run(networks.NETWORKS[name](torch.nn), torch.from_numpy)
     if ours != theirs:
-        raise Unequal(f"deeper: {name} is {ours} in NumPy and {theirs} in torch")
+        raise UnequalError(f"deeper: {name} is {ours} in NumPy and {theirs} in torch")
     return ours
 
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from reference import conv2d, conv2d_backward, definition, optim
-from torch_parity.lesson.example import Array, Call, Matrices, Unequal
+from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import convolution
 
@@ -100,7 +100,7 @@ def paths() -> dict[str, Any]:
         allowed = [TOLERANCE * max(loss, theirs[0]) for loss in theirs]
         for step, (a, b, bound) in enumerate(zip(ours, theirs, allowed, strict=True)):
             if not abs(a - b) <= bound:
-                raise Unequal(f"descent.losses, eta {eta}, step {step}: {a} and torch's {b}")
+                raise UnequalError(f"descent.losses, eta {eta}, step {step}: {a} and torch's {b}")
         found.append({"eta": eta, "numpy": [ours], "torch": [theirs], "bound": [allowed]})
     return {"paths": found}
 

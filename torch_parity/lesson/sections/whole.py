@@ -12,7 +12,7 @@ import reference
 from reference import definition, nn, optim
 from reference.datasets import BUNDLED, NAMES, normalize, read_idx
 from torch_parity.files import load_arrays
-from torch_parity.lesson.example import Array, Call, Example, Matrices, Result, Unequal, prove
+from torch_parity.lesson.example import Array, Call, Example, Matrices, Result, UnequalError, prove
 from torch_parity.lesson.packing import packed_floats, packed_pixels
 from torch_parity.lesson.section import Section
 from torch_parity.networks import formula
@@ -95,11 +95,11 @@ class Chain(Section):
 
 
 def _check_near(what: str, ours: Matrices, theirs: Matrices) -> None:
-    """Raises Unequal unless all numbers agree to 1e-12."""
+    """Raises UnequalError unless all numbers agree to 1e-12."""
     for name, array in ours.items():
         difference = float(np.abs(array - theirs[name]).max())
         if not difference <= WITHIN:
-            raise Unequal(f"{what}: {name} differs by {difference:.1e}")
+            raise UnequalError(f"{what}: {name} differs by {difference:.1e}")
 
 
 def learn_numpy(network: Any, optimizer: Any, images: Array, labels: Array) -> float:
@@ -159,7 +159,7 @@ def sides() -> dict[str, tuple[Any, list[float]]]:
 def after_training() -> dict[str, Matrices]:
     """What is left of the first steps, of NumPy's and of torch's: see ``summary`` in whole.js.
 
-    Raises Unequal where they differ by more than 1e-12.
+    Raises UnequalError where they differ by more than 1e-12.
     """
     after = {}
     for who, (network, losses) in sides().items():

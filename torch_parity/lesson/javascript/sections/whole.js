@@ -162,14 +162,14 @@ function verdict(pixels, probabilities, picked) {
   const [first, second] = probabilities.map((share, digit) => ({ share, digit })).sort((a, b) => b.share - a.share);
   const guess = `${first.digit}, with a probability of ${percent(first.share)}`;
   if (pixels.every((pixel) => pixel === 0))
-    return `The sheet is empty. The network still says ${guess}: it knows no answer but the ten digits.`;
+    return `Nothing is drawn. The network still says ${guess}: it knows no answer but the ten digits.`;
   const doubt = first.share < 0.8 ? ` It wavers: ${second.digit} gets ${percent(second.share)}.` : "";
   const wrong = ` That is wrong: it is a ${picked}.`;
   const truth = picked === undefined ? "" : picked === first.digit ? " That is right." : wrong;
   return `The network reads ${guess}.${truth}${doubt}`;
 }
 
-/** Pointing at a picture says which number it is, and frames on the sheet what that number has seen. */
+/** Pointing at a picture says which number it is, and frames in the drawing what that number has seen. */
 function point(figure) {
   const text = figure.element.querySelector(".pointed");
   const frame = figure.element.querySelector(".frame");
@@ -249,7 +249,7 @@ function showTraining(figure) {
   readWithLearner(figure);
 }
 
-/** How the network that learns here reads what is on the sheet. */
+/** How the network that learns here reads the drawing. */
 function readWithLearner(figure) {
   const scores = training.network.forward(normalize(drawing.pixels, [1, 1, SIZE, SIZE]));
   const [digit] = predictions(scores);
