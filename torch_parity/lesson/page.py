@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -26,9 +26,12 @@ from torch_parity.pages.rendering import ENVIRONMENT
 SCRIPTS = files("torch_parity.lesson") / "javascript"
 
 
-def build() -> str:
-    """The page as HTML.  Raises UnequalError where a number on it differs between NumPy and torch."""
-    sections = [_set(section) for section in SECTIONS]
+def build(chosen: Sequence[Section] = SECTIONS) -> str:
+    """The page as HTML, with all sections or those ``chosen``.
+
+    Raises UnequalError where a number on it differs between NumPy and torch.
+    """
+    sections = [_set(section) for section in chosen]
     environment = ENVIRONMENT.overlay(
         loader=ChoiceLoader([PackageLoader("torch_parity.lesson"), PackageLoader("torch_parity.pages")])
     )
@@ -39,7 +42,7 @@ def build() -> str:
         facts=_json({section["name"]: section["facts"] for section in sections}),
         machine=machine(),
         mistakes=_by_formula(),
-        shown_in={demonstration.name: section.name for section in SECTIONS for demonstration in section.demonstrations},
+        shown_in={demonstration.name: section.name for section in chosen for demonstration in section.demonstrations},
         numbers=sum(section["numbers"] for section in sections),
         code_colours=Markup(_code_colours()),
     )

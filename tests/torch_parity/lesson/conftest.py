@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, s
 
 from tests.torch_parity.lesson.reader import Reader
 from torch_parity.lesson.page import build
+from torch_parity.lesson.sections import SECTIONS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -26,9 +28,8 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(
-    scope="module"
-)  # while Playwright runs, no other test of this process could have an event loop of its own
+# While Playwright runs, no other test of this process could have an event loop of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
@@ -81,9 +82,20 @@ class Visits:
         page.on("request", asked)
 
 
+@cache
+def page_of(name: str, folder: Path) -> Path:
+    """A page with one section, which is there sooner than the whole."""
+    path = folder / f"{name}.html"
+    path.write_text(build([section for section in SECTIONS if section.name == name]), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
-def visit(browser: Browser, lesson: Path) -> Iterator[Visits]:
-    visits = Visits(browser, lesson)
+def visit(browser: Browser, lesson: Path, request: pytest.FixtureRequest) -> Iterator[Visits]:
+    """Opens the lesson; where a test is about one ``section``, a page with that one."""
+    callspec = getattr(request.node, "callspec", None)
+    section = callspec and callspec.params.get("section")
+    visits = Visits(browser, page_of(section.name, lesson.parent) if section else lesson)
     yield visits
     for context in browser.contexts:
         context.close()

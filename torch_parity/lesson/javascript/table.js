@@ -88,15 +88,17 @@ export class Table {
   frame(window) {
     const frame = this.element.parentElement.querySelector(".window");
     if (!window) return frame?.remove();
-    const [first, next] = [this.cell(0, 0), this.cell(1, 1) ?? this.cell(0, 0)];
-    const pitch = [next.offsetTop - first.offsetTop, next.offsetLeft - first.offsetLeft];
-    const shown = frame ?? this.element.parentElement.appendChild(document.createElement("div"));
+    const [around, first] = [this.element.parentElement, this.cell(0, 0)];
+    const [here, next] = [first.getBoundingClientRect(), (this.cell(1, 1) ?? first).getBoundingClientRect()];
+    const [down, across] = [next.top - here.top, next.left - here.left];
+    const shown = frame ?? around.appendChild(document.createElement("div"));
     shown.className = "window";
     const { row, column, height, width } = window;
-    shown.style.top = `${this.element.offsetTop + first.offsetTop + row * pitch[0]}px`;
-    shown.style.left = `${this.element.offsetLeft + first.offsetLeft + column * pitch[1]}px`;
-    shown.style.height = `${(height - 1) * pitch[0] + first.offsetHeight}px`;
-    shown.style.width = `${(width - 1) * pitch[1] + first.offsetWidth}px`;
+    const origin = around.getBoundingClientRect();
+    shown.style.top = `${here.top - origin.top + row * down}px`;
+    shown.style.left = `${here.left - origin.left + around.scrollLeft + column * across}px`;
+    shown.style.height = `${(height - 1) * down + here.height}px`;
+    shown.style.width = `${(width - 1) * across + here.width}px`;
   }
 
   /** Marks a computed number as wrong, saying what is right; null: takes the mark away. */
