@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import reference
 from torch_parity.audit.mistakes import Mistake
 from torch_parity.proof.cases import Case
 from torch_parity.proof.compare import compare
@@ -79,10 +80,26 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
             verdict = compare(ours[name], theirs[name], expected.get(name))
             if not verdict.equal:
                 raise UnequalError(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
-            bound = expected.get(name)
-            bound = np.zeros(()) if bound is None else bound
-            results[matrix] = Result(ours[name], theirs[name], np.broadcast_to(bound, ours[name].shape))
+            known = expected.get(name)
+            bound = np.broadcast_to(0.0 if known is None else known, ours[name].shape)
+            if name == "output":
+                bound = bound + sum(_carried(call, case, n, results[m].bound) for n, m in call.arrays.items()
+                                    if isinstance(m, str))  # fmt: skip
+            results[matrix] = Result(ours[name], theirs[name], bound)
     return results
+
+
+def _carried(call: Call, case: Case, name: str, bound: Array) -> Array:
+    """How far the output moves where the array called ``name``, an earlier result, is off by its own ``bound``."""
+    if call.formula == "relu":
+        return bound
+    if not bound.any():
+        return np.zeros(())
+    if call.formula != "conv2d":
+        raise ValueError(f"no bound is known for {call.formula} of a rounded {name}")
+    sizes = {n: np.abs(array) for n, array in case.arrays.items() if n != "bias"} | {name: bound}
+    carried: Array = reference.conv2d(sizes["input"], sizes["weight"], **call.arguments)
+    return carried
 
 
 @np.errstate(all="ignore")  # a mistake may be that exp overflows

@@ -13,7 +13,7 @@ from torch_parity.lesson.section import Section
 Array = npt.NDArray[Any]
 Options = dict[str, Any]
 
-ROWS = "Array.from(table.tBodies[0].rows, row => Array.from(row.cells, "
+ROWS = "Array.from(table.tBodies[0].rows, row => Array.from(row.querySelectorAll('td'), "
 READ = f"table => {ROWS}cell => cell.dataset.value))"
 
 

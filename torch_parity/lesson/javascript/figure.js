@@ -258,17 +258,17 @@ export class Figure {
     const mistaken = right !== undefined && number !== right;
     const soFar = values.length ? values.reduce(combine) : 0;
     const result = all ? ((mistaken ? right : found.total) ?? soFar) : soFar;
-    const total = span(isList ? "" : all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
-    parts.push(total);
+    const total = isList ? null : span(all ? ` = ${format(result)}` : ` … so far ${format(result)}`, "total");
+    if (total) parts.push(total);
     if (all && mistaken) parts.push(span(`, but the mistake gives ${format(number)}`, ""));
     const line = panel.querySelector(".sum");
     line.replaceChildren(...parts);
     // A long sum scrolls by itself: to the term that the walk has reached, or to the total at its end.
-    const reached = line.querySelector(".now") ?? (this.pinned && all ? total : line);
+    const reached = line.querySelector(".now") ?? (this.pinned && all && total ? total : line);
     line.scrollTop += reached.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom;
     // The same in words, for a screen reader.
     const walked = this.pinned && !all && shown ? `${found.terms[shown - 1].text};` : found.says;
-    panel.querySelector(".told").textContent = `${walked}${total.textContent}`;
+    panel.querySelector(".told").textContent = `${walked}${total?.textContent ?? ""}`;
   }
 
   // Mistakes.

@@ -46,14 +46,13 @@ def calls(given: Matrices, options: dict[str, Any]) -> list[Call]:
     middle = convolved(image, first)
     found = [call(image, first, "middle")]
     if options["relu"]:
-        found.append(Call("relu", {"input": middle}, {}, {"output": "middle"}))
-        middle = reference.relu(middle)
+        found.append(Call("relu", {"input": "middle"}, {}, {"output": "middle"}))
     # True convolution turns the kernel that slides; padded by 2, the one under it is met at every place.
     turned = second[::-1, ::-1]
     both = convolved(first, turned, padding=2)
     if not options["relu"]:
         _check_one(convolved(middle, second) - convolved(image, both), abs(image), abs(first), abs(second))
-    found += [call(middle, second, "output"), call(first, turned, "both", padding=2), call(image, both, "once")]
+    found += [call("middle", second, "output"), call(first, turned, "both", padding=2), call(image, "both", "once")]
     return found
 
 
@@ -69,9 +68,10 @@ def _check_one(differences: Array, image: Array, first: Array, second: Array) ->
         raise UnequalError("deeper: two convolutions differ from the one that they should be")
 
 
-def call(x: Array, K: Array, shown: str, padding: int = 0) -> Call:
-    """The same as a call to be proven."""
-    arrays = {"input": x[None, None], "weight": K[None, None]}
+def call(x: Array | str, K: Array | str, shown: str, padding: int = 0) -> Call:
+    """The same as a call to be proven; a name stands for the result of an earlier one."""
+    arrays = {name: array if isinstance(array, str) else array[None, None]
+              for name, array in (("input", x), ("weight", K))}  # fmt: skip
     return Call("conv2d", arrays, MOVES | {"padding": padding}, {"output": shown})
 
 
