@@ -82,22 +82,24 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
                 raise UnequalError(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
             known = expected.get(name)
             bound = np.broadcast_to(0.0 if known is None else known, ours[name].shape)
-            if name == "output":
-                bound = bound + sum(_carried(call, case, n, results[m].bound) for n, m in call.arrays.items()
-                                    if isinstance(m, str))  # fmt: skip
+            earlier = {"output": call.arrays.items(), "grad_input": [("grad_output", call.grad_output)]}.get(name, [])
+            for argument, value in earlier:
+                if isinstance(value, str):
+                    carried = _carried(call, case, argument, results[value].bound)
+                    bound = bound + (carried.reshape(bound.shape) if carried.size > 1 else carried)
             results[matrix] = Result(ours[name], theirs[name], bound)
     return results
 
 
-def _carried(call: Call, case: Case, name: str, bound: Array) -> Array:
-    """How far the output moves where the array called ``name``, an earlier result, is off by its own ``bound``."""
-    if call.formula == "relu":
+def _carried(call: Call, case: Case, argument: str, bound: Array) -> Array:
+    """How far a result moves where the array for ``argument``, an earlier result, is off by its own ``bound``."""
+    if call.formula in ("relu", "flatten"):
         return bound
     if not bound.any():
-        return np.zeros(())
+        return np.zeros(1)
     if call.formula != "conv2d":
-        raise ValueError(f"no bound is known for {call.formula} of a rounded {name}")
-    sizes = {n: np.abs(array) for n, array in case.arrays.items() if n != "bias"} | {name: bound}
+        raise ValueError(f"no bound is known for {call.formula} of a rounded {argument}")
+    sizes = {name: np.abs(array) for name, array in case.arrays.items() if name != "bias"} | {argument: bound}
     carried: Array = reference.conv2d(sizes["input"], sizes["weight"], **call.arguments)
     return carried
 

@@ -55,7 +55,8 @@ export function read(address, figures) {
       const [name, what] = key.split(".");
       const first = figures.get(name)?.facts.examples[0];
       if (!first) continue;
-      if (Object.hasOwn(first.given, what)) stateOf(name).given[what] = rowsOf(value);
+      const rows = rowsOf(value); // an option may have the name of the matrix that it chooses
+      if (Object.hasOwn(first.given, what) && rows.flat().every(Number.isFinite)) stateOf(name).given[what] = rows;
       else if (Object.hasOwn(first.options, what)) stateOf(name).options[what] = typed(value, first.options[what]);
       else if (what === "pin") stateOf(name).pin = value.split(",").map((word, i) => (i ? Number(word) : word));
     }

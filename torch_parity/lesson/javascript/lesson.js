@@ -10,16 +10,27 @@ import { thousands } from "text.js";
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const figures = new Map();
 let quiet = true; // while the page is put together, the address stays
-let writing = 0;
+let waiting = 0; // for the address to be written once more
+let latest = null; // the section that has changed meanwhile
+let written = location.hash;
 
-/** Writes the state into the address, at most ten times a second: browsers ignore a page that changes it more often. */
+/** Writes the state into the address, unless a link has changed that, which is then still to be followed. */
+function write(section) {
+  if (location.hash !== written) return;
+  history.replaceState(null, "", address.write(figures, section));
+  written = location.hash;
+}
+
+/** At most ten times a second: browsers ignore a page that changes its address more often. */
 function changed(figure) {
-  if (quiet || writing) return;
-  const write = () => history.replaceState(null, "", address.write(figures, figure.section));
-  write();
-  writing = setTimeout(() => {
-    writing = 0;
-    write();
+  if (quiet) return;
+  latest = figure.section;
+  if (waiting) return;
+  write(latest);
+  latest = null;
+  waiting = setTimeout(() => {
+    waiting = 0;
+    if (latest) write(latest);
   }, 100);
 }
 
@@ -41,7 +52,8 @@ function follow() {
 addEventListener("hashchange", () => {
   const at = follow();
   // What was changed elsewhere still stands on the page, so it belongs into the address.
-  history.replaceState(null, "", address.write(figures, at));
+  written = location.hash;
+  write(at);
 });
 follow();
 
