@@ -86,9 +86,10 @@ def check(function: Callable[..., Any], name: str) -> None:
         for (what, result), got in zip(expected.items(), results, strict=False):  # indices may follow
             if not _fits(np.asarray(got), result):
                 print(f"Different in case {cases}: {what}")
-                for argument, value in arguments.items():
-                    print(f"{argument} =\n{np.asarray(value)}")
-                print(f"expected\n{result.numpy}\ngot\n{np.asarray(got)}")
+                with np.printoptions(threshold=200):  # of a digit the corners
+                    for argument, value in arguments.items():
+                        print(f"{argument} =\n{np.asarray(value)}")
+                    print(f"expected\n{result.numpy}\ngot\n{np.asarray(got)}")
                 return
     print(f"Right: equal to the reference in {cases} of {cases} cases." if cases else _unknown(function))
 

@@ -180,6 +180,8 @@ SECTION = Section(
     options={"relu": (False, True)},
     calls=calls,
     extra=extra,
+    exercise="def conv2d(x, K, padding=0):\n"
+    '    """x (N, C, H, W), K (O, C, kH, kW) -> y (N, O, oH, oW), to be used twice"""\n',
     question="Two 3 × 3 kernels see 5 × 5 pixels. Why not take one 5 × 5 kernel at once?",
     answer="Two of them have 9 + 9 = 18 weights, the large one 25: fewer weights see as much. And between the two "
     "there is room for a ReLU. With it the pair computes what no single kernel can; without it the pair is one 5 × 5 "

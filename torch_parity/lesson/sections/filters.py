@@ -80,6 +80,8 @@ SECTION = Section(
     options={"kernel": (*KERNELS, "own"), "relu": (False, True)},
     calls=calls,
     fit=fit,
+    exercise="def conv2d(x, K):\n"
+    '    """x (N, C, H, W), K (O, C, kH, kW) -> y (N, O, oH, oW), a map for each kernel"""\n',
     question="The weights of each edge kernel add up to 0. What does that do, and what would a sum of 1 or 16 do?",
     answer="Where the image is even, all nine pixels are alike, and the products cancel out: an edge kernel gives 0 "
     "there, however bright the image is. It sees differences alone. With a sum of 1, as sharpen has, an even region "
