@@ -82,7 +82,8 @@ SECTION = Section(
     calls=calls,
     fit=fit,
     extra=lambda: {"digits": {label: digit(label).tolist() for label in LABELS}},
-    exercise='def conv2d(x, K):\n    """a colour image x (1, 3, H, W), its weights K (1, 3, 1, 1) -> grey (1, 1, H, W)"""\n',
+    exercise="def conv2d(x, K):\n"
+    '    """a colour image x (1, 3, H, W), its weights K (1, 3, 1, 1) -> grey (1, 1, H, W)"""\n',
     question="Why does a network not get the numbers 0 to 255 as they are?",
     answer="Weights start small and learn in small steps. Inputs of about the size 1, some negative and some positive, "
     "suit them; with inputs a hundred times as large, every step would be a hundred times as large too. So the pixels "
