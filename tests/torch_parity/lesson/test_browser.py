@@ -558,8 +558,9 @@ def test_arrows_lead_to_every_cell(visit: Visits, section: Section) -> None:
             for _ in range(min(width, 8) - 1):
                 keys.press("ArrowLeft" if row % 2 else "ArrowRight")
                 reached.add(tuple(reader.page.evaluate(PLACE)))
-            keys.press("ArrowDown")
-            reached.add(tuple(reader.page.evaluate(PLACE)))
+            if row < min(height, 8) - 1:
+                keys.press("ArrowDown")
+                reached.add(tuple(reader.page.evaluate(PLACE)))
         assert len(reached) == min(height, 8) * min(width, 8)
         keys.press("ArrowLeft")
         assert table.locator("[tabindex='0']").count() == 1  # Tab comes back to where one was
