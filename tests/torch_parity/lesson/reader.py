@@ -58,6 +58,11 @@ class Reader:
         """The matrices that stand on the page, but for those that are empty at present."""
         return [name for name, matrix in self.matrices(section).items() if matrix.size]
 
+    def pointable(self, section: Section) -> list[str]:
+        """The matrices that can be seen, and whose cells can be pointed at."""
+        tables = {name: self.table(section, name) for name in self.names(section)}
+        return [name for name, table in tables.items() if table.is_visible() and table.locator("td > *").count()]
+
     def matrix(self, section: Section, name: str) -> Array:
         return np.array(self.table(section, name).evaluate(f"table => ({READ})(table)"), float)
 

@@ -42,7 +42,7 @@ def test_a_fault_in_the_reference_stops_the_build(tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_a_fault_in_the_javascript_is_found_by_the_page_itself(visit: Visits, lesson: Path, tmp_path: Path) -> None:
-    right, wrong = "sum += K.data", "sum -= K.data"
+    right, wrong = "sums[plane + i * oW + j] += weight", "sums[plane + i * oW + j] -= weight"
     text = lesson.read_text(encoding="utf-8")
     assert text.count(right) == 1
     file = tmp_path / "lesson.html"

@@ -87,7 +87,7 @@ def test_mouse_and_keys_draw_and_the_network_reads_it(visit: Visits) -> None:
     canvas = reader.page.locator("canvas[data-draw]")
     reader.press(whole.SECTION, "Clear")
     assert not reader.matrix(whole.SECTION, "drawn").any()
-    assert "empty" in reader.page.locator(".reads").inner_text()
+    assert "Nothing is drawn" in reader.page.locator(".reads").inner_text()
 
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()

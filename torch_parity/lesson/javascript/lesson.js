@@ -46,7 +46,7 @@ function follow() {
   const target = at && document.getElementById(at);
   const details = target && target.closest("details");
   if (details) details.open = true;
-  if (target && location.hash.includes("=")) target.scrollIntoView({ behavior: "instant" });
+  if (target) target.scrollIntoView({ behavior: "instant" }); // the browser did so before the sections had their sizes
   return at;
 }
 addEventListener("hashchange", () => {

@@ -31,7 +31,7 @@ export function present() {
     document.documentElement.classList.remove("presenting");
     bar.hidden = true;
     focus();
-    sections[at].scrollIntoView();
+    sections[at].scrollIntoView({ behavior: "instant" });
   }
 
   button.addEventListener("click", start);
