@@ -553,8 +553,8 @@ def test_arrows_lead_to_every_cell(visit: Visits, section: Section) -> None:
             continue
         stop = table.locator("[tabindex='0']")
         if not stop.count():
-            assert not table.locator("td > button").count(), name  # numbers that have nothing to tell
-            continue
+            assert not table.locator("td > button:not([tabindex])").count(), name
+            continue  # numbers that have nothing to tell
         assert stop.count() == 1
         stop.focus()
         reached = {tuple(reader.page.evaluate(PLACE))}

@@ -22,9 +22,10 @@ export function present() {
   }
 
   function start() {
-    document.documentElement.classList.add("presenting");
+    const inView = sections.findIndex((section) => section.getBoundingClientRect().bottom > innerHeight / 3);
+    document.documentElement.classList.add("presenting"); // from now on one section alone has a size
     bar.hidden = false;
-    show(Math.max(0, sections.findIndex((section) => section.getBoundingClientRect().bottom > innerHeight / 3)));
+    show(Math.max(0, inView));
   }
 
   function stop() {
