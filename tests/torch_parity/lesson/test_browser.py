@@ -552,9 +552,8 @@ def test_arrows_lead_to_every_cell(visit: Visits, section: Section) -> None:
             assert table.locator("input").count() == height * width  # Tab stops at each
             continue
         stop = table.locator("[tabindex='0']")
-        if not stop.count():
-            assert not table.locator("td > button:not([tabindex])").count(), name
-            continue  # numbers that have nothing to tell
+        if height * width == 1:
+            continue  # Tab leads there
         assert stop.count() == 1
         stop.focus()
         reached = {tuple(reader.page.evaluate(PLACE))}
