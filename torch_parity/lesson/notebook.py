@@ -123,7 +123,8 @@ class _Code:
         if in_numpy:
             shown = {matrix: self._variable(matrix) for call in self.calls for matrix in call.shows.values()}
             yield "\n".join(["# In NumPy.", *in_numpy, f"ours = {_dictionary(shown)}"])
-        yield self._in_torch()
+        if self.section.on_paper:
+            yield self._in_torch()
 
     def _numbers(self, name: str, matrix: Array) -> str:
         if matrix.size > LARGEST:

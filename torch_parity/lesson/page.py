@@ -26,11 +26,12 @@ from torch_parity.pages.rendering import ENVIRONMENT
 SCRIPTS = files("torch_parity.lesson") / "javascript"
 
 
-def build(chosen: Sequence[Section] = SECTIONS) -> str:
+def build(chosen: Sequence[Section] | None = None) -> str:
     """The page as HTML, with all sections or those ``chosen``.
 
     Raises UnequalError where a number on it differs between NumPy and torch.
     """
+    chosen = SECTIONS if chosen is None else chosen
     sections = [_set(section) for section in chosen]
     environment = ENVIRONMENT.overlay(
         loader=ChoiceLoader([PackageLoader("torch_parity.lesson"), PackageLoader("torch_parity.pages")])

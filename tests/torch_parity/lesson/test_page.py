@@ -142,7 +142,7 @@ def test_every_formula_is_mathml_and_can_be_copied(built: str) -> None:
 def test_the_code_is_that_of_the_sources(built: str) -> None:
     blocks = iter(re.findall(r'<pre class="code"[^>]*><code>(.*?)</code></pre>', built, re.S))
     for section in SECTIONS:
-        for function in (*section.on_paper, *section.fast, section.in_torch):
+        for function in (*section.on_paper, *section.fast, section.in_torch) if section.on_paper else ():
             shown = unescape(re.sub("<[^>]*>", "", next(blocks))).strip("\n")
             taken = excerpt(function)
             assert shown == taken.code.strip("\n")

@@ -88,7 +88,7 @@ def test_what_can_be_changed_is_proven(section: Section) -> None:
 def test_the_code_for_torch_takes_the_matrices_and_options_by_name(section: Section) -> None:
     example = next(iter(section.examples()))
     inspect.signature(section.in_torch).bind(**dict.fromkeys((*example.given, *section.options)))
-    assert "return" in typing.get_type_hints(section.in_torch)
+    assert "return" in typing.get_type_hints(section.in_torch) or not section.on_paper
 
 
 @ALL
