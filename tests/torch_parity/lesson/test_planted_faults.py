@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 
 def test_a_fault_in_the_reference_stops_the_build(tmp_path: Path) -> None:
     for package in ("reference", "torch_parity"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("data", "__pycache__"))
-    (tmp_path / "reference" / "data").symlink_to(ROOT / "reference" / "data")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("mnist", "__pycache__"))
+    (tmp_path / "reference" / "data" / "mnist").symlink_to(ROOT / "reference" / "data" / "mnist")
     file = tmp_path / "reference" / "conv.py"
     right = file.read_text(encoding="utf-8")
     planted = right.replace("inside.stop :] = 0", "inside.stop :] = 1")  # what lies outside the image
