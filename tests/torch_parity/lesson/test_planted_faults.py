@@ -32,7 +32,7 @@ def test_a_fault_in_the_reference_stops_the_build(tmp_path: Path) -> None:
     file.write_text(planted, encoding="utf-8")
     done = built()
     assert done.returncode == 1
-    assert "NumPy and torch differ, so there is no page" in done.stderr
+    assert "NumPy and torch differ, so there is no lesson" in done.stderr
     assert "conv2d" in done.stderr
     assert not page.exists()
     file.write_text(right, encoding="utf-8")
