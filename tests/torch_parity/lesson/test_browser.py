@@ -708,7 +708,7 @@ def test_nothing_moves_while_numbers_change(visit: Visits, section: Section, wid
             reader.press(section, "Step")
             assert moved(before, boxes(reader, section)) == {}, reader.says(section)
         reader.press(section, "Release")
-        for name in reader.names(section):
+        for name in reader.pointable(section):
             reader.cell(section, name, 0, 0).focus()
             assert moved(before, boxes(reader, section)) == {}, reader.says(section)
 
