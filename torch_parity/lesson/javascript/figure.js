@@ -72,7 +72,7 @@ export class Figure {
   /** Computes everything anew, and shows it. */
   update() {
     const { options } = this;
-    let given = this.module.fit ? this.module.fit(this.given, options, this.facts.extra) : this.given;
+    const given = this.module.fit ? this.module.fit(this.given, options, this.facts.extra) : this.given;
     const refusal = this.module.refuse?.(given, options);
     this.element.querySelector(".refusal").textContent = refusal ?? "";
     this.element.classList.toggle("refused", Boolean(refusal));

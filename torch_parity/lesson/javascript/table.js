@@ -28,10 +28,6 @@ export class Table {
     return [cell.parentElement.rowIndex, cell.cellIndex];
   }
 
-  *cells() {
-    for (const row of this.body.rows) yield* row.cells;
-  }
-
   read() {
     return Array.from(this.body.rows, (row) => Array.from(row.cells, (cell) => Number(cell.dataset.value)));
   }
