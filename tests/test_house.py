@@ -103,9 +103,10 @@ WINGS = {
     "proof": SHARED,
     "audit": SHARED | {"proof"},
     "training": SHARED,
+    "doctor": SHARED | {"proof", "audit"},
     "benchmark": SHARED | {"training"},
     "pages": SHARED | {"proof", "audit", "training", "benchmark"},
-    "lesson": SHARED | {"proof", "audit", "training", "pages"},
+    "lesson": SHARED | {"proof", "audit", "doctor", "training", "pages"},
 }
 
 
@@ -157,18 +158,18 @@ def test_no_file_leads_back_to_itself() -> None:
 def test_one_name_is_one_thing() -> None:
     """No two files of torch_parity use one name for two classes, or for two constants.
 
-    The files of the mistakes are alike on purpose, one for each formula, and count as one.  In the lesson's sections
-    the names are those of the numbers that each shows.
+    The files of the mistakes are alike on purpose, one for each formula, and count as one; so do those of the styles
+    that the doctor knows.  In the lesson's sections the names are those of the numbers that each shows.
     """
     found: dict[str, set[str]] = {}
-    mistakes = ROOT / "torch_parity" / "audit" / "mistakes"
+    alike = (ROOT / "torch_parity" / "audit" / "mistakes", ROOT / "torch_parity" / "doctor" / "styles")
     sections = ROOT / "torch_parity" / "lesson" / "sections"
     for path in sources("torch_parity"):
         if path.parent == sections:
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             for name in defined(node):
-                found.setdefault(name, set()).add("mistakes" if path.parent == mistakes else str(path))
+                found.setdefault(name, set()).add(str(path.parent if path.parent in alike else path))
     assert not {name: files for name, files in found.items() if len(files) > 1}
 
 

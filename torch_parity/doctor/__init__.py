@@ -1,0 +1,1 @@
+"""Is *yours* right, and if not, what went wrong?"""

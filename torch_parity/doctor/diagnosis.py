@@ -1,0 +1,169 @@
+"""Which mistake it is.
+
+A wrong result that equals, on all questions, the right formula with one mistake is explained by it.  If nothing else
+explains it, that is a proof, since the questions were chosen to tell mistakes apart.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from torch_parity.audit.mistakes import Mistake
+from torch_parity.doctor import candidates, questions
+from torch_parity.doctor.candidates import Candidate, General
+from torch_parity.doctor.question import JUDGED, Array, Question
+from torch_parity.doctor.right import APART, Expected, allowed, identical, same
+from torch_parity.doctor.subject import Takes
+
+# More explanations than this left are none.
+MOST_EXPLANATIONS = 4
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One question, what was right, and what came back (None: an error was raised, or no array came)."""
+
+    question: Question
+    expected: Expected
+    got: dict[str, Array] | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistakes that explain one wrong result.
+
+    ``certainty``: "proven" if no others do, else "consistent": then ``instead`` are the other explanations, and
+    ``telling`` the question that would tell them apart, in words.  ``cases``: on how many questions the result was
+    equal to the wrong formula's, of how many.  ``bits``: whether to the last bit.
+    """
+
+    result: str
+    mistakes: tuple[Mistake | General, ...]
+    certainty: str
+    cases: tuple[int, int]
+    bits: bool
+    instead: tuple[tuple[Mistake | General, ...], ...] = ()
+    telling: str = ""
+
+
+def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]) -> Diagnosis | None:
+    """The diagnosis of ``result``; None where no known mistake explains it, or more than a handful do."""
+    judged = _most_telling_first([one for one in evidence if one.question.kind in JUDGED], result)
+    if not any(one.got is not None and result in one.got for one in judged):
+        return None
+    found = [c for c in candidates.singles(formula, backward) if _explains(c, result, judged)]
+    found += [c for c in candidates.pairs(formula, backward) if _explains(c, result, judged)]
+    if not found:
+        found = [c for c in candidates.generals(formula, backward) if _explains(c, result, judged)]
+        found = found or list(_constant(result, judged))
+    if not found:
+        found = [c for c in candidates.known_and_general(formula, backward) if _explains(c, result, judged)]
+    found = _fewest(found)
+    if not found or len(found) > MOST_EXPLANATIONS:
+        return None
+    first = found[0]
+    bits = all(_bits(first, result, one) for one in judged if one.question.kind != "real")
+    telling = _telling(formula, backward, result, found) if len(found) > 1 else ""
+    return Diagnosis(
+        result,
+        first.mistakes,
+        "proven" if len(found) == 1 else "consistent",
+        (len(judged), len(judged)),
+        bits,
+        tuple(other.mistakes for other in found[1:]),
+        telling,
+    )
+
+
+def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]:
+    """What differs from the right result first: there most candidates fail, and need no further question."""
+
+    def right(one: Evidence) -> bool:
+        if one.got is None or result not in one.got:
+            return True
+        return same(
+            one.got[result], one.expected.results[result], allowed(one.expected.scales[result], one.got[result])
+        )
+
+    return sorted(evidence, key=right)
+
+
+def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
+    """Whether the candidate gives what was got, on every question: values, or an error for an error."""
+    for one in evidence:
+        wrong = candidate.wrong(one.question, result)
+        if one.got is None or result not in one.got:
+            if wrong is not None and one.got is None:
+                return False
+            continue
+        if wrong is None:
+            return False
+        if not same(one.got[result], wrong, _tolerance(one, result, wrong)):
+            return False
+    return True
+
+
+def _tolerance(one: Evidence, result: str, wrong: Array) -> float:
+    """That of the rounding; by the size of the wrong result where that is larger."""
+    assert one.got is not None
+    finite = np.abs(wrong[np.isfinite(wrong)]).max(initial=0.0) if wrong.dtype.kind == "f" else 0.0
+    return allowed(max(one.expected.scales[result], float(finite)), one.got[result])
+
+
+def _bits(candidate: Candidate, result: str, one: Evidence) -> bool:
+    wrong = candidate.wrong(one.question, result)
+    return one.got is None or result not in one.got or (wrong is not None and identical(one.got[result], wrong))
+
+
+def _fewest(found: list[Candidate]) -> list[Candidate]:
+    """Without those that contain the mistakes of another: what these add changes nothing."""
+    kept: list[Candidate] = []
+    for candidate in sorted(found, key=lambda c: len(c.mistakes)):
+        if not any(other.names <= candidate.names for other in kept):
+            kept.append(candidate)
+    return kept
+
+
+def _constant(result: str, evidence: list[Evidence]) -> Iterator[Candidate]:
+    """A factor or an offset that is the same on all questions, whatever it is."""
+    pairs = []
+    for one in evidence:
+        if one.got is not None and result in one.got:
+            pairs.append((one.got[result].astype(float), one.expected.results[result]))
+    if any(got.shape != right.shape for got, right in pairs):
+        return
+    got, right = (np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True))
+    if not (np.isfinite(got).all() and np.isfinite(right).all()) or not right.any():
+        return
+    largest = int(np.abs(right).argmax())
+    factor = float(got[largest] / right[largest])
+    general = General("factor", f"Every number is {factor:.6g} times what it should be.", "Look for a factor too many.")
+    scaled = Candidate((general,), candidates.general_change(lambda r, q: r * factor))
+    offset = float(got[largest] - right[largest])
+    general = General("offset", f"Every number is {offset:+.6g} off.", "Look for a number that is added to everything.")
+    moved = Candidate((general,), candidates.general_change(lambda r, q: r + offset))
+    for candidate, wrong in ((scaled, right * factor), (moved, right + offset)):
+        if factor and np.allclose(got, wrong, rtol=1e-12, atol=1e-12):
+            yield candidate
+
+
+def _telling(formula: str, backward: bool, result: str, found: list[Candidate]) -> str:
+    """A question beyond those that were asked which tells the first two apart, in words."""
+    everything = Takes(EVERY_OPTION, pairs=True, batch=None, bias=None)
+    for question in questions.questions(formula, backward, everything, seed=1):
+        if question.kind not in JUDGED:
+            continue
+        one, other = (candidate.wrong(question, result) for candidate in found[:2])
+        if (one is None) != (other is None):
+            return str(question)
+        if one is not None and other is not None and not same(one, other, APART * 2.0**-40):
+            return str(question)
+    return ""
+
+
+EVERY_OPTION = (
+    "stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override",
+    "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing", "grad_output", "momentum",
+    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value",
+)  # fmt: skip

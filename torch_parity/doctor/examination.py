@@ -1,0 +1,371 @@
+"""One function, or half of a layer, examined: asked, judged, and where it is wrong, told what went wrong."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.doctor.candidates import General
+from torch_parity.doctor.diagnosis import Diagnosis, Evidence, diagnose
+from torch_parity.doctor.pattern import pattern
+from torch_parity.doctor.process import Problem, Reply
+from torch_parity.doctor.question import JUDGED, NONFINITE, Array, Question
+from torch_parity.doctor.questions import numbers, questions
+from torch_parity.doctor.right import Expected, allowed, close, expected, identical, same
+from torch_parity.doctor.smallest import smallest_first
+from torch_parity.doctor.subject import Found
+
+# A subject's index, a reading, and the questions for one instance, one after another: the reply to the last.
+Ask = Callable[..., Reply]
+
+# A reading of which none of the first questions is answered rightly is left for the next.
+FIRST = 5
+# Questions asked in the search for the smallest one.
+MOST_TRIED = 150
+# Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
+DERIVATIVES, MOST_ELEMENTS = 5, 30
+STEP = 2.0**-10  # of difference quotients: whole numbers and sums stay exact
+
+ARGUMENT_CHANGED = General(
+    "argument-changed",
+    "An argument is changed in place, and the caller's array with it.",
+    "Work on a copy, x = x.copy(), or write y = x + 1 where y = x; y += 1 stands.",
+)
+STATE_KEPT = General(
+    "state-kept",
+    "The same call gives another result after a call with other numbers: something is kept in between.",
+    "Set every buffer to zero at the start of a call, and keep nothing that the next call adds to.",
+)
+NOT_DETERMINISTIC = General(
+    "not-deterministic",
+    "The same call gives another result each time.",
+    "Take out what is random, and np.empty, which holds whatever was in memory.",
+)
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The smallest question on which a result is wrong, what was right, and what came."""
+
+    question: Question
+    result: str
+    expected: Array
+    got: Array
+
+
+@dataclass
+class Entry:
+    """What is known of one subject in the end; the fields are those of the doctor's answer."""
+
+    subject: Found
+    reading: int = 0
+    verdict: str = "equal"  # equal, different, raises, too slow
+    rounding: bool = False
+    results: dict[str, str] = field(default_factory=dict)  # equal, different, missing
+    conventions: list[str] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)  # mistake, explanation
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+    follows: dict[str, str] = field(default_factory=dict)  # result: the forward that it is the gradient of
+    patterns: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    smallest: Smallest | None = None
+    problem: Problem | None = None
+    problem_question: Question | None = None
+    cases: int = 0
+    seconds: float = 0.0
+
+    @property
+    def equal(self) -> bool:
+        """Whether it is right."""
+        return self.verdict == "equal"
+
+
+@dataclass
+class _Heard:
+    """The replies under one reading."""
+
+    reading: int
+    evidence: list[Evidence]
+    replies: list[Reply]
+
+
+def examine_all(subjects: list[Found], ask: Ask, seed: int = 0) -> Iterator[Entry]:
+    """The entries of ``subjects``, in their order, but each gradient after the forward that belongs to it."""
+    entries: dict[int, Entry] = {}
+    for subject in subjects:
+        forward = _forward_of(subject, subjects)
+        for one in filter(None, (forward, subject)):
+            if one.index not in entries:
+                before = entries.get(forward.index) if forward and one is subject else None
+                entries[one.index] = examine_subject(one, ask, before, seed)
+                yield entries[one.index]
+
+
+def _forward_of(subject: Found, subjects: list[Found]) -> Found | None:
+    if not subject.backward or not subject.layer:
+        return None
+    fitting = (s for s in subjects if (s.layer, s.name, s.style) == (subject.layer, subject.formula, subject.style))
+    return next(fitting, None)
+
+
+def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed: int = 0) -> Entry:
+    """Examine ``subject`` by asking.  ``forward`` is the entry of the forward that belongs to a gradient."""
+    every = questions(subject.formula, subject.backward, subject.takes, seed)
+    judged = [question for question in every if question.kind in JUDGED]
+    right = {id(question): expected(question) for question in every}
+    heard = _best_reading(subject, ask, judged, right)
+    entry = Entry(subject, heard.reading, cases=len(judged), conventions=list(subject.conventions[heard.reading]))
+    entry.seconds = sum(reply.seconds for reply in heard.replies)
+    _judge(entry, heard)
+    if entry.verdict == "too slow":
+        return entry
+    _look_for_changes(entry, heard, ask, judged)
+    if entry.verdict == "different":
+        _explain(entry, heard, ask, forward)
+    elif entry.verdict == "equal":
+        _remark(entry, heard.reading, ask, [q for q in every if q.kind == NONFINITE], judged, right)
+    return entry
+
+
+def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mapping[int, Expected]) -> _Heard:
+    """The first reading under which all is right; else the first of those that are nearest to it."""
+    tried: list[_Heard] = []
+    for reading in range(len(subject.conventions)):
+        heard = _Heard(reading, [], [])
+        tried.append(heard)
+        for question in judged:
+            if len(heard.replies) == FIRST and _nearness(heard) < 1:
+                break
+            _hear(subject, heard, ask, question, right[id(question)])
+            problem = heard.replies[-1].problem
+            if problem is not None and problem.kind == "too slow":
+                return heard
+        if len(heard.replies) == len(judged) and _nearness(heard) == 1:
+            return heard
+    best = max(tried, key=_nearness)
+    for question in judged[len(best.replies) :]:
+        _hear(subject, best, ask, question, right[id(question)])
+    return best
+
+
+def _hear(subject: Found, heard: _Heard, ask: Ask, question: Question, right: Expected) -> None:
+    reply = ask(subject.index, heard.reading, question)
+    heard.replies.append(reply)
+    heard.evidence.append(Evidence(question, right, None if reply.problem else reply.results))
+
+
+def _nearness(heard: _Heard) -> float:
+    """The share of what is right; what has the right shape counts a little, what raises an error nothing."""
+    points, most = 0.0, 0
+    for one in heard.evidence:
+        for name, right in one.expected.results.items():
+            most += 1
+            got = None if one.got is None else one.got.get(name)
+            if got is None or got.shape != right.shape:
+                continue
+            fits = close(got, right, allowed(one.expected.scales[name], got))
+            points += 1 if fits.all() else 0.1 + 0.4 * float(fits.mean())
+    return points / max(1, most)
+
+
+def _judge(entry: Entry, heard: _Heard) -> None:
+    """The verdict, from all replies."""
+    for reply, one in zip(heard.replies, heard.evidence, strict=True):
+        if reply.problem is not None:
+            if entry.problem is None:
+                entry.problem, entry.problem_question = reply.problem, one.question
+            if reply.problem.kind == "too slow":
+                entry.verdict = "too slow"
+                return
+            continue
+        entry.missing |= reply.missing
+        for name in one.expected.results:
+            if name not in entry.subject.results:
+                continue
+            verdict = _verdict(one, name)
+            if verdict == "equal":
+                entry.results.setdefault(name, "equal")
+                exact = one.question.kind != "real"
+                entry.rounding |= exact and not identical(reply.results[name], one.expected.results[name])
+            elif entry.results.get(name) != "different":
+                entry.results[name] = verdict
+    if "different" in entry.results.values() or "missing" in entry.results.values():
+        entry.verdict = "different"
+    elif entry.problem is not None:
+        entry.verdict = "raises"
+
+
+def _verdict(one: Evidence, name: str) -> str:
+    if one.got is None or name not in one.got:
+        return "missing"
+    got = one.got[name]
+    return "equal" if same(got, one.expected.results[name], allowed(one.expected.scales[name], got)) else "different"
+
+
+def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Question]) -> None:
+    """Arguments changed in place, state kept from call to call, and what is random."""
+    changed = {name for reply in heard.replies for name in reply.changed}
+    if entry.subject.formula == "sgd":
+        changed -= {"parameter"}  # updates are made in place
+    if changed:
+        _add(entry, ARGUMENT_CHANGED)
+    first = next((i for i, reply in enumerate(heard.replies) if reply.problem is None), None)
+    if first is None or entry.verdict == "raises":
+        return
+    question, reply = judged[first], heard.replies[first]
+    again = ask(entry.subject.index, heard.reading, question)
+    if again.problem is None and _other(reply, again):
+        _add(entry, NOT_DETERMINISTIC)
+        return
+    in_between = _other_numbers(question)
+    third = ask(entry.subject.index, heard.reading, question, in_between, question)
+    if third.problem is None and _other(reply, third):
+        _add(entry, STATE_KEPT)
+
+
+def _add(entry: Entry, general: General) -> None:
+    result = entry.subject.results[0]
+    entry.verdict = "different"
+    entry.diagnoses.append(Diagnosis(result, (general,), "proven", (entry.cases, entry.cases), True))
+
+
+def _other(a: Reply, b: Reply) -> bool:
+    return set(a.results) != set(b.results) or any(
+        not same(a.results[name], b.results[name], 1e-9 * max(1.0, float(np.abs(a.results[name]).max(initial=0))))
+        for name in a.results
+    )
+
+
+def _other_numbers(question: Question) -> Question:
+    generator = np.random.default_rng(99)
+    arrays = {
+        name: numbers("lattice", array.shape, generator) if array.dtype.kind == "f" else array
+        for name, array in question.arrays.items()
+    }
+    return dataclasses.replace(question, arrays=arrays)
+
+
+def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> None:
+    subject = entry.subject
+    for name, verdict in entry.results.items():
+        if verdict != "different":
+            continue
+        if forward is not None and forward.verdict == "different" and _is_gradient_of(forward, entry, name, ask):
+            entry.follows[name] = forward.subject.found
+            continue
+        found = diagnose(subject.formula, subject.backward, name, heard.evidence)
+        if found is not None:
+            entry.diagnoses.append(found)
+        else:
+            entry.patterns[name] = pattern(name, heard.evidence)
+    wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
+    if wrong is not None:
+        entry.smallest = _smallest(subject, wrong, heard, ask)
+
+
+def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:
+    """Whether a gradient is the derivative of the student's own forward, wrong as that is.
+
+    A difference quotient of <g, forward>, one element after another, on the smallest questions of different shapes.
+    """
+    subject, argument, compared = entry.subject, name.removeprefix("grad_"), 0
+    for question in smallest_first(subject.formula, True, subject.takes):
+        g, x = question.grad_output, question.arrays.get(argument)
+        if g is None or x is None or x.size > MOST_ELEMENTS or np.count_nonzero(g) < min(g.size, 2):
+            continue
+        said = ask(subject.index, entry.reading, question)
+        quotient = _difference_quotient(question, argument, forward, ask)
+        if quotient is None or name not in said.results:
+            return False
+        if said.results[name].shape != quotient.shape or not np.allclose(said.results[name], quotient, 1e-5, 1e-5):
+            return False
+        compared += 1
+        if compared == DERIVATIVES:
+            return True
+    return False
+
+
+def _difference_quotient(question: Question, argument: str, forward: Entry, ask: Ask) -> Array | None:
+    """The central one; exact for sums of products of small whole numbers.  None where a call gives no output."""
+    x, g = question.arrays[argument], question.grad_output
+    assert g is not None
+    quotient = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        sums = []
+        for step in (STEP, -STEP):
+            moved = x.copy()
+            moved[place] += step
+            asked = dataclasses.replace(question, arrays={**question.arrays, argument: moved}, grad_output=None)
+            output = ask(forward.subject.index, forward.reading, asked).results.get("output")
+            if output is None or output.shape != g.shape:
+                return None
+            sums.append(float((output * g).sum()))
+        quotient[place] = (sums[0] - sums[1]) / (2 * STEP)
+    return quotient
+
+
+def _smallest(subject: Found, result: str, heard: _Heard, ask: Ask) -> Smallest | None:
+    for tried, question in enumerate(smallest_first(subject.formula, subject.backward, subject.takes)):
+        if tried == MOST_TRIED:
+            break
+        right = expected(question)
+        reply = ask(subject.index, heard.reading, question)
+        if reply.problem is not None:
+            if reply.problem.kind != "raises":
+                break
+            continue
+        one = Evidence(question, right, reply.results)
+        if result in reply.results and _verdict(one, result) == "different":
+            return Smallest(question, result, right.results[result], reply.results[result])
+    failing = [one for one in heard.evidence if one.got is not None and _verdict(one, result) == "different"]
+    if not failing:
+        return None
+    one = min(failing, key=lambda one: sum(array.size for array in one.question.arrays.values()))
+    assert one.got is not None
+    return Smallest(one.question, result, one.expected.results[result], one.got[result])
+
+
+def _remark(
+    entry: Entry,
+    reading: int,
+    ask: Ask,
+    nonfinite: list[Question],
+    judged: list[Question],
+    right: Mapping[int, Expected],
+) -> None:
+    """What differs in dtype, or for NaN and infinity only: worth saying, and no fault."""
+    evidence = []
+    for question in nonfinite:
+        reply = ask(entry.subject.index, reading, question)
+        evidence.append(Evidence(question, right[id(question)], None if reply.problem else reply.results))
+    for name in entry.subject.results:
+        if any(one.got is not None and name in one.got and _verdict(one, name) == "different" for one in evidence):
+            mistake = _nonfinite_mistake(entry.subject, name, evidence)
+            if mistake is not None:
+                entry.remarks.append((mistake.name, mistake.explanation))
+            else:
+                entry.remarks.append(
+                    ("non-finite", "For NaN or infinity in the input, the result differs from torch's.")
+                )
+    lattice = next(question for question in judged if question.kind == "lattice")
+    single = dataclasses.replace(
+        lattice,
+        arrays={n: a.astype(np.float32) if a.dtype.kind == "f" else a for n, a in lattice.arrays.items()},
+        grad_output=None if lattice.grad_output is None else lattice.grad_output.astype(np.float32),
+    )
+    reply = ask(entry.subject.index, reading, single)
+    if any(array.dtype == np.float64 for array in reply.results.values()):
+        mistake = next(m for m in MISTAKES if m.name == "silent-float64")
+        entry.remarks.append((mistake.name, mistake.explanation))
+
+
+def _nonfinite_mistake(subject: Found, name: str, evidence: list[Evidence]) -> Mistake | None:
+    """The known mistake that explains what differs for NaN and infinity only."""
+    judged = [Evidence(dataclasses.replace(one.question, kind="lattice"), one.expected, one.got) for one in evidence]
+    found = diagnose(subject.formula, subject.backward, name, judged)
+    if found is None or found.certainty != "proven" or len(found.mistakes) != 1:
+        return None
+    (mistake,) = found.mistakes
+    return mistake if isinstance(mistake, Mistake) else None

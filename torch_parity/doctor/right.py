@@ -1,0 +1,93 @@
+"""The right answers, wrong answers by a known mistake, and when two answers are the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from torch_parity.audit.mistakes import Mistake
+from torch_parity.doctor.question import Array, Question
+from torch_parity.proof.pairs import Pair, pair_named
+
+Answer = dict[str, Array] | None  # None: an error was raised
+
+# How far apart two answers may be that are the same but for rounding, in parts of the largest sum of absolute terms:
+# thousands of roundings of float64, or hundreds of float32.  An FFT stays below it, any mistake far above.
+ROUNDING = {np.dtype(np.float64): 2.0**-40, np.dtype(np.float32): 2.0**-16, np.dtype(np.float16): 2.0**-6}
+# Of a candidate and the right formula, on numbers that round: what counts as different.
+APART = 1000.0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The right results of a question, and for each the size by which roundings are measured."""
+
+    results: dict[str, Array]
+    scales: dict[str, float]
+
+
+def expected(question: Question) -> Expected:
+    """The results of ``reference``."""
+    pair = pair_named(question.formula)
+    results = answer(pair, question)
+    assert results is not None
+    return Expected(results, _scales(pair, question, results))
+
+
+def answer(pair: Pair, question: Question) -> Answer:
+    """What ``pair``, right or with mistakes planted, answers: the output, or the gradients."""
+    with np.errstate(all="ignore"):
+        try:
+            returned = pair.forward(**question.arrays, **question.options)
+            if question.grad_output is None:
+                return {"output": np.asarray(returned[0] if isinstance(returned, tuple) else returned)}
+            grads = pair.backward(question.grad_output, question.arrays, question.options, returned)
+            named = zip(pair.gradients, grads, strict=False)
+            return {"grad_" + name: np.asarray(grad) for name, grad in named if grad is not None}
+        except (ValueError, TypeError, IndexError, AssertionError):
+            return None
+
+
+def with_mistakes(formula: str, mistakes: Iterable[Mistake]) -> Pair:
+    """The row of ``formula`` with mistakes planted, one after another."""
+    pair = pair_named(formula)
+    for mistake in mistakes:
+        pair = mistake.plant(pair)
+    return pair
+
+
+def _scales(pair: Pair, question: Question, results: dict[str, Array]) -> dict[str, float]:
+    """The largest sum of absolute terms of each result, at least 1."""
+    sizes: Answer = results
+    if question.formula in ("conv2d", "linear", "avg_pool2d", "pad", "max_pool2d"):
+        absolute = {name: np.abs(array) for name, array in question.arrays.items()}
+        upstream = None if question.grad_output is None else np.abs(question.grad_output)
+        sizes = answer(pair, Question(question.formula, question.kind, absolute, question.options, upstream))
+    assert sizes is not None
+    largest = {name: np.abs(array[np.isfinite(array)]).max(initial=1.0) for name, array in sizes.items()}
+    return {name: float(largest[name]) for name in results}
+
+
+def allowed(scale: float, found: Array) -> float:
+    """How far ``found`` may be from what it should be: by the precision in which it was computed."""
+    dtype = found.dtype if found.dtype in ROUNDING else np.dtype(np.float64)
+    if dtype == np.float64 and found.size and (found == found.astype(np.float32)).all():
+        dtype = np.dtype(np.float32)  # computed in single precision, or whole numbers, which differ by 1 at least
+    return ROUNDING[dtype] * scale
+
+
+def same(a: Array, b: Array, tolerance: float) -> bool:
+    """Whether two results have one shape and, but for rounding, the same numbers; NaN is NaN, and -0 is 0."""
+    return a.shape == b.shape and bool(close(a, b, tolerance).all())
+
+
+def close(a: Array, b: Array, tolerance: float) -> Any:
+    """Where two arrays of one shape are the same but for rounding."""
+    with np.errstate(all="ignore"):
+        return (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= tolerance)
+
+
+def identical(a: Array, b: Array) -> bool:
+    """Whether two results have one shape and the same numbers to the last bit, but for the sign of a zero."""
+    return a.shape == b.shape and bool(((a == b) | (np.isnan(a) & np.isnan(b))).all())
