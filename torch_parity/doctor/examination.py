@@ -22,6 +22,8 @@ Ask = Callable[..., Reply]
 
 # A reading of which none of the first questions is answered rightly is left for the next.
 FIRST = 5
+# Seconds that the questions for one function may take together.
+PATIENCE = 15.0
 # Questions asked in the search for the smallest one.
 MOST_TRIED = 150
 # Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
@@ -139,15 +141,25 @@ def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mappi
             if len(heard.replies) == FIRST and _nearness(heard) < 1:
                 break
             _hear(subject, heard, ask, question, right[id(question)])
-            problem = heard.replies[-1].problem
-            if problem is not None and problem.kind == "too slow":
+            if _too_slow(heard):
                 return heard
         if len(heard.replies) == len(judged) and _nearness(heard) == 1:
             return heard
     best = max(tried, key=_nearness)
     for question in judged[len(best.replies) :]:
         _hear(subject, best, ask, question, right[id(question)])
+        if _too_slow(best):
+            break
     return best
+
+
+def _too_slow(heard: _Heard) -> bool:
+    """Whether the last call took too long, or all of them together."""
+    last = heard.replies[-1]
+    if last.problem is None and sum(reply.seconds for reply in heard.replies) > PATIENCE:
+        heard.replies[-1] = dataclasses.replace(last, problem=Problem("too slow"))
+    problem = heard.replies[-1].problem
+    return problem is not None and problem.kind == "too slow"
 
 
 def _hear(subject: Found, heard: _Heard, ask: Ask, question: Question, right: Expected) -> None:
@@ -215,13 +227,13 @@ def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Questi
     if first is None or entry.verdict == "raises":
         return
     question, reply = judged[first], heard.replies[first]
-    again = ask(entry.subject.index, heard.reading, question)
-    if again.problem is None and _other(reply, again):
+    _, second, third = (ask(entry.subject.index, heard.reading, question) for _ in range(3))
+    if _other(second, third):
         _add(entry, NOT_DETERMINISTIC)
         return
     in_between = _other_numbers(question)
-    third = ask(entry.subject.index, heard.reading, question, in_between, question)
-    if third.problem is None and _other(reply, third):
+    later = ask(entry.subject.index, heard.reading, question, in_between, question)
+    if _other(reply, second) or _other(reply, later):
         _add(entry, STATE_KEPT)
 
 
@@ -232,6 +244,8 @@ def _add(entry: Entry, general: General) -> None:
 
 
 def _other(a: Reply, b: Reply) -> bool:
+    if a.problem is not None or b.problem is not None:
+        return False
     return set(a.results) != set(b.results) or any(
         not same(a.results[name], b.results[name], 1e-9 * max(1.0, float(np.abs(a.results[name]).max(initial=0))))
         for name in a.results
@@ -249,6 +263,8 @@ def _other_numbers(question: Question) -> Question:
 
 def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> None:
     subject = entry.subject
+    if any(mistake in (NOT_DETERMINISTIC, STATE_KEPT) for d in entry.diagnoses for mistake in d.mistakes):
+        return  # no formula gives what comes once and not again
     for name, verdict in entry.results.items():
         if verdict != "different":
             continue
