@@ -40,6 +40,7 @@ STATE_KEPT = General(
     "The same call gives another result after a call with other numbers: something is kept in between.",
     "Set every buffer to zero at the start of a call, and keep nothing that the next call adds to.",
 )
+MEAN_IN_LAYER = "the mean over the batch is taken in the layers, not in the loss"
 NOT_DETERMINISTIC = General(
     "not-deterministic",
     "The same call gives another result each time.",
@@ -75,6 +76,7 @@ class Entry:
     smallest: Smallest | None = None
     problem: Problem | None = None
     problem_question: Question | None = None
+    batch_factor: int = 0  # 1: all that is wrong is N times what it should be; -1: an Nth of it
     cases: int = 0
     seconds: float = 0.0
 
@@ -94,15 +96,45 @@ class _Heard:
 
 
 def examine_all(subjects: list[Found], ask: Ask, seed: int = 0) -> Iterator[Entry]:
-    """The entries of ``subjects``, in their order, but each gradient after the forward that belongs to it."""
+    """The entries of ``subjects`` in their order, but each gradient after its forward, and those of losses in the end.
+
+    For somewhere the mean over the batch must be taken, but where is a convention: in the gradient of the loss, as
+    torch does it, or in each layer's gradients of its parameters.
+    """
     entries: dict[int, Entry] = {}
-    for subject in subjects:
-        forward = _forward_of(subject, subjects)
-        for one in filter(None, (forward, subject)):
-            if one.index not in entries:
-                before = entries.get(forward.index) if forward and one is subject else None
-                entries[one.index] = examine_subject(one, ask, before, seed)
-                yield entries[one.index]
+
+    def examined(subject: Found) -> Entry:
+        if subject.index not in entries:
+            forward = _forward_of(subject, subjects)
+            entries[subject.index] = examine_subject(subject, ask, examined(forward) if forward else None, seed)
+        return entries[subject.index]
+
+    losses = [subject for subject in subjects if subject.name == "cross_entropy_backward"]
+    not_averaged = [entry for entry in map(examined, losses) if entry.batch_factor == 1]
+    averaged = False
+    told: set[int] = set()
+    for subject in [subject for subject in subjects if subject not in losses]:
+        for one in filter(None, (_forward_of(subject, subjects), subject)):
+            if one.index in told:
+                continue
+            told.add(one.index)
+            entry = examined(one)
+            if not_averaged and entry.batch_factor == -1:
+                averaged = True
+                _allow(entry, MEAN_IN_LAYER)
+            yield entry
+    for subject in losses:
+        if averaged and entries[subject.index] in not_averaged:
+            _allow(entries[subject.index], MEAN_IN_LAYER)
+        yield entries[subject.index]
+
+
+def _allow(entry: Entry, convention: str) -> None:
+    """Let what differs be a convention."""
+    entry.verdict, entry.smallest = "equal", None
+    entry.results = dict.fromkeys(entry.results, "equal")
+    entry.diagnoses.clear()
+    entry.conventions.append(convention)
 
 
 def _forward_of(subject: Found, subjects: list[Found]) -> Found | None:
@@ -276,9 +308,26 @@ def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> No
             entry.diagnoses.append(found)
         else:
             entry.patterns[name] = pattern(name, heard.evidence)
+    entry.batch_factor = _batch_factor(entry, heard)
     wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
     if wrong is not None:
         entry.smallest = _smallest(subject, wrong, heard, ask)
+
+
+def _batch_factor(entry: Entry, heard: _Heard) -> int:
+    """1 if every result that is wrong is N times the right one on all questions, -1 if it is an Nth, else 0."""
+    wrong = [name for name, verdict in entry.results.items() if verdict == "different"]
+    for power in (1, -1):
+        if all(_is_times_batch(one, name, power) for one in heard.evidence for name in wrong):
+            return power
+    return 0
+
+
+def _is_times_batch(one: Evidence, name: str, power: int) -> bool:
+    if one.got is None or name not in one.got or "N" not in one.question.sizes:
+        return False
+    right = one.expected.results[name] * float(one.question.sizes["N"]) ** power
+    return same(one.got[name], right, allowed(one.expected.scales[name] * one.question.sizes["N"], one.got[name]))
 
 
 def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:

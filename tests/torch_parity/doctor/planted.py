@@ -8,9 +8,11 @@ from torch_parity.doctor.right import answer
 from torch_parity.doctor.subject import Found, Takes
 from torch_parity.proof.pairs import Pair
 
-EVERYTHING = ("stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad",
-              "divisor_override", "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing",
-              "grad_output", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "mode", "value")  # fmt: skip
+EVERYTHING = (
+    "stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override",
+    "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing", "grad_output", "momentum",
+    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value",
+)  # fmt: skip
 # What the signatures of the styles have room for, from all that torch has to almost nothing.
 TAKES = {
     "reference": Takes(EVERYTHING, pairs=True, batch=None, bias=None, ranks=(1, 2, 3, 4)),

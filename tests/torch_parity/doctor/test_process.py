@@ -241,7 +241,9 @@ def test_an_argument_changed_in_place_is_a_mistake_of_its_own(tmp_path: Path) ->
 
 
 def test_what_is_random_is_said(tmp_path: Path) -> None:
-    code = "import numpy as np\ndef relu_forward(x):\n    return np.maximum(x, 0) * (np.random.rand(*x.shape) < 0.9), x\n"
+    code = (
+        "import numpy as np\ndef relu_forward(x):\n    return np.maximum(x, 0) * (np.random.rand(*x.shape) < 0.9), x\n"
+    )
     entry = examined(tmp_path, code)
     assert entry.verdict == "different"
     assert "not-deterministic" in [m.name for d in entry.diagnoses for m in d.mistakes]
@@ -287,4 +289,6 @@ def test_a_file_named_like_a_package_does_not_hide_it(tmp_path: Path) -> None:
 
 
 def test_the_main_part_of_a_file_does_not_run(tmp_path: Path) -> None:
-    assert examined(tmp_path, RIGHT + "if __name__ == '__main__':\n    raise SystemExit('trained')\n").verdict == "equal"
+    assert (
+        examined(tmp_path, RIGHT + "if __name__ == '__main__':\n    raise SystemExit('trained')\n").verdict == "equal"
+    )

@@ -45,7 +45,7 @@ FAULTS: dict[str, Fault] = {
     "cubed": lambda r, q: r**3,
     "sine": lambda r, q: np.sin(r),
     "square root of the size": lambda r, q: np.sign(r) * np.sqrt(np.abs(r)),
-    "a power of the size": lambda r, q: r * 1.5 ** r.ndim + 0.25,
+    "a power of the size": lambda r, q: r * 1.5**r.ndim + 0.25,
     "first element doubled": lambda r, q: with_element(r, 0, lambda v: 2 * v + 1),
     "last element lost": lambda r, q: with_element(r, -1, lambda v: v + 3),
     "middle element turned": lambda r, q: with_element(r, r.size // 2, lambda v: 1 - v),
