@@ -107,6 +107,7 @@ WINGS = {
     "benchmark": SHARED | {"training"},
     "pages": SHARED | {"proof", "audit", "training", "benchmark"},
     "lesson": SHARED | {"proof", "audit", "doctor", "training", "pages"},
+    "commands": SHARED | {"proof", "audit", "doctor", "training", "benchmark", "pages", "lesson"},
 }
 
 
