@@ -24,6 +24,8 @@ from torch_parity.machine import machine
 from torch_parity.pages.rendering import ENVIRONMENT
 
 SCRIPTS = files("torch_parity.lesson") / "javascript"
+# Said of a mistake that the audit plants in the forward alone.
+BY_TORCH = "The gradient shown is the one that such code has: torch's autograd found it of the wrong formula."
 
 
 def build(chosen: Sequence[Section] | None = None) -> str:
@@ -138,7 +140,7 @@ def _mistake(section: Section, demonstration: Demonstration) -> dict[str, Any]:
     mistake = demonstration.mistake
     return {
         "name": mistake.name,
-        "explanation": mistake.explanation,
+        "explanation": mistake.explanation if demonstration.in_torch is None else f"{mistake.explanation} {BY_TORCH}",
         "signature": mistake.signature,
         "remedy": mistake.remedy,
         "hidden_by": demonstration.hidden_by,
