@@ -115,7 +115,7 @@ def _calls(section: Section, function: Callable[..., Any]) -> Iterator[Call]:
 
 def _resolved(section: Section, given: Matrices, options: dict[str, Any]) -> list[Call]:
     """The section's calls; where they name the result of an earlier one, that result."""
-    results = section.example(given, options).results
+    results = prove(section.calls(given, options))
 
     def array(one: Any) -> Any:
         return results[one].numpy if isinstance(one, str) else one

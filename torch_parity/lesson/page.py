@@ -45,7 +45,7 @@ def build(chosen: Sequence[Section] | None = None) -> str:
         facts=_json({section["name"]: section["facts"] for section in sections}),
         machine=machine(),
         mistakes=_by_formula(),
-        shown_in={demonstration.name: section.name for section in chosen for demonstration in section.demonstrations},
+        switchable={demonstration.name for section in chosen for demonstration in section.demonstrations},
         numbers=sum(section["numbers"] for section in sections),
         code_colours=Markup(_code_colours()),
     )

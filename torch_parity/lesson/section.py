@@ -97,6 +97,7 @@ class Section:
         options = {name: state.get(name, choice) for name, choice in first.items()}
         right = self.example(given, options)
         planted = wrong(self.calls(right.given, options), demonstration.mistake)
+        planted = {name: planted[name] for name in right.results if name in planted}
         if demonstration.in_torch is None:
             return right, planted
         for name, found in demonstration.in_torch(**{**options, **_tensors(right.given)}).items():

@@ -14,7 +14,7 @@ from reference import definition, nn
 from torch_parity import networks
 from torch_parity.lesson.digits import LABELS, digit
 from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
-from torch_parity.lesson.section import Section
+from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.proof import bounds
 
 IMAGE = np.array([
@@ -186,4 +186,12 @@ SECTION = Section(
     answer="Two of them have 9 + 9 = 18 weights, the large one 25: fewer weights see as much. And between the two "
     "there is room for a ReLU. With it the pair computes what no single kernel can; without it the pair is one 5 × 5 "
     "kernel, and only some 5 × 5 kernels can be made so.",
+    demonstrations=(
+        Demonstration(
+            "kernel-flipped",
+            "kernels that look the same after half a turn",
+            {"first": [[1, 2, 1], [2, 4, 2], [1, 2, 1]]},
+            {"second": [[0, 1, 0], [2, -2, 1], [0, 1, 3]]},
+        ),
+    ),
 )

@@ -8,12 +8,16 @@ import { factor, format, thousands } from "text.js";
 const turned = (kernel) => kernel.map((row) => row.toReversed()).toReversed();
 const convolved = (x, K, moves) => conv2d(asImage(x), asImage(K), null, moves).rows();
 
-export function compute({ image, first, second }, options) {
-  let middle = convolved(image, first);
+export function compute({ image, first, second }, options, convolve = convolved) {
+  let middle = convolve(image, first);
   if (options.relu) middle = relu(asImage(middle)).rows();
-  const both = convolved(first, turned(second), { padding: 2 });
-  return { middle, output: convolved(middle, second), both, once: convolved(image, both) };
+  const both = convolve(first, turned(second), { padding: 2 });
+  return { middle, output: convolve(middle, second), both, once: convolve(image, both) };
 }
+
+export const mistakes = {
+  "kernel-flipped": (given, options) => compute(given, options, (x, K, moves) => convolved(x, turned(K), moves)),
+};
 
 // Convolutions of the figure: [input, kernel, output].
 const STEPS = [

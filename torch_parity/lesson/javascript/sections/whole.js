@@ -3,12 +3,15 @@
 import { grey, signed } from "canvas.js";
 import { curve } from "curve.js";
 import { floats, normalize, unpack } from "datasets.js";
+import { linear } from "dense.js";
 import { Drawing } from "drawing.js";
 import { Network, predictions } from "network.js";
 import { softmax } from "softmax.js";
 import { Tensor } from "tensor.js";
 import { factor, format, thousands } from "text.js";
 import { Training } from "training.js";
+
+export const rounding = 1e-12;
 
 const SIZE = 28;
 const SLICE = 12; // milliseconds of training between two pictures: the page stays responsive
@@ -44,6 +47,18 @@ export function compute({ drawn }) {
   const scores = trained.forward(normalize(drawn.flat(), [1, 1, SIZE, SIZE]));
   return { scores: scores.rows(), probabilities: softmax(scores).rows() };
 }
+
+export const mistakes = {
+  // A number of all maps stands beside that of the same place in the next map.
+  "flattened-channels-last": ({ drawn }) => {
+    trained.forward(normalize(drawn.flat(), [1, 1, SIZE, SIZE]));
+    const { pooled, flat } = trained.seen;
+    const places = pooled.shape[2] * pooled.shape[3];
+    const shuffled = flat.data.map((_, i) => pooled.data[(i % pooled.shape[1]) * places + Math.floor(i / pooled.shape[1])]);
+    const scores = linear(new Tensor(flat.shape, shuffled), trained.parameters["4.weight"], trained.parameters["4.bias"]);
+    return { scores: scores.rows(), probabilities: softmax(scores).rows() };
+  },
+};
 
 export function terms(name, row, column, { drawn, scores, probabilities }) {
   if (name === "drawn") return ofPixel(row, column, drawn);
