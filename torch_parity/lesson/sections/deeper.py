@@ -15,6 +15,7 @@ from torch_parity import networks
 from torch_parity.lesson.digits import LABELS, digit
 from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
 from torch_parity.lesson.section import Demonstration, Section
+from torch_parity.lesson.twice import facts
 from torch_parity.proof import bounds
 
 IMAGE = np.array([
@@ -143,9 +144,11 @@ def window(layer: Any) -> tuple[int, int, int] | None:
 
 
 def extra() -> dict[str, Any]:
-    """The networks, layer by layer, and a digit to look at."""
+    """The networks, layer by layer; a digit to look at, and what a trained network makes of it."""
+    pixels = digit(LABELS[0])
     return {
-        "digit": digit(LABELS[0]).tolist(),
+        "digit": pixels.tolist(),
+        "trained": facts(pixels),
         "networks": {name: {"title": title, "layers": [asdict(layer) for layer in layers(name)]}
                      for name, title in SHOWN.items()},
     }  # fmt: skip
