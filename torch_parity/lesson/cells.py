@@ -37,7 +37,7 @@ def verdict(
     They must be so bit for bit where nothing rounds, and else within the proven bound.  Raises AssertionError where
     they are not.
     """
-    proven = section(name).example(given, options).results
+    proven = prove(section(name).calls(given, options))
     for matrix, tensor in theirs.items():
         numpy, torch_result = np.asarray(ours[matrix]), tensor.detach().numpy().reshape(np.shape(ours[matrix]))
         differences, bound = np.abs(numpy - torch_result), np.broadcast_to(proven[matrix].bound, numpy.shape)

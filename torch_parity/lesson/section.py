@@ -71,6 +71,11 @@ class Section:
     exercise: str = ""  # the head of a function to write
     demonstrations: tuple[Demonstration, ...] = ()
 
+    @property
+    def first(self) -> dict[str, Any]:
+        """The options that the page shows at first."""
+        return {name: choices[0] for name, choices in self.options.items()}
+
     def examples(self) -> Iterator[Example]:
         """All of them, proven; the first is what the page shows at first."""
         for given in (self.given, *({**self.given, **more} for more in self.also)):
@@ -92,9 +97,8 @@ class Section:
 
     def with_mistake(self, demonstration: Demonstration, state: dict[str, Any]) -> tuple[Example, Matrices]:
         """The section with ``state``, matrices and options, in place of what is shown at first: right, and wrong."""
-        first = {name: choices[0] for name, choices in self.options.items()}
         given = {name: np.asarray(state.get(name, matrix)) for name, matrix in self.given.items()}
-        options = {name: state.get(name, choice) for name, choice in first.items()}
+        options = {name: state.get(name, choice) for name, choice in self.first.items()}
         right = self.example(given, options)
         planted = wrong(self.calls(right.given, options), demonstration.mistake)
         planted = {name: planted[name] for name in right.results if name in planted}
