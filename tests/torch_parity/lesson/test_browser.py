@@ -317,9 +317,11 @@ def assert_wrong_as_in_the_audit(reader: Reader, section: Section, demonstration
             np.testing.assert_array_equal(marked, ~within(expected, correct, bound), err_msg=name)
         else:
             np.testing.assert_array_equal(shown, expected)
+        unlettered = reader.table(section, name).get_attribute("data-picture") in ("grey", "signed")
         for row, column in np.argwhere(marked)[:3]:
-            cell = reader.cell(section, name, int(row), int(column))
-            assert "wrong; right: " in (cell.get_attribute("aria-label") or "")
+            inside = reader.cell(section, name, int(row), int(column))
+            cell, attribute = (inside.locator(".."), "title") if unlettered else (inside, "aria-label")
+            assert "wrong; right: " in (cell.get_attribute(attribute) or "")
     count = reader.figure(section).locator(".mistake-note .count").inner_text()
     if where == "hidden":
         assert not marks
@@ -351,8 +353,59 @@ def test_one_mistake_after_the_other(visit: Visits) -> None:
     """A link to a mistake shows it whatever stood there before."""
     reader = visit().ready()
     for section, demonstration in DEMONSTRATIONS:
-        reader.go(f"#mistake={demonstration.name}")
+        reader.go(f"#{section.name}.mistake={demonstration.name}")
         assert_wrong_as_in_the_audit(reader, section, demonstration, "shown")
+
+
+def showing(name: str) -> list[Section]:
+    """The sections that show a mistake."""
+    return [section for section, demonstration in DEMONSTRATIONS if demonstration.name == name]
+
+
+SEVERAL = [name for name in dict.fromkeys(one.name for _, one in DEMONSTRATIONS) if len(showing(name)) > 1]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_of_several_sections_with_a_mistake_a_link_opens_the_first(visit: Visits, name: str) -> None:
+    opened, *others = showing(name)
+
+    def chosen(reader: Reader) -> list[str]:
+        return [section.name for section in showing(name)
+                if reader.figure(section).locator("select[name=mistake]").input_value() == name]  # fmt: skip
+
+    assert chosen(visit(f"#mistake={name}").ready()) == [opened.name]
+    for section in others:
+        reader = visit().ready()
+        reader.figure(section).locator("select[name=mistake]").select_option(name)
+        before = state(reader, section)
+        reader.settled().page.reload()
+        assert chosen(reader.ready()) == [section.name]
+        assert state(reader, section) == before
+
+
+def test_numbers_that_hide_a_mistake_stay_in_the_address(visit: Visits) -> None:
+    """Also where they are those that the page opens with: a link to the mistake alone would show others."""
+    section = next(section for section in SECTIONS if section.name == "convolution")
+    reader = visit("#mistake=bias-forgotten").ready()
+    assert reader.matrix(section, "bias").item() == 2
+    reader.press(section, "Show where nobody would notice")
+    reader.choose(section, {"stride": 2})
+    reader.settled().page.reload()
+    assert reader.ready().matrix(section, "bias").item() == 0
+    assert reader.options(section)["stride"] == 2
+    assert not reader.figure(section).locator("td.wrong").count()
+
+
+def test_with_a_mistake_the_sum_is_still_the_right_one(visit: Visits) -> None:
+    """Also where what it adds up has become wrong."""
+    section = next(section for section in SECTIONS if section.name == "deeper")
+    (demonstration,) = section.demonstrations
+    reader = visit(f"#deeper.mistake={demonstration.name}").ready()
+    right, _ = section.with_mistake(demonstration, demonstration.shown)
+    reader.cell(section, "output", 1, 2).click()
+    expected = right.results["output"].numpy[0, 0, 1, 2]
+    assert sum(products(reader, section) or ()) == reader.total(section) == expected
+    assert "but the mistake gives" in reader.sum(section)
 
 
 # The address.
