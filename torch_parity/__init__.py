@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from torch_parity.proof.pairs import PAIRS, Pair, pair_named
     from torch_parity.proof.prove import Report, numbered_case, prove, prove_many
     from torch_parity.training.lockstep import Lockstep
-    from torch_parity.training.loop import Progress, Summary, resume, train
+    from torch_parity.training.loop import Diverged, Progress, Summary, resume, train
     from torch_parity.training.settings import Settings
 
 __all__ = [  # noqa: RUF022, as in the text above
     "PAIRS", "Pair", "pair_named", "Report", "numbered_case", "prove", "prove_many",
-    "Lockstep", "Settings", "Progress", "Summary", "resume", "train",
+    "Diverged", "Lockstep", "Settings", "Progress", "Summary", "resume", "train",
 ]  # fmt: skip
 
 # Loaded when asked for, as importing torch takes seconds that a program may spend better.
@@ -42,7 +42,7 @@ _HOMES = {
     "proof.pairs": ("PAIRS", "Pair", "pair_named"),
     "proof.prove": ("Report", "numbered_case", "prove", "prove_many"),
     "training.lockstep": ("Lockstep",),
-    "training.loop": ("Progress", "Summary", "resume", "train"),
+    "training.loop": ("Diverged", "Progress", "Summary", "resume", "train"),
     "training.settings": ("Settings",),
 }
 

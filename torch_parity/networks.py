@@ -3,11 +3,12 @@
 Images are (N, 1, 28, 28), scores (N, classes).  ``own`` finds an architecture of one's own in a file.
 """
 
+import contextlib
 import inspect
 import runpy
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,15 @@ class OwnNetwork:
 
     def __call__(self, nn: Any, classes: int = 10) -> Any:
         """The network.  ValueError, with file and line, where the function raises an error."""
+        signature = inspect.signature(self.build)
+        takes_classes = "classes" in signature.parameters
         try:
-            takes_classes = "classes" in inspect.signature(self.build).parameters
+            signature.bind(nn, **({"classes": classes} if takes_classes else {}))
+        except TypeError as error:
+            function = self.name.rpartition(":")[2]
+            raise ValueError(f"{self.path}: {function}{signature} must take one argument, nn") from error
+        with explaining(self):
             return self.build(nn, classes=classes) if takes_classes else self.build(nn)
-        except Exception as error:
-            raise ValueError(explained(error, self.path)) from error
 
 
 def own(text: str) -> OwnNetwork:
@@ -109,8 +114,8 @@ def own(text: str) -> OwnNetwork:
     sys.path.insert(0, str(path.parent))
     try:
         contents = runpy.run_path(str(path), run_name=path.stem)
-    except Exception as error:
-        raise ValueError(explained(error, path)) from error
+    except (Exception, SystemExit) as error:  # a script may end the program
+        raise ValueError(_explained(error, path)) from error
     finally:
         sys.path[:] = before
     build = contents.get(function)
@@ -134,10 +139,26 @@ def named(name: str, folder: Path | None = None) -> Callable[..., Any]:
     return own(name)
 
 
-def explained(error: Exception, path: Path) -> str:
-    """The error in words, with the place where it came out of the file ``path``; without one, where it did not."""
-    what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+@contextlib.contextmanager
+def explaining(build: object) -> Iterator[None]:
+    """Inside, an error from code in the file of a network of one's own is a ValueError with file and line."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(build, OwnNetwork) and _lines(error, build.path):
+            raise ValueError(_explained(error, build.path)) from error
+        raise
+
+
+def _explained(error: BaseException, path: Path) -> str:
+    """The error in words, with the place in the file ``path`` where it came from."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}, line {error.lineno}: {error.msg}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{path}, line {lines[-1]}: {what}" if lines else what
+    what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    lines = _lines(error, path)
+    return f"{path}, line {lines[-1]}: {what}" if lines else f"{path}: {what}"
+
+
+def _lines(error: BaseException, path: Path) -> list[int | None]:
+    """The lines of the file ``path`` that were being run when the error came, from the outermost call to the last."""
+    return [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

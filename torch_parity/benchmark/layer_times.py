@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 import reference
+from reference.module import is_own
 from torch_parity.benchmark.subjects import Implementation
 from torch_parity.benchmark.timing import alternate
 
@@ -36,11 +37,11 @@ class LayerTime:
 def measure(networks: dict[str, Any], images: Array, labels: Array, seconds: float) -> list[LayerTime]:
     """The median times of every layer and of the loss, on ``images`` (N, C, H, W) with ``labels`` (N,).
 
-    ``networks`` holds the same ``Sequential``, of ``reference.nn`` under 'numpy' and of ``torch.nn`` under 'torch'.
-    They run in turn for at least ``seconds`` and a few repetitions, after a warm-up.  As in training, nobody asks for
-    the gradient of the images.
+    ``networks`` holds the same network, of ``reference.nn`` under 'numpy' and of ``torch.nn`` under 'torch'.  One that
+    is no ``Sequential`` calls its layers itself, and is measured as a whole.  They run in turn for at least ``seconds``
+    and a few repetitions, after a warm-up.  As in training, nobody asks for the gradient of the images.
     """
-    names = [*(f"{index} {type(layer).__name__}" for index, layer in enumerate(networks["torch"])), LOSS]
+    names = [*(f"{name} {type(layer).__name__}".strip() for name, layer in _parts(networks["torch"])), LOSS]
     sides = {
         "numpy": Implementation(_phases(_NumpyStep(networks["numpy"], images, labels), names), dict),
         "torch": Implementation(_phases(_TorchStep(networks["torch"], images, labels), names), dict),
@@ -57,11 +58,17 @@ def measure(networks: dict[str, Any], images: Array, labels: Array, seconds: flo
     ]
 
 
+def _parts(network: Any) -> list[tuple[str, Any]]:
+    """The layers one after another, with their names; the network itself where it is no ``Sequential``."""
+    in_order = isinstance(network, reference.nn.Sequential | torch.nn.Sequential)
+    return list(network.named_children()) if in_order else [("", network)]
+
+
 def _shapes(network: Any, images: Array) -> list[tuple[int, ...]]:
     """The shape of every layer's output for one image."""
     shapes, value = [], torch.from_numpy(images[:1])
     with torch.no_grad():
-        for layer in network:
+        for _, layer in _parts(network):
             value = layer(value)
             shapes.append(tuple(value.shape[1:]))
     return shapes
@@ -71,13 +78,14 @@ class _NumpyStep:
     """The parts of a training step of ``reference.nn``.  Number ``len(layers)`` is the loss."""
 
     def __init__(self, network: Any, images: Array, labels: Array) -> None:
-        self.layers, self.images, self.labels = list(network), images, labels
+        self.layers, self.images, self.labels = [layer for _, layer in _parts(network)], images, labels
         self.criterion = reference.nn.CrossEntropyLoss()
         self.value: Any = None  # what the last part gave: an output, or a gradient
 
     def forward(self, number: int) -> None:
         if number < len(self.layers):
-            self.value = self.layers[number].forward_within(self.value if number else self.images)
+            layer, value = self.layers[number], self.value if number else self.images
+            self.value = layer.forward_within(value) if is_own(layer) else layer.forward(value)
         else:
             self.criterion(self.value, self.labels)
 
@@ -93,7 +101,8 @@ class _TorchStep:
     """The same of ``torch.nn``."""
 
     def __init__(self, network: Any, images: Array, labels: Array) -> None:
-        self.layers, self.images, self.labels = list(network), torch.from_numpy(images), torch.from_numpy(labels)
+        self.layers = [layer for _, layer in _parts(network)]
+        self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
         self.criterion = torch.nn.CrossEntropyLoss()
         self.ends: list[tuple[Any, Any]] = []  # input and output of the parts that have not gone backward yet
         self.grad: Any = None
@@ -101,7 +110,10 @@ class _TorchStep:
     def forward(self, number: int) -> None:
         input = self.ends[-1][1].detach().requires_grad_() if number else self.images
         if number < len(self.layers):
-            self.ends.append((input, self.layers[number](input)))
+            layer = self.layers[number]
+            # What is cut off cannot be changed in place, as ReLU(inplace=True) does: that gets a copy.
+            copied = number and any(getattr(one, "inplace", False) for one in layer.modules())
+            self.ends.append((input, layer(input.clone() if copied else input)))
         else:
             self.ends.append((input, self.criterion(input, self.labels)))
             self.grad = None  # which stands for 1

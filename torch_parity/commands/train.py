@@ -109,6 +109,15 @@ def _write_report(training: Training, run: RunFolder, on_trouble: Callable[[str]
         on_trouble(f"report.html could not be written ({error})")
 
 
+def _network(text: str) -> str:
+    """``text``, which must be the name of a network, or look like a function in a file."""
+    if text not in networks.NETWORKS and ".py:" not in text:
+        raise argparse.ArgumentTypeError(
+            f"invalid choice: {text!r} (choose from {', '.join(networks.NETWORKS)}, or give FILE.py:FUNCTION)"
+        )
+    return text
+
+
 def _say_url(url: str) -> None:
     print(f"fetching {url}", file=sys.stderr)
 
@@ -131,7 +140,11 @@ def _parser() -> argparse.ArgumentParser:
         "numpy and torch.  Progress then goes to standard error.",
     )
     network = parser.add_argument_group("network and optimizer (by default as in the network's recipe)")
-    network.add_argument("--network", choices=networks.NETWORKS, help="default: formula")
+    network.add_argument(
+        "--network", type=_network, metavar="NETWORK",
+        help=f"{', '.join(networks.NETWORKS)} (default: formula), or one of your own as FILE.py:FUNCTION, a function "
+        "that builds it from its argument nn, on both sides",
+    )  # fmt: skip
     network.add_argument("--epochs", type=int, help="passes over the training images")
     network.add_argument("--batch-size", type=int, help="images per step")
     network.add_argument("--lr", type=float, help="learning rate eta at the start")

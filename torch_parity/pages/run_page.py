@@ -205,14 +205,14 @@ def _convolution(found: KernelsAndMaps) -> View:
     maps = {side: run_plots.rows_of(run_plots.map_colours(one, brightest)) for side, one in found.maps.items()}
     channels = (("output", found.outputs, outputs), ("input", found.inputs, inputs))
     return {
-        "index": found.index,
+        "layer": found.layer,
         "outputs": outputs,
         "size": found.kernels["numpy"].shape[2:] if single else (inputs, *found.kernels["numpy"].shape[2:]),
         "selected": [(name, chosen, count) for name, chosen, count in channels if len(chosen) < count],
         "limit": limit,
         "brightest": brightest,
-        "kernels": _pictures(f"Kernels of layer {found.index}", tiles),
-        "maps": _pictures(f"Feature maps of layer {found.index}", maps),
+        "kernels": _pictures(f"Kernels of layer {found.layer}", tiles),
+        "maps": _pictures(f"Feature maps of layer {found.layer}", maps),
     }
 
 

@@ -18,7 +18,8 @@ import torch
 import reference
 from reference.datasets import MNIST, normalize
 from torch_parity.files import load_arrays
-from torch_parity.networks import NETWORKS
+from torch_parity.networks import NETWORKS, OWN_FILE, named
+from torch_parity.training.calls import calls
 from torch_parity.training.lockstep import PRECISIONS, SIDES, TEST_BATCH
 from torch_parity.training.runs import WEIGHTS
 
@@ -57,7 +58,7 @@ class RunRecord:
 
     def build(self, nn: Any) -> Any:
         """The network of the run, with fresh weights, from ``reference.nn`` or ``torch.nn``."""
-        return NETWORKS[self.config["network"]](nn, self.config["classes"])
+        return named(self.config["network"], self.folder)(nn, classes=self.config["classes"])
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class KernelsAndMaps:
     ``kernels`` are (o, c, kH, kW) and ``maps`` (o, oH, oW), after the ReLU.
     """
 
-    index: int  # of the layer in the network
+    layer: str  # its name in the network, such as '0'
     channels: tuple[int, int]
     outputs: IntArray
     inputs: IntArray
@@ -131,7 +132,7 @@ def load(folder: Path) -> RunRecord:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: need the folder of a training run, which holds {CONFIG}")
     config = _config(folder / CONFIG)
-    network = NETWORKS[config["network"]](reference.nn, config["classes"])
+    network = named(config["network"], folder)(reference.nn, classes=config["classes"])
     shapes = {name: parameter.data.shape for name, parameter in network.named_parameters()}
     weights = {side: _weights(folder / name, shapes, config["dtype"]) for side, name in WEIGHTS.items()}
     metrics = _metrics(folder / METRICS, [*METRIC_COLUMNS, *(DIFFERENCE + name for name in shapes)])
@@ -158,8 +159,12 @@ def _object(path: Path) -> dict[str, Any]:
 def _config(path: Path) -> dict[str, Any]:
     config = _object(_existing(path, "the options of the run"))
     network, classes, dtype, threads = (config.get(name) for name in ("network", "classes", "dtype", "threads"))
-    if network not in NETWORKS:
-        raise ValueError(f"{path}: network must be one of {', '.join(NETWORKS)}, got {network!r}")
+    own = isinstance(network, str) and ".py:" in network and (path.parent / OWN_FILE).is_file()
+    if network not in NETWORKS and not own:
+        raise ValueError(
+            f"{path}: network must be one of {', '.join(NETWORKS)}, or FILE.py:FUNCTION with a copy in {OWN_FILE}, "
+            f"got {network!r}"
+        )
     if dtype not in PRECISIONS:
         raise ValueError(f"{path}: dtype must be one of {', '.join(PRECISIONS)}, got {dtype!r}")
     for name, count in (("classes", classes), ("threads", threads)):
@@ -243,23 +248,16 @@ def answers(run: RunRecord, data: MNIST) -> Answers:
     for first in range(0, len(data.test_images), TEST_BATCH):
         batch = normalize(data.test_images[first : first + TEST_BATCH], dtype=run.dtype)
         for side, scores in found.items():
-            scores.append(_activations(both[side], batch)[-1])
+            scores.append(_scores(both[side], batch))
     return Answers(data.test_labels, {side: np.concatenate(scores) for side, scores in found.items()})
 
 
-def _activations(network: Any, batch: Array) -> list[Array]:
-    """``batch`` (N, C, H, W) and the output of every layer on it."""
+def _scores(network: Any, batch: Array) -> Array:
+    """What ``network`` returns for ``batch`` (N, C, H, W)."""
     if not isinstance(network, torch.nn.Module):
-        return _chain(network, batch)
+        return np.asarray(network(batch))
     with torch.no_grad():
-        return [tensor.numpy() for tensor in _chain(network, torch.from_numpy(batch))]
-
-
-def _chain(layers: Any, value: Any) -> list[Any]:
-    values = [value]
-    for layer in layers:
-        values.append(layer(values[-1]))
-    return values
+        return np.asarray(network(torch.from_numpy(batch)).numpy())
 
 
 def convolutions(run: RunRecord, image: npt.NDArray[np.uint8]) -> list[KernelsAndMaps]:
@@ -269,20 +267,22 @@ def convolutions(run: RunRecord, image: npt.NDArray[np.uint8]) -> list[KernelsAn
     their maps.
     """
     both = networks(run)
-    values = {side: _activations(network, normalize(image[None], dtype=run.dtype)) for side, network in both.items()}
-    layers = both["numpy"].layers
+    batch = normalize(image[None], dtype=run.dtype)
+    called = {side: calls(network, batch)[0] for side, network in both.items()}
+    ours = called["numpy"]
     found = []
-    for index, layer in enumerate(layers):
-        if not isinstance(layer, reference.nn.Conv2d):
+    for index, call in enumerate(ours):
+        if call.kind != "Conv2d":
             continue
-        followed = index + 1 < len(layers) and isinstance(layers[index + 1], reference.nn.ReLU)
-        maps = {side: of_side[index + 1 + followed][0] for side, of_side in values.items()}
-        filters, channels = layer.weight.data.shape[:2]
+        followed = index + 1 < len(ours) and ours[index + 1].kind == "ReLU"
+        maps = {side: of_side[index + followed].output[0] for side, of_side in called.items()}
+        weight = f"{call.name}.weight".removeprefix(".")
+        filters, channels = run.weights["numpy"][weight].shape[:2]
         outputs = _strongest(maps["numpy"], KERNELS_SHOWN if channels == 1 else CHANNELS_SHOWN)
-        inputs = _strongest(values["numpy"][index][0], CHANNELS_SHOWN)
-        kernels = {side: run.weights[side][f"{index}.weight"][np.ix_(outputs, inputs)] for side in SIDES}
+        inputs = _strongest(call.input[0], CHANNELS_SHOWN)
+        kernels = {side: run.weights[side][weight][np.ix_(outputs, inputs)] for side in SIDES}
         shown = {side: of_side[outputs] for side, of_side in maps.items()}
-        found.append(KernelsAndMaps(index, (filters, channels), outputs, inputs, kernels, shown))
+        found.append(KernelsAndMaps(call.name, (filters, channels), outputs, inputs, kernels, shown))
     return found
 
 
@@ -313,11 +313,11 @@ def difference(ours: Array, theirs: Array) -> float:
 
 def drift(run: RunRecord) -> dict[str, Array]:
     """The largest difference between the weights of both sides, by layer such as '0 Conv2d', (rows,) each."""
-    layers = run.build(reference.nn).layers
+    layers = dict(run.build(reference.nn).named_modules())
     found: dict[str, Array] = {}
     for name in run.weights["numpy"]:
-        index = int(name.partition(".")[0])
-        layer = f"{index} {type(layers[index]).__name__}"
+        at = name.rpartition(".")[0]
+        layer = f"{at} {type(layers[at]).__name__}".strip()
         column = run.metrics[DIFFERENCE + name]
         found[layer] = np.maximum(found[layer], column) if layer in found else column
     return found

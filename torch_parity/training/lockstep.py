@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 
 import reference
+from reference.arguments import ieee754
 from reference.datasets import normalize
-from torch_parity.networks import NETWORKS
+from torch_parity.networks import NETWORKS, OwnNetwork
+from torch_parity.training.calls import LayerCall
 from torch_parity.training.distributed import Group
 from torch_parity.training.sides import NumpySide, Schedule, TorchSide
 
@@ -52,12 +54,19 @@ class Lockstep:
         group: Group | None = None,
         **optimizer: Any,
     ) -> None:
-        """Build both sides.  ValueError for an unknown network or dtype, or options that SGD refuses."""
+        """Build both sides.
+
+        ValueError for an unknown network or dtype, one that is not made from ``nn``, or options that SGD refuses.
+        """
         if isinstance(network, str) and network not in NETWORKS:
             raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
         if dtype not in PRECISIONS:
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-        build = functools.partial(NETWORKS[network], classes=classes) if isinstance(network, str) else network
+        if isinstance(network, str | OwnNetwork):
+            named = NETWORKS[network] if isinstance(network, str) else network
+            build: Callable[[Any], Any] = functools.partial(named, classes=classes)
+        else:
+            build = network
         reference.nn.manual_seed(seed)
         self.dtype = np.dtype(dtype).type
         self.group = group
@@ -74,6 +83,7 @@ class Lockstep:
         self.steps_into_epoch = 0
         self.correct, self.seen = dict.fromkeys(SIDES, 0), 0
 
+    @ieee754  # what a network of one's own computes in NumPy, too
     def step(self, images: Array, labels: Array) -> dict[str, float]:
         """One step of both sides on ``images`` (N, H, W) uint8 and ``labels`` (N,): the losses before it.
 
@@ -170,6 +180,32 @@ class Lockstep:
                 found[name].append(side.predict(batch))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
+    def try_out(self, images: Array, classes: int) -> None:
+        """Go forward and backward with ``images`` (N, H, W) uint8, and forget it.
+
+        ValueError where the scores are not (N, ``classes``), or a parameter has a gradient on one side alone.
+        """
+        batch = normalize(images, dtype=self.dtype)
+        reached = {}
+        for name, side in self.sides.items():
+            _, scores = side.calls(batch)
+            if scores.shape != (len(images), classes):
+                raise ValueError(
+                    f"the network must make scores of shape {(len(images), classes)}, one for each class, from images "
+                    f"of shape {batch.shape}; got {scores.shape} in {SIDE_NAMES[name]}"
+                )
+            side.forward(batch, np.zeros(len(images), np.int64))
+            side.backward()
+            named = side.network.named_parameters()
+            reached[name] = [parameter for parameter, one in named if one.grad is not None]
+            side.optimizer.zero_grad()
+        for ours, theirs in (SIDES, SIDES[::-1]):
+            if lacking := [parameter for parameter in reached[theirs] if parameter not in reached[ours]]:
+                raise ValueError(
+                    f"{', '.join(lacking)} got a gradient in {SIDE_NAMES[theirs]}, and none in {SIDE_NAMES[ours]}: "
+                    "backward must call the backward of every layer that forward calls"
+                )
+
     def close(self) -> None:
         """End the threads of NumPy's side; a further step starts new ones."""
         self.numpy.replicas.close()
@@ -208,12 +244,17 @@ def _differences(one: NumpySide | TorchSide, other: NumpySide | TorchSide) -> di
 
 def _blame(name: str, side: NumpySide | TorchSide, batch: Array, loss: float) -> str:
     """Where the numbers of a side stopped being finite."""
-    where = "in the loss"
     for parameter, array in side.weights().items():
         if not np.isfinite(array).all():
             return f"{name}: the step before left {parameter} without finite numbers, and the loss is {loss}"
-    for number, output in enumerate(side.outputs(batch)):
-        if not np.isfinite(output).all():
-            where = f"in layer {number} ({type(side.network[number]).__name__})"
-            break
-    return f"{name}: the loss is {loss}; it began {where}"
+    return f"{name}: the loss is {loss}; it began {_beginning(*side.calls(batch))}"
+
+
+def _beginning(calls: list[LayerCall], scores: Array) -> str:
+    """The first place where numbers are not finite."""
+    for call in calls:
+        if not np.isfinite(call.input).all():
+            return f"before layer {call.title}"
+        if not np.isfinite(call.output).all():
+            return f"in layer {call.title}"
+    return "in the loss" if np.isfinite(scores).all() else "behind the last layer"

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from reference.datasets import MNIST, classes, mnist
 from torch_parity.machine import machine, threads
-from torch_parity.networks import RECIPES, Recipe
+from torch_parity.networks import RECIPES, OwnNetwork, Recipe, explaining, named, own
 from torch_parity.training.distributed import Group
 from torch_parity.training.lockstep import SIDES, Lockstep
 from torch_parity.training.runs import RunFolder
@@ -100,16 +100,19 @@ class Training:
         """
         if build is None and data.train_images.shape[1:] != IMAGE:
             raise ValueError(f"images must be {IMAGE} pixels for {settings.network}, got {data.train_images.shape[1:]}")
-        self.settings, self.data, self.digest = settings, data, digest(data)
+        self.settings, self.data, self.digest, self.build = settings, data, digest(data), build
         self.images, self.labels = data.train_images[: settings.limit], data.train_labels[: settings.limit]
         self.steps_per_epoch = -(-len(self.images) // settings.batch_size)
         self.steps = settings.epochs * self.steps_per_epoch
         self.classes = classes(data)
-        self.both = Lockstep(
-            build or settings.network, settings.dtype, settings.seed, classes=self.classes,
-            schedule=settings.scheduled(self.steps_per_epoch), drift_threads=settings.drift_threads,
-            thread_count=settings.threads, group=group, **settings.optimizer(),
-        )  # fmt: skip
+        with explaining(build):
+            self.both = Lockstep(
+                build or settings.network, settings.dtype, settings.seed, classes=self.classes,
+                schedule=settings.scheduled(self.steps_per_epoch), drift_threads=settings.drift_threads,
+                thread_count=settings.threads, group=group, **settings.optimizer(),
+            )  # fmt: skip
+            if build is not None:
+                self.both.try_out(self.images[:2], self.classes)
         self.group = group
         self.epoch, self.step, self.lr = 1, 0, settings.lr
         self.losses: dict[str, float] = {}
@@ -330,9 +333,9 @@ def prepare(
 ) -> Training:
     """A training run before its first step, which the processes of ``group`` share.
 
-    ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
-    or those in the folder ``data_dir``, or the bundled MNIST.  ``settings`` are those of ``Settings``; the network's
-    recipe has the others.
+    ``network`` is a name from ``networks.NETWORKS``, or FILE.py:FUNCTION, or a function that builds one from ``nn``.
+    The data are ``data``, or those in the folder ``data_dir``, or the bundled MNIST.  ``settings`` are those of
+    ``Settings``; the network's recipe has the others.
     Raises ValueError for settings that make no sense and data that are damaged, TypeError for settings that do not
     exist, FileNotFoundError for data that are not there.
     """
@@ -341,9 +344,12 @@ def prepare(
     unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
     if unknown:
         raise TypeError(f"settings must be fields of Settings, got {', '.join(unknown)}")
+    if isinstance(network, str) and ".py" in network:
+        network = own(network)
     folder = None if data_dir is None else str(Path(data_dir).resolve())
     data = mnist(folder) if data is None else data
-    name, build = (network, None) if isinstance(network, str) else (OWN, network)
+    name = network if isinstance(network, str) else network.name if isinstance(network, OwnNetwork) else OWN
+    build = None if isinstance(network, str) else network
     recipe = asdict(RECIPES.get(name, Recipe()))
     return Training(Settings(network=name, data_dir=folder, **{**recipe, **settings}), data, build, group)
 
@@ -353,7 +359,10 @@ def begin(training: Training, runs_dir: str | os.PathLike[str]) -> RunFolder:
     settings = training.settings
     facts = {"classes": training.classes, "data_sha256": training.digest, "machine": machine()}
     try:
-        run = RunFolder.create(runs_dir, settings.network, {**asdict(settings), **facts})
+        name = settings.network.partition(".py:")[0]
+        run = RunFolder.create(runs_dir, name, {**asdict(settings), **facts})
+        if isinstance(training.build, OwnNetwork):
+            run.write_own_network(training.build.source)
         run.write_checkpoint(*training.state())
     except OSError as error:
         advice = "choose a folder that can be written to (--runs-dir), or make room there"
@@ -379,6 +388,8 @@ def load(
         settings = Settings(**numbers["settings"])
         if network is None and settings.network == OWN:
             raise ValueError("the run has a network of its own; pass the function that builds it")
+        if network is None and ".py:" in settings.network:
+            network = named(settings.network, run.folder)
         training = Training(settings, mnist(settings.data_dir) if data is None else data, network, group)
         training.load_state(arrays, numbers)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -403,6 +414,7 @@ def finish(
     keeper = Keeper(run, on_trouble)
     alone = run is None and training.group is None
     signals = contextlib.nullcontext(lambda: 0) if alone else stop_on_signals()
-    with threads(training.settings.threads), signals as stopped, contextlib.closing(training.both):
+    own_code = explaining(training.build)
+    with threads(training.settings.threads), signals as stopped, contextlib.closing(training.both), own_code:
         summary = training.run(on_step, report_every, keeper, stopped)
     return keeper.keep_summary(summary)

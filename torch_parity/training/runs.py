@@ -8,8 +8,10 @@
     checkpoint-previous.safetensors   the one before
     summary.json                      what came out, at the end
     report.html                       the same as a page, where one was asked for (pages/run_page.py)
+    network.py                        the file that a network of one's own came from, where there is one
 
-Every file is written whole or not at all.  None of them holds code.  Equal runs give equal files of weights.
+Every file is written whole or not at all.  None of them but the last holds code, which whoever goes on with the run, or
+uses its weights, runs.  Equal runs give equal files of weights.
 """
 
 import csv
@@ -25,6 +27,7 @@ from typing import Any
 import numpy.typing as npt
 
 from torch_parity.files import load_arrays, save_arrays, write_atomically
+from torch_parity.networks import OWN_FILE
 
 Array = npt.NDArray[Any]
 
@@ -64,6 +67,10 @@ class RunFolder:
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write the file ``name``."""
         write_atomically(self.folder / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def write_own_network(self, source: bytes) -> None:
+        """Write the file that a network of one's own came from."""
+        write_atomically(self.folder / OWN_FILE, source)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows so far, with the keys of the first as columns; None is an empty field."""

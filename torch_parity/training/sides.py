@@ -4,7 +4,8 @@ Both sides have the same methods; a step is forward, backward, update.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 import reference
+from torch_parity.training.calls import LayerCall, calls
 from torch_parity.training.distributed import Group
 from torch_parity.training.replicas import Replicas
 
@@ -22,8 +24,9 @@ Schedule = Callable[[Any, Any], Any]
 
 
 class Side:
-    """What both sides have: an optimizer, and perhaps a schedule."""
+    """What both sides have: a network with its optimizer, and perhaps a schedule."""
 
+    network: Any
     optimizer: Any
     scheduler: Any
 
@@ -32,6 +35,10 @@ class Side:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
+
+    def calls(self, images: Array) -> tuple[list[LayerCall], Array]:
+        """What each layer makes of ``images`` (N, C, H, W), one after another, and the network's scores."""
+        return calls(self.network, images)
 
 
 class NumpySide(Side):
@@ -49,8 +56,16 @@ class NumpySide(Side):
         """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD.
 
         ``thread_count`` threads share each step where that is faster (replicas.py); ``group`` shares each batch.
+        ValueError where ``build`` makes something else.
         """
-        self.network = build(reference.nn)
+        self.network = _built(build, reference.nn, torch.nn)
+        try:
+            inspect.signature(self.network.backward).bind(None, needs_input_grad=False)
+        except TypeError as error:
+            raise ValueError(
+                f"{type(self.network).__name__} must define backward(self, grad_output, needs_input_grad=True), got "
+                f"backward{inspect.signature(self.network.backward)}"
+            ) from error
         if dtype == "float64":
             self.network.double()
         self.replicas = Replicas(self.network, thread_count)
@@ -82,12 +97,6 @@ class NumpySide(Side):
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
         return np.asarray(self.network(images).argmax(axis=1))
-
-    def outputs(self, images: Array) -> Iterator[Array]:
-        """What each layer makes of ``images`` (N, C, H, W), one after another."""
-        for layer in self.network:
-            images = layer(images)
-            yield images
 
     def weights(self) -> dict[str, Array]:
         """All parameters by name, as they are."""
@@ -122,12 +131,20 @@ class TorchSide(Side):
     ) -> None:
         """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels.
 
-        ``group`` shares each batch.
+        ``group`` shares each batch.  ValueError where ``build`` makes something else, or other parameters.
         """
         self.memory_format = memory_format
-        self.network = build(torch.nn).to(memory_format=memory_format)
+        self.network = _built(build, torch.nn, reference.nn).to(memory_format=memory_format)
         if dtype == "float64":
             self.network.double()
+        own = {name: tuple(tensor.shape) for name, tensor in self.network.state_dict().items()}
+        given = {name: array.shape for name, array in weights.items()}
+        for name in [*given, *own]:
+            if own.get(name) != given.get(name):
+                raise ValueError(
+                    f"both sides must have the same parameters: {name} has shape {given.get(name, 'none')} in NumPy, "
+                    f"{own.get(name, 'none')} in torch"
+                )
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         self.criterion = torch.nn.CrossEntropyLoss(reduction="mean" if group is None else "sum")
         self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
@@ -167,14 +184,6 @@ class TorchSide(Side):
         with torch.no_grad():
             return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
 
-    def outputs(self, images: Array) -> Iterator[Array]:
-        """What each layer makes of ``images`` (N, C, H, W), one after another."""
-        with torch.no_grad():
-            tensor = torch.from_numpy(images)
-            for layer in self.network:
-                tensor = layer(tensor)
-                yield tensor.numpy()
-
     def weights(self) -> dict[str, Array]:
         """All parameters by name, as they are."""
         return {name: parameter.detach().numpy() for name, parameter in self.network.named_parameters()}
@@ -198,6 +207,24 @@ class TorchSide(Side):
         self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
             self.scheduler.load_state_dict(numbers["scheduler"])
+
+
+def _built(build: Callable[[Any], Any], nn: Any, other: Any) -> Any:
+    """The network that ``build`` makes from ``nn``.  ValueError where it, or a layer in it, is not one of ``nn``."""
+    network = build(nn)
+    if not isinstance(network, nn.Module | other.Module):
+        raise ValueError(f"the function must return a network made from its argument nn, got {type(network).__name__}")
+    layers = dict(network.named_modules())
+    # One side's layer is no layer to the other, but a plain attribute.
+    layers |= {f"{at}.{name}": one for at, layer in layers.items() for name, one in vars(layer).items()}
+    for name, layer in layers.items():
+        if isinstance(layer, other.Module):
+            place = f"its attribute {name.removeprefix('.')}" if name else "it"
+            raise ValueError(
+                f"the function must make the network from its argument nn: given {nn.__name__}, {place} is a "
+                f"{type(layer).__name__} of {other.__name__}"
+            )
+    return network
 
 
 def _state(

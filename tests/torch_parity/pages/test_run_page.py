@@ -230,7 +230,7 @@ def test_answers_are_those_of_the_weights_in_the_files(split: Path, data: MNIST)
 
 def test_kernels_and_maps_of_the_first_convolution(split: Path, data: MNIST) -> None:
     (found,) = findings.convolutions(findings.load(split), data.test_images[0])
-    assert found.index == 0
+    assert found.layer == "0"
     assert found.channels == (8, 1)
     assert found.outputs.tolist() == list(range(8))
     image = torch.from_numpy(normalize(data.test_images[:1]))
@@ -245,8 +245,8 @@ def test_of_deeper_convolutions_the_strongest_channels_are_shown(data: MNIST, tm
     few = data._replace(**first(64, data))
     run = findings.load(leave_run(tmp_path / "lenet5", few, "lenet5"))
     single, deep = findings.convolutions(run, data.test_images[0])
-    assert (single.index, single.kernels["numpy"].shape, single.maps["torch"].shape) == (0, (6, 1, 5, 5), (6, 28, 28))
-    assert (deep.index, deep.kernels["torch"].shape, deep.maps["numpy"].shape) == (3, (8, 6, 5, 5), (8, 10, 10))
+    assert (single.layer, single.kernels["numpy"].shape, single.maps["torch"].shape) == ("0", (6, 1, 5, 5), (6, 28, 28))
+    assert (deep.layer, deep.kernels["torch"].shape, deep.maps["numpy"].shape) == ("3", (8, 6, 5, 5), (8, 10, 10))
     layers = findings.networks(run)["torch"]
     maps = layers[:5](torch.from_numpy(normalize(data.test_images[:1])))[0].detach().numpy()
     strongest = sorted(sorted(range(16), key=lambda channel: maps[channel].mean())[8:])
@@ -312,6 +312,32 @@ def test_the_times_of_a_network_that_begins_without_weights(data: MNIST) -> None
     networks = {"numpy": both.numpy.network, "torch": both.torch.network}
     times = layer_times.measure(networks, normalize(data.train_images[:6]), data.train_labels[:6], seconds=0)
     assert [layer.name for layer in times] == ["0 Flatten", "1 Linear", "loss"]
+
+
+def test_the_times_of_a_network_that_is_no_row_of_layers(data: MNIST) -> None:
+    def build(nn: Any) -> Any:
+        class Net(nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.flatten, self.dense = nn.Flatten(), nn.Linear(784, 10)
+
+            def forward(self, images: Any) -> Any:
+                return self.dense(self.flatten(images))
+
+            def backward(self, grad_output: Any, needs_input_grad: bool = True) -> Any:
+                return self.flatten.backward(self.dense.backward(grad_output), needs_input_grad)
+
+        return Net()
+
+    def nested(nn: Any) -> Any:
+        return nn.Sequential(nn.Flatten(), nn.Sequential(nn.ReLU(inplace=True), nn.Linear(784, 10)), nn.ReLU(True))
+
+    for function, names in ((build, ["Net"]), (nested, ["0 Flatten", "1 Sequential", "2 ReLU"])):
+        both = Lockstep(function)
+        networks = {"numpy": both.numpy.network, "torch": both.torch.network}
+        times = layer_times.measure(networks, normalize(data.train_images[:6]), data.train_labels[:6], seconds=0)
+        assert [layer.name for layer in times] == [*names, "loss"]
+        assert times[-2].shape == (10,)
 
 
 # What is drawn.
