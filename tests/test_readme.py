@@ -19,7 +19,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 README, TRAINING = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/training.md"))
 
 PIPELINE, TWO_SIDES, EXAMPLE, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-(LIBRARY,) = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
+OWN_ROW, OWN_CLASS, LIBRARY = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
 
 
 def run(program: str, folder: Path) -> str:
@@ -45,6 +45,13 @@ def test_the_example_prints_what_it_says() -> None:
     example = doctest.DocTestParser().get_doctest(EXAMPLE, {}, "README", "README.md", 0)
     assert doctest.DocTestRunner().run(example, out=failures.append).attempted == 4
     assert not failures, "".join(failures)
+
+
+@pytest.mark.parametrize("source", [OWN_ROW, OWN_CLASS], ids=["row", "class"])
+def test_the_networks_of_ones_own_train_alike_on_both_sides(source: str, tmp_path: Path) -> None:
+    (tmp_path / "my_net.py").write_text(source, encoding="utf-8")
+    summary = torch_parity.train(f"{tmp_path / 'my_net.py'}:build", epochs=1, limit=256, dtype="float64")
+    assert 0 < summary.max_weight_difference < 1e-13
 
 
 @pytest.mark.slow
