@@ -19,6 +19,7 @@ MODULE = {
     "bfloat16": "the formulas are proven in float32 and float64: write float() or double()",
     "type": "write float() or double(), or to(numpy.float64)",
     "register_buffer": "set the array as an attribute: self.name = array",
+    "register_parameter": "set the nn.Parameter as an attribute: self.name = parameter",
     "register_forward_hook": "call the layers one after another, and look at what each returns",
     "register_full_backward_hook": "call the layers' backward one after another, and look at what each returns",
 }

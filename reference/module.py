@@ -55,9 +55,9 @@ class Module:
 
     training = True
 
-    def __call__(self, input: Array) -> Array:
-        """The same as ``forward``."""
-        return self.forward(input)
+    def __call__(self, *inputs: Any, **options: Any) -> Array:
+        """The same as ``forward``, which takes one array unless a network of one's own takes more."""
+        return self.forward(*inputs, **options)
 
     def forward(self, input: Array) -> Array:
         """The layer's formula."""
@@ -122,6 +122,14 @@ class Module:
     def children(self) -> Iterator["Module"]:
         """The layers that are attributes of this one."""
         return (module for _, module in self.named_children())
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        """Nothing: no layer here has arrays to save that are no parameters."""
+        return iter(())
+
+    def buffers(self) -> Iterator[Array]:
+        """Nothing, likewise."""
+        return iter(())
 
     def get_submodule(self, target: str) -> "Module":
         """The layer with the name ``target``, as ``named_modules`` has it.  AttributeError where there is none."""

@@ -614,6 +614,18 @@ class Loss(np.ndarray[Any, Any]):
             "loss.backward(): NumPy derives nothing by itself; write network.backward(criterion.backward())"
         )
 
+    def detach(self) -> Self:
+        """The loss itself: there is nothing to cut it off from."""
+        return self
+
+    def cpu(self) -> Self:
+        """The loss itself, which is there."""
+        return self
+
+    def numpy(self) -> Array:
+        """The loss as a plain array."""
+        return np.asarray(self)
+
     def __array_wrap__(self, array: Any, context: object = None, return_scalar: bool = False) -> Any:
         """Give a result as NumPy gives it for plain arrays."""
         return array[()] if return_scalar else np.asarray(array)
@@ -645,10 +657,6 @@ class CrossEntropyLoss(Module):
         self.reduction, self.label_smoothing = reduction, label_smoothing
 
     # A loss takes two arrays, and is where the gradient begins.
-    def __call__(self, input: Array, target: Array | IntArray) -> Array:  # type: ignore[override]
-        """The same as ``forward``."""
-        return self.forward(input, target)
-
     def forward(self, input: Array, target: Array | IntArray) -> Array:  # type: ignore[override]
         """The loss of scores ``input`` against ``target``."""
         self.cross_entropy = CrossEntropy(

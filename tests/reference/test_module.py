@@ -1,6 +1,7 @@
 """What a torch script says to a network, to its parameters and its loss: the same lines on both sides."""
 
 import copy
+import pickle
 import re
 from collections import OrderedDict
 from typing import Any
@@ -113,6 +114,7 @@ def test_names_are_those_of_torch_in_their_order(build: Any) -> None:
             "modules with duplicates": [name for name, _ in net.named_modules(prefix="net", remove_duplicate=False)],
             "children": [(name, type(one).__name__) for name, one in net.named_children()],
             "children alone": [type(one).__name__ for one in net.children()],
+            "buffers": [*net.buffers(), *net.named_buffers()],
         }
 
     assert names(nn) == names(torch.nn)
@@ -418,8 +420,14 @@ def test_a_loss_is_an_array_like_any_other() -> None:
         assert type(number) is np.float32
     each: Any = nn.CrossEntropyLoss(reduction="none")(x, np.array([0, 1, 1]))
     assert type(each * 2) is np.ndarray
+    assert loss.detach().cpu() is loss
+    plain = loss.detach().cpu().numpy()
+    assert type(plain) is np.ndarray
+    assert plain == loss
     with pytest.raises(RuntimeError, match=re.escape("write network.backward(criterion.backward())")):
         loss.backward()
+    with pytest.raises(RuntimeError, match=re.escape("loss.backward()")):
+        loss.backward(retain_graph=True)
 
 
 # Identity.
@@ -463,6 +471,18 @@ def test_a_class_without_its_halves_is_told_what_to_write() -> None:
         Net().backward(np.ones(1))
 
 
+def test_a_class_may_take_several_inputs() -> None:
+    for side in (nn, torch.nn):
+
+        class Sum(side.Module):  # type: ignore[misc, name-defined]
+            def forward(self, one: Any, other: Any, factor: int = 1) -> Any:
+                return one + factor * other
+
+        assert Sum()(1, 2, factor=3) == 7
+        with pytest.raises(TypeError, match=r"forward\(\) takes 2 positional arguments but 3 were given"):
+            side.ReLU()(1, 2)
+
+
 def test_a_network_is_copied_with_what_it_was_told() -> None:
     network = dense(nn).eval()
     network[1].requires_grad_(False)
@@ -470,3 +490,6 @@ def test_a_network_is_copied_with_what_it_was_told() -> None:
     assert not other.training
     assert [one.requires_grad for one in other.parameters()] == [False, False, True]
     assert other[1].weight is not network[1].weight
+    through_a_file = pickle.loads(pickle.dumps(network))
+    assert not through_a_file.training
+    assert str(through_a_file) == str(network)
