@@ -183,12 +183,19 @@ class Lockstep:
     def try_out(self, images: Array, classes: int) -> None:
         """Go forward and backward with ``images`` (N, H, W) uint8, and forget it.
 
-        ValueError where the scores are not (N, ``classes``), or a parameter has a gradient on one side alone.
+        ValueError where the scores are not (N, ``classes``), a layer is called twice, or a parameter has a gradient on
+        one side alone.
         """
         batch = normalize(images, dtype=self.dtype)
         reached = {}
         for name, side in self.sides.items():
-            _, scores = side.calls(batch)
+            called, scores = side.calls(batch)
+            titles = [call.title for call in called]
+            if again := [title for title in dict.fromkeys(titles) if titles.count(title) > 1]:
+                raise ValueError(
+                    f"layer {again[0]} is called more than once, and remembers its last input only: its gradient in "
+                    "NumPy would be wrong; make a layer for each place"
+                )
             if scores.shape != (len(images), classes):
                 raise ValueError(
                     f"the network must make scores of shape {(len(images), classes)}, one for each class, from images "

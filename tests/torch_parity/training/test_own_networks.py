@@ -179,6 +179,23 @@ def old_backward(nn: Any) -> Any:
     return network
 
 
+def called_twice(nn: Any) -> Any:
+    class Net(nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.flatten, self.relu = nn.Flatten(), nn.ReLU()
+            self.fc1, self.fc2 = nn.Linear(784, 10), nn.Linear(10, 10)
+
+        def forward(self, x: Any) -> Any:
+            return self.relu(self.fc2(self.relu(self.fc1(self.flatten(x)))))
+
+        def backward(self, grad_output: Any, needs_input_grad: bool = True) -> Any:
+            grad = self.relu.backward(self.fc2.backward(self.relu.backward(grad_output)))
+            return self.fc1.backward(grad, needs_input_grad)
+
+    return Net()
+
+
 def forgetful(nn: Any) -> Any:
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.Linear(8, 10))
     if nn is not torch.nn:
@@ -197,6 +214,7 @@ def forgetful(nn: Any) -> Any:
         (lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(700, 10)), "layer 1 (Linear): input must have 700 features"),
         (of_another_width, "both sides must have the same parameters: 1.bias has shape none in NumPy, (10,) in torch"),
         (old_backward, "must define backward(self, grad_output, needs_input_grad=True), got backward(grad)"),
+        (called_twice, "layer relu (ReLU) is called more than once, and remembers its last input only"),
         (forgetful, "1.weight, 1.bias got a gradient in torch, and none in NumPy: backward must call"),
     ],
 )
