@@ -22,7 +22,7 @@ def dense(side: Any) -> Any:
 
 
 def own(side: Any) -> Any:
-    """A network as a class, with parameters of its own set after its layers, a list, and a layer with two names."""
+    """A class with a parameter of its own, set after its layers, a list, and a layer and a parameter of two names."""
 
     class Net(side.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -31,6 +31,7 @@ def own(side: Any) -> Any:
             self.flatten, self.nothing = side.Flatten(), None
             self.heads = side.ModuleList([side.Linear(8, 3), side.Linear(8, 3)])
             self.again = self.heads[0]
+            self.heads[1].bias = self.heads[0].bias
             ones = np.ones(3, np.float32)
             self.scale = side.Parameter(ones if side is nn else torch.from_numpy(ones))
 
