@@ -212,18 +212,16 @@ class Module:
         The last two options change no number, and nothing here.  ValueError for another device, TypeError for another
         dtype.
         """
-        dtypes = []
+        wanted = None
         for target in (*targets, device, dtype):
             name = _text(target)
             if name in FLOAT_NAMES:
-                dtypes.append(FLOAT_NAMES[name])
+                wanted = FLOAT_NAMES[name]
             elif name.partition(":")[0] in ("cuda", "mps", "xpu"):
                 raise ValueError(f"device must be 'cpu', got {name!r}: {LEAVE_OUT}")
             elif target is not None and name.partition(":")[0] != "cpu":
                 raise TypeError(f"dtype must be float32 or float64, got {name!r}")
-        for one in dtypes:
-            self._to(one)
-        return self
+        return self if wanted is None else self._to(wanted)
 
     def _to(self, dtype: Any) -> Self:
         for parameter in self.parameters():

@@ -29,6 +29,7 @@ def own(side: Any) -> Any:
             super().__init__()
             self.features = side.Sequential(OrderedDict(conv=side.Conv2d(1, 2, 3), relu=side.ReLU()))
             self.flatten, self.nothing = side.Flatten(), None
+            self.flat = self.flatten
             self.heads = side.ModuleList([side.Linear(8, 3), side.Linear(8, 3)])
             self.again = self.heads[0]
             self.heads[1].bias = self.heads[0].bias
@@ -106,6 +107,7 @@ def test_names_are_those_of_torch_in_their_order(build: Any) -> None:
             "parameters": [(name, tuple(one.shape)) for name, one in net.named_parameters()],
             "prefixed": [name for name, _ in net.named_parameters("net")],
             "own": [name for name, _ in net.named_parameters(recurse=False)],
+            "own, prefixed": [name for name, _ in net.named_parameters("net", recurse=False)],
             "with duplicates": [name for name, _ in net.named_parameters(remove_duplicate=False)],
             "count": (len(list(net.parameters())), len(list(net.parameters(recurse=False)))),
             "numbers": sum(p.numel() for p in net.parameters() if p.requires_grad),
