@@ -216,6 +216,7 @@ def trained(side: Any, before: Any, frozen: list[str], steps: int = 3) -> dict[s
         lambda net, sgd, step: None,
         # What has a gradient of zeros still moves with its momentum; what has none stays.
         lambda net, sgd, step: (net.zero_grad(set_to_none=False), net[0].requires_grad_(step == 0)),
+        lambda net, sgd, step: (sgd.zero_grad(set_to_none=False), net[0].requires_grad_(step == 0)),
         lambda net, sgd, step: (net.zero_grad(set_to_none=True), net[0].requires_grad_(step == 0)),
     ],
 )
@@ -361,7 +362,7 @@ def test_weights_go_through_a_file_of_numpys(tmp_path: Any) -> None:
 def test_a_parameter_answers_as_a_tensor_does() -> None:
     ours, theirs = nn.Conv2d(2, 3, (5, 4)).weight, torch.nn.Conv2d(2, 3, (5, 4)).weight
     for ask in (
-        lambda p: tuple(p.shape), lambda p: tuple(p.size()), lambda p: p.size(2), lambda p: p.size(-1),
+        lambda p: tuple(p.shape), lambda p: tuple(p.size()), lambda p: p.size(2), lambda p: p.size(0), lambda p: p.size(-1),
         lambda p: p.numel(), lambda p: p.ndim, lambda p: p.dim(), lambda p: len(p), lambda p: p.requires_grad,
         lambda p: p.requires_grad_(False) is p, lambda p: p.requires_grad, lambda p: p.grad,
     ):  # fmt: skip
