@@ -57,7 +57,7 @@ def manual_seed(seed: int) -> None:
 
 def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:
     """Add to the gradient, as torch does: a parameter used twice collects both."""
-    if parameter is not None and parameter.requires_grad and grad is not None:
+    if parameter is not None and grad is not None:
         parameter.grad = grad if parameter.grad is None else parameter.grad + grad
 
 
