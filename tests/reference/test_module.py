@@ -363,8 +363,8 @@ def test_a_parameter_answers_as_a_tensor_does() -> None:
     ours, theirs = nn.Conv2d(2, 3, (5, 4)).weight, torch.nn.Conv2d(2, 3, (5, 4)).weight
     for ask in (
         lambda p: tuple(p.shape), lambda p: tuple(p.size()), lambda p: p.size(2), lambda p: p.size(0),
-        lambda p: p.size(-1),        lambda p: p.numel(), lambda p: p.ndim, lambda p: p.dim(), lambda p: len(p), lambda p: p.requires_grad,
-        lambda p: p.requires_grad_(False) is p, lambda p: p.requires_grad, lambda p: p.grad,
+        lambda p: p.size(-1), lambda p: p.numel(), lambda p: p.ndim, lambda p: p.dim(), lambda p: len(p),
+        lambda p: p.requires_grad, lambda p: p.requires_grad_(False) is p, lambda p: p.requires_grad, lambda p: p.grad,
     ):  # fmt: skip
         assert ask(ours) == ask(theirs)
     assert ours.dtype == np.float32
