@@ -670,6 +670,73 @@ def test_in_a_presentation_a_figure_keeps_its_keys(visit: Visits) -> None:
     assert presented(reader) == [section.name for section in SECTIONS]
 
 
+# What cannot be seen without scrolling: of the page, of a matrix, of a formula.
+HIDDEN = """() => {
+    const { scrollHeight, scrollWidth } = document.documentElement;
+    const page = scrollHeight > innerHeight || scrollWidth > innerWidth ? [`${scrollWidth} x ${scrollHeight}`] : [];
+    const boxes = [...document.querySelectorAll(".presented :is(.matrix:not(.picture), .math)")];
+    return page.concat(boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText.slice(0, 50)));
+}"""
+TYPE = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+
+
+def start_presenting(reader: Reader, width: int, height: int) -> None:
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.page.evaluate("document.getElementById('present').click()")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_in_a_presentation_a_section_is_one_slide(visit: Visits, width: int, height: int) -> None:
+    reader = visit().ready()
+    start_presenting(reader, width, height)
+    for section in SECTIONS:
+        assert presented(reader) == [section.name]
+        assert reader.page.evaluate(HIDDEN) == [], section.name
+        assert reader.page.evaluate(TYPE) > width / 120, section.name  # in a size that can be read
+        reader.page.keyboard.press("PageDown")
+
+
+@by_name
+def test_a_slide_has_room_for_every_choice_and_mistake(visit: Visits, section: Section) -> None:
+    reader = visit().ready()
+    start_presenting(reader, 1280, 720)
+    for options in some_options(section, generator(section), 6):
+        reader.choose(section, options)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], options
+    for demonstration in section.demonstrations:
+        reader.figure(section).locator("select[name=mistake]").select_option(demonstration.name)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], demonstration.name
+
+
+def test_a_slide_follows_the_window(visit: Visits) -> None:
+    reader = visit("#pooling").ready()
+    type_before = reader.page.evaluate(TYPE)
+    start_presenting(reader, 1280, 720)
+    small = reader.page.evaluate(TYPE)
+    reader.page.set_viewport_size({"width": 1920, "height": 1080})
+    reader.settled()
+    assert reader.page.evaluate(TYPE) > 1.4 * small
+    assert reader.page.evaluate(HIDDEN) == []
+    reader.page.keyboard.press("Escape")
+    assert reader.page.evaluate(TYPE) == type_before
+
+
+def test_on_a_slide_the_verdict_and_the_answer_unfold(visit: Visits) -> None:
+    reader = visit("#convolution").ready()
+    start_presenting(reader, 1280, 720)
+    figure = reader.page.locator("#convolution .figure").bounding_box()
+    for kind, inside in ((".verdicts", "pre"), (".question", "p")):
+        details = reader.page.locator(f"#convolution {kind}")
+        assert not details.locator(inside).first.is_visible()
+        details.locator("summary").click()
+        assert details.locator(inside).first.is_visible()
+        assert reader.page.locator("#convolution .figure").bounding_box() == figure  # it lies over the slide
+        assert reader.page.evaluate(HIDDEN) == []
+        details.locator("summary").click()
+
+
 # The layout.
 
 BOXES = """section => Object.fromEntries([...section.querySelectorAll(
