@@ -792,6 +792,23 @@ def test_a_narrow_window_needs_no_scrolling_sideways(visit: Visits, name: str) -
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_on_paper_all_can_be_read(visit: Visits) -> None:
+    inks = """Array.from(document.querySelectorAll("body, h2, .code, .code *"), one => getComputedStyle(one).color)"""
+    reader = visit(dark=True).ready()
+    reader.page.emulate_media(media="print", color_scheme="dark")
+    assert set(reader.page.evaluate(inks)) == {"rgb(28, 39, 51)"}  # dark, on white, whatever the screen shows
+    for answer in reader.page.locator(".question > p").all():
+        assert answer.is_visible()
+    for control in reader.page.locator(".controls, .panel").all():
+        assert not control.is_visible()
+
+
+def test_the_layers_of_a_network_fit_a_narrow_window(visit: Visits) -> None:
+    reader = visit(width=360).ready()
+    for layers in reader.page.locator("#deeper .layers").all():
+        assert layers.evaluate("layers => layers.scrollWidth <= layers.clientWidth")
+
+
 def test_who_wants_no_motion_gets_none(visit: Visits) -> None:
     for still in (False, True):
         reader = visit(still=still).ready()

@@ -7,7 +7,8 @@ export function present() {
   const button = document.getElementById("present");
   const sections = Array.from(document.querySelectorAll("main > section"));
   const bar = document.querySelector(".presenter");
-  const watch = new ResizeObserver(() => requestAnimationFrame(refit)); // an option, or what is unfolded, asks for more room
+  // An option may ask for more room.
+  const watch = new ResizeObserver(() => requestAnimationFrame(() => bar.hidden || fits(sections[at]) || refit()));
   let at = 0;
 
   function show(index) {
@@ -67,12 +68,15 @@ export function present() {
 function fit(section) {
   root.style.fontSize = "";
   if (!roomy.matches) return;
-  // One size after the other: as lines break elsewhere, a smaller one may need more room.
-  for (let size = innerWidth / 64; size >= innerWidth / 128; size *= 0.98) {
+  let [small, large, found] = [innerWidth / 128, innerWidth / 64, innerWidth / 100]; // if none fits, it scrolls, but can be read
+  // Few sizes are tried: to lay out a section of thousands of pixels takes its time.
+  for (let tried = 0; tried < 6; tried++) {
+    const size = (small + large) / 2;
     root.style.fontSize = `${size}px`;
-    if (fits(section)) return;
+    if (fits(section)) small = found = size;
+    else large = size;
   }
-  root.style.fontSize = `${innerWidth / 100}px`; // it scrolls, but can be read
+  root.style.fontSize = `${found}px`;
 }
 
 /** Whether all of a section is seen without scrolling, neither the page nor a matrix nor a formula. */
