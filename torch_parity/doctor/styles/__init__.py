@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from torch_parity.doctor.styles import cs231n, saitoh
+from torch_parity.doctor.styles import cs231n, nnfs, saitoh
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
-STYLES = {"cs231n": cs231n, "saitoh": saitoh}
+STYLES = {"cs231n": cs231n, "saitoh": saitoh, "nnfs": nnfs}
 
 
 def understand(
