@@ -133,11 +133,9 @@ def spelled(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for option, value in options.items() for name in OPTIONS.get(option, ())}
 
 
-def words(function: Any) -> frozenset[str]:
-    """All names that the code of a function, or of a class's methods, uses: arguments, variables, attributes."""
-    classes = function.__mro__ if isinstance(function, type) else ()
-    functions = [one for each in classes for one in vars(each).values()] if classes else [function]
-    codes = [getattr(one, "__code__", None) for one in functions]
+def words(layer: type) -> frozenset[str]:
+    """All names that the code of a class's methods uses: arguments, variables, attributes."""
+    codes = [getattr(one, "__code__", None) for one in vars(layer).values()]
     return frozenset(word for code in codes if isinstance(code, CodeType) for word in _words_of(code))
 
 

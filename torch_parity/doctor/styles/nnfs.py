@@ -207,6 +207,7 @@ def _kernels(layer: Any) -> str:
 def _loss(loss: type) -> Iterator[Subject]:
     def way(manner: Manner) -> Way:
         def forward(made: Any, question: Question) -> Any:
+            # Where there is a calculate, it takes the mean, rightly or wrongly; forward gives one number per sample.
             call = _calculate(made) if has(loss, "calculate") else made.forward
             return manner.loss(call(manner.first(question), manner.target(question)), question)
 
@@ -216,10 +217,8 @@ def _loss(loss: type) -> Iterator[Subject]:
 
         return Way(lambda question: loss(), forward, backward, manner.conventions)
 
-    # Where there is a calculate, it takes the mean, rightly or wrongly; forward alone gives one number per sample.
-    each = (False,) if has(loss, "calculate") else (True, False)
     yield from halves(
-        loss, "cross_entropy", "nnfs", SIGNATURE, loss_ways(way, (True, False), each), Takes(),
+        loss, "cross_entropy", "nnfs", SIGNATURE, loss_ways(way, (True, False)), Takes(),
         backward_ways=loss_ways(way, (True, False), (False,)),
     )  # fmt: skip
 

@@ -356,6 +356,28 @@ def test_other_ways_are_conventions(tmp_path: Path) -> None:
     }
 
 
+def test_layers_without_a_backward_are_known_by_their_names(tmp_path: Path) -> None:
+    """As they stand in the book's first chapters."""
+    first = """
+import numpy as np
+
+class Layer_Dense:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = np.zeros((n_inputs, n_neurons))
+        self.biases = np.zeros((1, n_neurons))
+
+    def forward(self, inputs):
+        self.output = np.dot(inputs, self.weights) + self.biases
+
+class Activation_ReLU:
+    def forward(self, inputs):
+        self.output = np.maximum(0, inputs)
+"""
+    entries = examined(first, tmp_path)
+    assert list(entries) == ["Layer_Dense.forward", "Activation_ReLU.forward"]
+    assert all(entry.equal for entry in entries.values())
+
+
 def test_classes_of_other_courses_are_left() -> None:
     class Dense:
         def forward(self, x: float) -> float:
