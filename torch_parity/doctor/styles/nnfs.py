@@ -122,8 +122,7 @@ def _pooling(formula: str) -> Callable[[type], Iterator[Subject]]:
     def finder(layer: type) -> Iterator[Subject]:
         def make(question: Question) -> Any:
             kernel, _, stride = pool_size(question)
-            given = dict.fromkeys(KERNEL, kernel) | spelled({**question.options, "stride": stride})
-            return construct(layer, given)
+            return _with_kernel(layer, kernel, spelled({**question.options, "stride": stride}))
 
         def forward_last(made: Any, question: Question) -> Any:
             return images_first(_output(made, images_last(question.arrays["input"])))
@@ -144,13 +143,21 @@ def _pooling(formula: str) -> Callable[[type], Iterator[Subject]]:
     return finder
 
 
+def _with_kernel(layer: type, kernel: int, given: dict[str, Any]) -> Any:
+    """An instance with a square window, whose size is one number or, where that is refused, two."""
+    try:
+        return construct(layer, given | dict.fromkeys(KERNEL, kernel))
+    except TypeError:
+        return construct(layer, given | dict.fromkeys(KERNEL, (kernel, kernel)))
+
+
 def _convolution(layer: type) -> Iterator[Subject]:
     def way(order: tuple[int, ...], last: bool, *said: str) -> Way:
         """``order``: the axes of the kernels as the layer stores them, of (O, C, kH, kW)."""
 
         def made_of(outputs: int, channels: int, kernel: int, options: dict[str, Any]) -> Any:
             sizes = dict.fromkeys(INPUTS, channels) | dict.fromkeys(OUTPUTS, outputs)
-            return construct(layer, sizes | dict.fromkeys(KERNEL, kernel) | spelled(options))
+            return _with_kernel(layer, kernel, sizes | spelled(options))
 
         def make(question: Question) -> Any:
             probe = made_of(4, 3, 2, question.options)

@@ -356,6 +356,15 @@ def test_other_ways_are_conventions(tmp_path: Path) -> None:
     }
 
 
+def test_the_size_of_a_window_may_be_two_numbers(tmp_path: Path) -> None:
+    pairs = LAYERS.replace("self.k = pool_size", "self.k, _ = pool_size").replace("or pool_size", "or self.k")
+    pairs = pairs.replace("n_channels, kernel_size, kernel_size)", "n_channels, *kernel_size)")
+    pairs = pairs.replace("self.padding, self.k = stride, padding,", "self.padding, (self.k, _) = stride, padding,")
+    entries = examined(pairs, tmp_path, ("Layer_Conv2D", "Layer_MaxPooling2D"))
+    assert len(entries) == 4
+    assert all(entry.equal for entry in entries.values())
+
+
 def test_layers_without_a_backward_are_known_by_their_names(tmp_path: Path) -> None:
     """As they stand in the book's first chapters."""
     first = """
