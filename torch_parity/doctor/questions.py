@@ -159,7 +159,7 @@ def _pools(formula: str, kinds: tuple[str, ...]) -> "Maker":
                 padding = 0
             options: dict[str, Any] = {
                 "kernel_size": _spelled(_square(takes, kernel)),
-                "stride": _option(takes, "stride", stride, None),
+                "stride": _option(takes, "stride", stride, takes.fixed.get("s")),
                 "padding": _option(takes, "padding", padding, 0),
                 "ceil_mode": _option(takes, "ceil_mode", ceil_mode, False),
             }
