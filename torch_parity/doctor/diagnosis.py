@@ -14,7 +14,7 @@ from torch_parity.audit.mistakes import Mistake
 from torch_parity.doctor import candidates, questions
 from torch_parity.doctor.candidates import Candidate, General
 from torch_parity.doctor.question import JUDGED, Array, Question
-from torch_parity.doctor.right import APART, Expected, allowed, identical, same
+from torch_parity.doctor.right import APART, Expected, identical, same
 from torch_parity.doctor.subject import Takes
 
 # More explanations than this left are none.
@@ -87,9 +87,7 @@ def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]
     def right(one: Evidence) -> bool:
         if one.got is None or result not in one.got:
             return True
-        return same(
-            one.got[result], one.expected.results[result], allowed(one.expected.scales[result], one.got[result])
-        )
+        return same(one.got[result], one.expected.results[result], one.expected.allowed(result, one.got[result]))
 
     return sorted(evidence, key=right)
 
@@ -128,7 +126,7 @@ def _tolerance(one: Evidence, result: str, wrong: Array) -> float:
     """That of the rounding; by the size of the wrong result where that is larger."""
     assert one.got is not None
     finite = np.abs(wrong[np.isfinite(wrong)]).max(initial=0.0) if wrong.dtype.kind == "f" else 0.0
-    return allowed(max(one.expected.scales[result], float(finite)), one.got[result])
+    return one.expected.allowed(result, one.got[result], float(finite))
 
 
 def _bits(candidate: Candidate, result: str, one: Evidence) -> bool:

@@ -13,7 +13,7 @@ from torch_parity.doctor.pattern import pattern
 from torch_parity.doctor.process import Problem, Reply
 from torch_parity.doctor.question import JUDGED, NONFINITE, Array, Question
 from torch_parity.doctor.questions import numbers, questions
-from torch_parity.doctor.right import Expected, allowed, close, expected, identical, same
+from torch_parity.doctor.right import Expected, close, expected, identical, same
 from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Found
 
@@ -209,7 +209,7 @@ def _nearness(heard: _Heard) -> float:
             got = None if one.got is None else one.got.get(name)
             if got is None or got.shape != right.shape:
                 continue
-            fits = close(got, right, allowed(one.expected.scales[name], got))
+            fits = close(got, right, one.expected.allowed(name, got))
             points += 1 if fits.all() else 0.1 + 0.4 * float(fits.mean())
     return points / max(1, most)
 
@@ -245,7 +245,7 @@ def _verdict(one: Evidence, name: str) -> str:
     if one.got is None or name not in one.got:
         return "missing"
     got = one.got[name]
-    return "equal" if same(got, one.expected.results[name], allowed(one.expected.scales[name], got)) else "different"
+    return "equal" if same(got, one.expected.results[name], one.expected.allowed(name, got)) else "different"
 
 
 def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Question]) -> None:
@@ -327,7 +327,7 @@ def _is_times_batch(one: Evidence, name: str, power: int) -> bool:
     if one.got is None or name not in one.got or "N" not in one.question.sizes:
         return False
     right = one.expected.results[name] * float(one.question.sizes["N"]) ** power
-    return same(one.got[name], right, allowed(one.expected.scales[name] * one.question.sizes["N"], one.got[name]))
+    return same(one.got[name], right, one.expected.allowed(name, one.got[name], float(np.abs(right).max(initial=0.0))))
 
 
 def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:

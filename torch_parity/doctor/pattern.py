@@ -7,7 +7,7 @@ import numpy as np
 
 from torch_parity.doctor.diagnosis import Evidence
 from torch_parity.doctor.question import JUDGED
-from torch_parity.doctor.right import allowed, close
+from torch_parity.doctor.right import close
 
 AXES = {
     "output": ("image", "channel", "row", "column"),
@@ -36,7 +36,7 @@ def pattern(result: str, evidence: list[Evidence]) -> str:
             if got.size == right.size:
                 return f"the shape is {got.shape} where it should be {right.shape}"
             return f"the shape is {got.shape} where it should be {right.shape}: other sizes, so nothing can be compared"
-        masks.append(~close(got, right, allowed(one.expected.scales[result], got)))
+        masks.append(~close(got, right, one.expected.allowed(result, got)))
     wrong = [mask for mask in masks if mask.any()]
     if not wrong:
         return ""

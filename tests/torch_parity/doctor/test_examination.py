@@ -182,3 +182,43 @@ def test_rounding_is_no_difference_and_is_said(dtype: type[np.floating[Any]]) ->
 def test_an_error_a_hundred_times_rounding_is_a_difference() -> None:
     (entry,) = examined(("conv2d", changed(output=lambda r, q: r * (1 + 1e-9)))).values()
     assert entry.verdict == "different"
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear", "avg_pool2d"])
+def test_sums_in_single_precision_may_come_back_as_double(name: str) -> None:
+    def single(question: Question) -> dict[str, Array]:
+        arrays = {n: a.astype(np.float32) for n, a in question.arrays.items()}
+        less = right(Question(question.formula, question.kind, arrays, question.options))
+        return {n: r.astype(np.float64) + 0.0 for n, r in less.items()}
+
+    (entry,) = examined((name, single)).values()
+    assert entry.verdict == "equal"
+
+
+def test_a_mask_by_closeness_is_told_from_a_mask_by_equality() -> None:
+    for mistake in ("ties-by-closeness", "ties-to-all"):
+        pair = with_mistakes("max_pool2d", (NAMED[mistake],))
+        entry = examined(("max_pool2d_backward", lambda question, pair=pair: answer(pair, question)))  # type: ignore[misc]
+        assert names(entry["max_pool2d_backward"]) == {"grad_input": mistake}
+
+
+@pytest.mark.parametrize("epsilon", ["1e-7", "1e-8", "1e-12", "1e-15"])
+@pytest.mark.parametrize(
+    ("wrong", "mistake"),
+    [
+        (lambda p, e: np.log(p + e), "epsilon-in-the-logarithm"),
+        (lambda p, e: np.log(np.clip(p, e, 1 - e)), "probabilities-clipped"),
+    ],
+)
+def test_whatever_keeps_a_logarithm_finite_is_named(
+    wrong: Callable[[Array, float], Array], mistake: str, epsilon: str
+) -> None:
+    def loss(question: Question) -> dict[str, Array]:
+        x, target = question.arrays["input"], question.arrays["target"]
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        log_p = wrong(e / e.sum(axis=1, keepdims=True), float(epsilon))
+        return {"output": -log_p[np.arange(len(x)), target].mean()}
+
+    (entry,) = examined(("cross_entropy", loss), takes=TAKES["plain"]).values()
+    assert names(entry) == {"output": mistake}
+    assert epsilon in entry.diagnoses[0].mistakes[0].explanation
