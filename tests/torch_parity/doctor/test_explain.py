@@ -28,6 +28,10 @@ def test_a_mistake_with_an_example() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_mistake_of_which_the_output_shows_nothing_is_shown_by_the_gradient() -> None:
+    assert "Example          max_pool2d_backward:  x 1x1x2x2 = 1, 1, 1, 1;" in explained("ties-to-last")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [mistake.name for mistake in MISTAKES])
 def test_every_mistake_has_an_example(name: str) -> None:

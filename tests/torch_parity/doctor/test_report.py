@@ -17,7 +17,7 @@ from tests.torch_parity.doctor.entries import (
 )
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.doctor.diagnosis import Diagnosis
-from torch_parity.doctor.examination import Entry
+from torch_parity.doctor.examination import Entry, Smallest
 from torch_parity.doctor.process import Problem
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.report import described, multiplications, report, summary
@@ -116,6 +116,9 @@ def test_an_error_names_the_case_and_the_students_lines() -> None:
     assert "Error            ValueError: shapes do not fit\\x1b[2J" in text
     assert "Where            mine.py, line 5, in my_linear:  x @ w" in text
     assert "First case       x 2x3, w 4x3" in text
+    deep = dataclasses.replace(problem, type="RecursionError")
+    text = told(entry_of("linear", verdict="raises", problem=deep, problem_question=question))
+    assert "A function calls itself without end." in text
 
 
 def test_an_error_in_the_forward_is_not_blamed_on_the_gradient() -> None:
@@ -132,7 +135,15 @@ def test_too_slow_says_how_little_there_was_to_do() -> None:
     assert "A call took more than 5 s and was stopped." in text
     assert "The case x 1x1x3x3, w 1x1x2x2" in text
     assert "This case takes 32 multiplications" in text
-    assert "a loop that never ends" in text
+    assert "most likely a loop that never ends" in text
+
+
+def test_too_slow_may_be_too_much_work_for_loops() -> None:
+    x = np.zeros((10, 100, 100, 100))
+    question = Question("relu", "lattice", {"input": x}, {})
+    text = words(told(entry_of("relu", verdict="too slow", problem=Problem("too slow"), problem_question=question)))
+    assert "This case takes 10,000,000 multiplications, and Python loops make one or two million steps" in text
+    assert "most likely" not in text
 
 
 def test_multiplications_on_paper() -> None:
@@ -151,6 +162,8 @@ def test_two_mistakes_together() -> None:
     assert "Your output equals the formula with both mistakes on 12 of 12 cases" in text
     assert words(both[0].remedy) in text
     assert words(both[1].remedy) in text
+    assert f"Why you may not have noticed {words(both[0].signature)}" in text
+    assert f"How it shows {words(both[1].signature)}" in text
 
 
 def test_what_cannot_be_told_apart_is_not_given_as_certain() -> None:
@@ -175,10 +188,12 @@ def test_what_follows_from_the_forward_is_said_once() -> None:
         verdict="different",
         results={"grad_input": "different", "grad_weight": "different", "grad_bias": "equal"},
         follows={"grad_input": "my_conv2d", "grad_weight": "my_conv2d"},
+        smallest=Smallest(CONVOLUTION, "grad_input", np.zeros((1, 1, 3, 3)), np.ones((1, 1, 3, 3))),
     )
     text = told(entry)
     assert "  db  equal    dx  follows    dw  follows" in text
     assert words(text).count("follow from my_conv2d: these are the gradient of your forward, wrong as that is.") == 1
+    assert "Smallest case" not in text
 
 
 def test_what_is_unknown_gets_no_name(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_a_large_matrix_is_cut_to_what_differs() -> None:
     assert len(lines) == 8
 
 
-def test_nan_and_whole_numbers() -> None:
+def test_nan_and_whole_numbers_and_no_minus_before_0() -> None:
+    assert side_by_side(np.array([-0.0, 2.0]), np.array([-0.0, 1.0]), 80)[1] == "[0. 2.]     [0. 1.]"
     assert side_by_side(np.array([1.0, np.inf]), np.array([np.nan, np.inf]), 80)[1] == "[ 1. inf]    [nan inf]"
     assert side_by_side(np.array([1.0, 2.0]), np.array([1, 0]), 80)[1] == "[1. 2.]     [1 0]"
