@@ -1,7 +1,7 @@
 """A mistake explained at length: what was done, how it shows, an example, and what to do; or the list of all."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Takes
 
 EVERYTHING = Takes(EVERY_OPTION, pairs=True)
+# Of a loss, the mean.
+MEANS = Takes(tuple(option for option in EVERY_OPTION if option != "reduction"), pairs=True)
 # Of a mistake with many forms, such as a factor, so many are shown.
 MOST_FORMS = 8
 OFFSET = General("offset", "Every number is off by one and the same number.", "Look for a number added to everything.")
@@ -140,5 +142,5 @@ def _asked(formula: str, backward: bool) -> Iterator[Question]:
     """The questions an eye can follow, then those for which that is no aim, from the smallest on."""
     yield from smallest_first(formula, backward, EVERYTHING)
     size: Callable[[Question], int] = lambda question: sum(np.size(array) for array in question.arrays.values())  # noqa: E731
-    others: Iterable[Question] = questions(formula, backward, EVERYTHING, seed=1)
-    yield from sorted(others, key=size)
+    for takes in (MEANS, EVERYTHING):
+        yield from sorted(questions(formula, backward, takes, seed=1), key=size)
