@@ -92,7 +92,8 @@ def test_the_files_it_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/proof.md", "docs/speed.md", "docs/training.md"])
 def test_the_options_it_names_exist(page: str) -> None:
-    sources = "".join(script.read_text(encoding="utf-8") for script in (ROOT / "scripts").glob("*.py"))
+    files = [*(ROOT / "scripts").glob("*.py"), *(ROOT / "torch_parity" / "commands").glob("*.py")]
+    sources = "".join(file.read_text(encoding="utf-8") for file in files)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (ROOT / page).read_text(encoding="utf-8")))
     for option in named - {"--help", "--standalone", "--nproc-per-node"}:  # argparse's own, and torchrun's
         assert f'"{option}"' in sources, option

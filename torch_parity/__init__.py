@@ -8,6 +8,7 @@
     benchmark   how fast, beside torch and others
     pages       what a person keeps and reads
     lesson      the page that cannot be wrong
+    commands    the command lines
 
 From Python, prove a formula, or train a network on both sides:
 

@@ -79,6 +79,8 @@ def _definition_agrees(pair: Pair, case: Case) -> bool:
     theirs = definition_results(pair, case, grad_output)
     if theirs is None:
         return True
+    if ours["output"].shape != theirs["output"].shape:
+        return False
     # A mean rounds on every kind of number, and the definition adds up in an order of its own.
     expected = bounds.avg_pool2d if pair.name == "avg_pool2d" else pair.expected
     allowed = expected(case, grad_output)

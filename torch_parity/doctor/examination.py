@@ -23,7 +23,7 @@ Ask = Callable[..., Reply]
 # A reading of which none of the first questions is answered rightly is left for the next.
 FIRST = 5
 # Seconds that the questions for one function may take together.
-PATIENCE = 15.0
+ALL_CALLS = 15.0
 # Questions asked in the search for the smallest one.
 MOST_TRIED = 150
 # Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
@@ -188,7 +188,7 @@ def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mappi
 def _too_slow(heard: _Heard) -> bool:
     """Whether the last call took too long, or all of them together."""
     last = heard.replies[-1]
-    if last.problem is None and sum(reply.seconds for reply in heard.replies) > PATIENCE:
+    if last.problem is None and sum(reply.seconds for reply in heard.replies) > ALL_CALLS:
         heard.replies[-1] = dataclasses.replace(last, problem=Problem("too slow"))
     problem = heard.replies[-1].problem
     return problem is not None and problem.kind == "too slow"

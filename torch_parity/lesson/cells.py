@@ -37,7 +37,7 @@ def verdict(
     They must be so bit for bit where nothing rounds, and else within the proven bound.  Raises AssertionError where
     they are not.
     """
-    proven = section(name).example(given, options).results
+    proven = prove(section(name).calls(given, options))
     for matrix, tensor in theirs.items():
         numpy, torch_result = np.asarray(ours[matrix]), tensor.detach().numpy().reshape(np.shape(ours[matrix]))
         differences, bound = np.abs(numpy - torch_result), np.broadcast_to(proven[matrix].bound, numpy.shape)
@@ -115,7 +115,7 @@ def _calls(section: Section, function: Callable[..., Any]) -> Iterator[Call]:
 
 def _resolved(section: Section, given: Matrices, options: dict[str, Any]) -> list[Call]:
     """The section's calls; where they name the result of an earlier one, that result."""
-    results = section.example(given, options).results
+    results = prove(section.calls(given, options))
 
     def array(one: Any) -> Any:
         return results[one].numpy if isinstance(one, str) else one

@@ -82,26 +82,45 @@ def prove(calls: Iterable[Call]) -> dict[str, Result]:
                 raise UnequalError(f"{matrix}, the {name} of {call.formula} for {case}: {verdict.message}")
             known = expected.get(name)
             bound = np.broadcast_to(0.0 if known is None else known, ours[name].shape)
-            earlier = {"output": call.arrays.items(), "grad_input": [("grad_output", call.grad_output)]}.get(name, [])
-            for argument, value in earlier:
-                if isinstance(value, str):
-                    carried = _carried(call, case, argument, results[value].bound)
-                    bound = bound + (carried.reshape(bound.shape) if carried.size > 1 else carried)
-            results[matrix] = Result(ours[name], theirs[name], bound)
+            carried = _carried(call, case, name, ours[name].shape, results)
+            results[matrix] = Result(ours[name], theirs[name], bound + carried)
     return results
 
 
-def _carried(call: Call, case: Case, argument: str, bound: Array) -> Array:
-    """How far a result moves where the array for ``argument``, an earlier result, is off by its own ``bound``."""
-    if call.formula in ("relu", "flatten"):
-        return bound
-    if not bound.any():
-        return np.zeros(1)
-    if call.formula != "conv2d":
-        raise ValueError(f"no bound is known for {call.formula} of a rounded {argument}")
-    sizes = {name: np.abs(array) for name, array in case.arrays.items() if name != "bias"} | {argument: bound}
-    carried: Array = reference.conv2d(sizes["input"], sizes["weight"], **call.arguments)
-    return carried
+def _carried(call: Call, case: Case, name: str, shape: tuple[int, ...], results: Mapping[str, Result]) -> Array:
+    """How far the result ``name``, of ``shape``, moves where the call is given earlier results, off by their bounds.
+
+    Raises ValueError where nobody has worked out how the formula passes a rounding on.
+    """
+    moved = np.zeros(shape)
+    for argument, value in {**call.arrays, "grad_output": call.grad_output}.items():
+        if not isinstance(value, str) or (name == "output" and argument == "grad_output"):
+            continue
+        bound = results[value].bound
+        if bound.any():
+            moved += _passed_on(call, case, name, argument, bound).reshape(shape)
+    return moved
+
+
+def _passed_on(call: Call, case: Case, name: str, argument: str, bound: Array) -> Array:
+    """How far the result ``name`` moves where ``argument`` alone is off by ``bound``."""
+    if call.formula in ("relu", "flatten") and (name, argument) in (("output", "input"), ("grad_input", "grad_output")):
+        return bound  # each number passes, or a 0 in its place
+    sizes = {given: np.abs(array) for given, array in case.arrays.items() if given != "bias"} | {argument: bound}
+    moved: Array
+    match call.formula, name:
+        case "conv2d", "output" if argument != "bias":  # of sums of products the same sum, of the sizes
+            moved = reference.conv2d(sizes["input"], sizes["weight"], **call.arguments)
+        case "linear", "output" if argument != "bias":
+            moved = reference.linear(sizes["input"], sizes["weight"])
+        case "max_pool2d", "output":  # a maximum moves no farther than what it is the maximum of
+            moved = reference.max_pool2d(bound, **call.arguments)
+        case "softmax", "output":  # power and sum are both off by the factor exp(bound) at most
+            dim = call.arguments["dim"]
+            moved = reference.softmax(case.arrays["input"], dim) * np.expm1(2 * bound.max(dim, keepdims=True))
+        case _:
+            raise ValueError(f"no bound is known for the {name} of {call.formula} where its {argument} is rounded")
+    return moved
 
 
 @np.errstate(all="ignore")  # a mistake may be that exp overflows
@@ -125,13 +144,25 @@ def wrong(calls: Iterable[Call], mistake: Mistake) -> Matrices:
 
 def _case(call: Call, earlier: Matrices) -> HandMadeCase:
     """In float64, as JavaScript's numbers are.  Sums of small integers are exact, so those must be equal to the bit."""
-    given = {n: earlier[array] if isinstance(array, str) else array for n, array in call.arrays.items()}
-    arrays = {n: array if array.dtype.kind == "i" and n == "target" else array.astype(np.float64)
-              for n, array in given.items()}  # fmt: skip
-    above = call.grad_output
-    upstream = None if above is None else (earlier[above] if isinstance(above, str) else above).astype(np.float64)
-    factors = [np.array(value) for value in call.arguments.values() if isinstance(value, float)]  # a learning rate, say
-    numbers = [*arrays.values(), *([] if upstream is None else [upstream]), *factors]
-    whole = all(np.array_equal(array, np.round(array)) and np.abs(array).max(initial=0) < 1e6 for array in numbers)
-    kind = "lattice" if whole else "real"
+
+    def found(given: Array | str) -> Array:
+        return earlier[given] if isinstance(given, str) else given
+
+    arrays = {name: _doubles(name, found(given)) for name, given in call.arrays.items()}
+    numbers = [*arrays.values()]
+    upstream = None
+    if call.grad_output is not None:
+        upstream = _doubles("grad_output", found(call.grad_output))
+        numbers.append(upstream)
+    numbers += [np.array(value) for value in call.arguments.values() if isinstance(value, float)]  # a learning rate
+    kind = "lattice" if all(map(_are_small_integers, numbers)) else "real"
     return HandMadeCase(kind, np.dtype(np.float64), arrays, call.arguments, grad_output=upstream)
+
+
+def _doubles(name: str, array: Array) -> Array:
+    """In float64, but for the true classes, which stay integers."""
+    return array if name == "target" and array.dtype.kind == "i" else array.astype(np.float64)
+
+
+def _are_small_integers(array: Array) -> bool:
+    return np.array_equal(array, np.round(array)) and bool(np.abs(array).max(initial=0) < 1e6)

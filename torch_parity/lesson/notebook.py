@@ -96,8 +96,9 @@ class _Code:
         self.options = self.example.options
         self.given = {name: np.array(matrix, np.float64) for name, matrix in self.example.given.items()}
         self.calls = section.calls(self.given, self.options)
-        # Those options that the calls take as they are; what else is chosen stays as the page shows it at first.
+        # Those options that the calls take as they are, and so can be changed; the others stay as they are at first.
         self.variables = [name for name in self.options if name not in self.given and self._is_taken(name)]
+        self.fitted = [name for name in self.given if self._is_fitted(name)]
         outputs = [replace(call, shows={"output": f"output {number}"}) for number, call in enumerate(self.calls)]
         proven = prove([*self.calls, *outputs])
         self.results = {
@@ -111,11 +112,13 @@ class _Code:
         in_numpy = list(chain.from_iterable(self._call(number) for number in range(len(self.calls))))
         numbers = [self._numbers(name, matrix) for name, matrix in self.given.items()]
         numbers += [f"{name} = {self.options[name]!r}" for name in self.variables]
-        options = {name: name if name in self.variables else _choice(choice) for name, choice in self.options.items()}
-        numbers += [
-            f"given = {_dictionary(dict(zip(self.given, self.given, strict=True)))}",
-            f"options = {_dictionary(options)}",
-        ]
+        numbers.append(f"given = {_dictionary(dict(zip(self.given, self.given, strict=True)))}")
+        numbers += self._all_options()
+        if self.fitted:
+            numbers.append(
+                f'given = section("{self.section.name}").fit(given, options)  # sizes follow from the options'
+            )
+            numbers += [f'{name} = given["{name}"]' for name in self.fitted]
         if self.needs_calls:
             numbers.append(f'calls = section("{self.section.name}").calls(given, options)')
         if self.given:
@@ -125,6 +128,17 @@ class _Code:
             yield "\n".join(["# In NumPy.", *in_numpy, f"ours = {_dictionary(shown)}"])
         if self.section.on_paper:
             yield self._in_torch()
+
+    def _all_options(self) -> Iterator[str]:
+        """The lines that collect the options: to change those that NumPy's lines do not read would do half of it."""
+        others = [name for name in self.options if name not in self.variables]
+        chosen = dict(zip(self.variables, self.variables, strict=True))
+        if not others:
+            yield f"options = {_dictionary(chosen)}"
+            return
+        yield f"# As the page shows it at first: {', '.join(others)}."
+        first = f'section("{self.section.name}").first'
+        yield f"options = {first} | {_dictionary(chosen)}" if chosen else f"options = {first}"
 
     def _numbers(self, name: str, matrix: Array) -> str:
         if matrix.size > LARGEST:
@@ -271,7 +285,7 @@ class _Code:
             choices = self._choices(option)
             found = [self._changed(option, choice) for choice in choices]
             if len(choices) > 1 and all(
-                len(calls) == len(self.calls) and _is(calls[number].arguments.get(argument), choice)
+                self._has_same(calls, number) and _is(calls[number].arguments.get(argument), choice)
                 for calls, choice in zip(found, choices, strict=True)
             ):
                 return option
@@ -285,14 +299,23 @@ class _Code:
             for name in call.arrays:
                 changed = [(self._changed(option, choice), choice) for choice in self._choices(option)]
                 if all(
-                    len(calls) == len(self.calls) and _is_single(calls[number].arrays[name], choice)
+                    self._has_same(calls, number) and _is_single(calls[number].arrays[name], choice)
                     for calls, choice in changed
                 ):
                     return True
         return False
 
+    def _is_fitted(self, name: str) -> bool:
+        """Whether a matrix has another size with other options."""
+        others = ({**self.options, option: choice} for option in self.variables for choice in self._choices(option))
+        return any(self.section.fit(self.given, other)[name].shape != self.given[name].shape for other in others)
+
     def _choices(self, option: str) -> tuple[Any, ...]:
         return self.section.options[option]
+
+    def _has_same(self, calls: list[Call], number: int) -> bool:
+        """Whether the call is still there with other options, which may bring calls of their own."""
+        return number < len(calls) and calls[number].shows == self.calls[number].shows
 
     def _changed(self, option: str, choice: Any) -> list[Call]:
         """The calls with another choice."""
@@ -343,10 +366,6 @@ def _broken(line: str) -> str:
     """A call's line, in three if it is long."""
     start, bracket, rest = line.partition("(")
     return line if len(line) <= WIDTH else f"{start}{bracket}\n    {rest.removesuffix(')')}\n)"
-
-
-def _choice(choice: Any) -> str:
-    return f'"{choice}"' if isinstance(choice, str) else repr(choice)
 
 
 def _dictionary(variables: Mapping[str, str]) -> str:

@@ -26,3 +26,9 @@ def packed_floats(array: Array) -> str:
     """As float32, the lowest byte first."""
     assert array.dtype == np.float32
     return b64encode(array.astype("<f4").tobytes()).decode()
+
+
+def packed_doubles(array: Array) -> str:
+    """As float64, the lowest byte first."""
+    assert array.dtype == np.float64
+    return b64encode(array.astype("<f8").tobytes()).decode()

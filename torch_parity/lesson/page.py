@@ -24,6 +24,8 @@ from torch_parity.machine import machine
 from torch_parity.pages.rendering import ENVIRONMENT
 
 SCRIPTS = files("torch_parity.lesson") / "javascript"
+# Said of a mistake that the audit plants in the forward alone.
+BY_TORCH = "The gradient shown is the one that such code has: torch's autograd found it of the wrong formula."
 
 
 def build(chosen: Sequence[Section] | None = None) -> str:
@@ -43,7 +45,7 @@ def build(chosen: Sequence[Section] | None = None) -> str:
         facts=_json({section["name"]: section["facts"] for section in sections}),
         machine=machine(),
         mistakes=_by_formula(),
-        shown_in={demonstration.name: section.name for section in chosen for demonstration in section.demonstrations},
+        switchable={demonstration.name for section in chosen for demonstration in section.demonstrations},
         numbers=sum(section["numbers"] for section in sections),
         code_colours=Markup(_code_colours()),
     )
@@ -138,7 +140,7 @@ def _mistake(section: Section, demonstration: Demonstration) -> dict[str, Any]:
     mistake = demonstration.mistake
     return {
         "name": mistake.name,
-        "explanation": mistake.explanation,
+        "explanation": mistake.explanation if demonstration.in_torch is None else f"{mistake.explanation} {BY_TORCH}",
         "signature": mistake.signature,
         "remedy": mistake.remedy,
         "hidden_by": demonstration.hidden_by,

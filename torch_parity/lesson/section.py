@@ -21,12 +21,16 @@ class Demonstration:
     ``hidden_by`` says it in words, as in "a kernel that looks the same after half a turn"; ``hidden`` are the matrices
     and options that make it so; None where nothing hides it altogether.  ``shown`` are those that make it seen, where
     what the section shows at first does not.
+
+    A mistake in ``audit`` may be in the forward alone.  Whoever makes it and has no gradient of their own gets that of
+    the wrong formula: ``in_torch`` is the section's code in torch with the mistake in it, by which torch finds it.
     """
 
     name: str
     hidden_by: str
     hidden: dict[str, Any] | None
     shown: dict[str, Any] = field(default_factory=dict)
+    in_torch: Callable[..., dict[str, torch.Tensor]] | None = None
 
     @property
     def mistake(self) -> Mistake:
@@ -67,6 +71,11 @@ class Section:
     exercise: str = ""  # the head of a function to write
     demonstrations: tuple[Demonstration, ...] = ()
 
+    @property
+    def first(self) -> dict[str, Any]:
+        """The options that the page shows at first."""
+        return {name: choices[0] for name, choices in self.options.items()}
+
     def examples(self) -> Iterator[Example]:
         """All of them, proven; the first is what the page shows at first."""
         for given in (self.given, *({**self.given, **more} for more in self.also)):
@@ -88,11 +97,21 @@ class Section:
 
     def with_mistake(self, demonstration: Demonstration, state: dict[str, Any]) -> tuple[Example, Matrices]:
         """The section with ``state``, matrices and options, in place of what is shown at first: right, and wrong."""
-        first = {name: choices[0] for name, choices in self.options.items()}
         given = {name: np.asarray(state.get(name, matrix)) for name, matrix in self.given.items()}
-        options = {name: state.get(name, choice) for name, choice in first.items()}
+        options = {name: state.get(name, choice) for name, choice in self.first.items()}
         right = self.example(given, options)
-        return right, wrong(self.calls(right.given, options), demonstration.mistake)
+        planted = wrong(self.calls(right.given, options), demonstration.mistake)
+        planted = {name: planted[name] for name in right.results if name in planted}
+        if demonstration.in_torch is None:
+            return right, planted
+        for name, found in demonstration.in_torch(**{**options, **_tensors(right.given)}).items():
+            matrix = found.detach().numpy().reshape(planted[name].shape)
+            if not name.startswith("grad_") and not (abs(matrix - planted[name]) <= right.results[name].bound).all():
+                raise UnequalError(
+                    f"{self.name}.{name} with {demonstration.name}: torch gives {matrix}, the audit {planted[name]}"
+                )
+            planted[name] = matrix
+        return right, planted
 
 
 def _tensors(given: Matrices) -> dict[str, torch.Tensor]:

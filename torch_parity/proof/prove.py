@@ -67,12 +67,13 @@ def both_sides(
 ) -> tuple[Case, Results, Results, dict[str, npt.NDArray[Any] | None], npt.NDArray[Any]]:
     """The case as the backend gets it, the results of reference and torch, their bounds, and the upstream gradient.
 
-    The upstream gradient is the same on both sides, since it depends on the shape alone.
+    The upstream gradient is the same on both sides, since it depends on the shape of the output alone; where that is
+    another, it is torch's.
     """
     if backend.dtype:
         case = low_precision.rounded(case, backend.dtype)
-    ours, grad_output = reference_results(pair, case)
-    theirs, _ = torch_results(pair, case, backend)
+    ours, _ = reference_results(pair, case)
+    theirs, grad_output = torch_results(pair, case, backend)
     with np.errstate(all="ignore"):  # extremes: an infinite bound is a bound
         if backend.dtype:
             ours, expected = low_precision.expected(pair, case, grad_output, ours, backend)

@@ -317,9 +317,11 @@ def assert_wrong_as_in_the_audit(reader: Reader, section: Section, demonstration
             np.testing.assert_array_equal(marked, ~within(expected, correct, bound), err_msg=name)
         else:
             np.testing.assert_array_equal(shown, expected)
+        unlettered = reader.table(section, name).get_attribute("data-picture") in ("grey", "signed")
         for row, column in np.argwhere(marked)[:3]:
-            cell = reader.cell(section, name, int(row), int(column))
-            assert "wrong; right: " in (cell.get_attribute("aria-label") or "")
+            inside = reader.cell(section, name, int(row), int(column))
+            cell, attribute = (inside.locator(".."), "title") if unlettered else (inside, "aria-label")
+            assert "wrong; right: " in (cell.get_attribute(attribute) or "")
     count = reader.figure(section).locator(".mistake-note .count").inner_text()
     if where == "hidden":
         assert not marks
@@ -351,8 +353,59 @@ def test_one_mistake_after_the_other(visit: Visits) -> None:
     """A link to a mistake shows it whatever stood there before."""
     reader = visit().ready()
     for section, demonstration in DEMONSTRATIONS:
-        reader.go(f"#mistake={demonstration.name}")
+        reader.go(f"#{section.name}.mistake={demonstration.name}")
         assert_wrong_as_in_the_audit(reader, section, demonstration, "shown")
+
+
+def showing(name: str) -> list[Section]:
+    """The sections that show a mistake."""
+    return [section for section, demonstration in DEMONSTRATIONS if demonstration.name == name]
+
+
+SEVERAL = [name for name in dict.fromkeys(one.name for _, one in DEMONSTRATIONS) if len(showing(name)) > 1]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_of_several_sections_with_a_mistake_a_link_opens_the_first(visit: Visits, name: str) -> None:
+    opened, *others = showing(name)
+
+    def chosen(reader: Reader) -> list[str]:
+        return [section.name for section in showing(name)
+                if reader.figure(section).locator("select[name=mistake]").input_value() == name]  # fmt: skip
+
+    assert chosen(visit(f"#mistake={name}").ready()) == [opened.name]
+    for section in others:
+        reader = visit().ready()
+        reader.figure(section).locator("select[name=mistake]").select_option(name)
+        before = state(reader, section)
+        reader.settled().page.reload()
+        assert chosen(reader.ready()) == [section.name]
+        assert state(reader, section) == before
+
+
+def test_numbers_that_hide_a_mistake_stay_in_the_address(visit: Visits) -> None:
+    """Also where they are those that the page opens with: a link to the mistake alone would show others."""
+    section = next(section for section in SECTIONS if section.name == "convolution")
+    reader = visit("#mistake=bias-forgotten").ready()
+    assert reader.matrix(section, "bias").item() == 2
+    reader.press(section, "Show where nobody would notice")
+    reader.choose(section, {"stride": 2})
+    reader.settled().page.reload()
+    assert reader.ready().matrix(section, "bias").item() == 0
+    assert reader.options(section)["stride"] == 2
+    assert not reader.figure(section).locator("td.wrong").count()
+
+
+def test_with_a_mistake_the_sum_is_still_the_right_one(visit: Visits) -> None:
+    """Also where what it adds up has become wrong."""
+    section = next(section for section in SECTIONS if section.name == "deeper")
+    (demonstration,) = section.demonstrations
+    reader = visit(f"#deeper.mistake={demonstration.name}").ready()
+    right, _ = section.with_mistake(demonstration, demonstration.shown)
+    reader.cell(section, "output", 1, 2).click()
+    expected = right.results["output"].numpy[0, 0, 1, 2]
+    assert sum(products(reader, section) or ()) == reader.total(section) == expected
+    assert "but the mistake gives" in reader.sum(section)
 
 
 # The address.
@@ -670,6 +723,73 @@ def test_in_a_presentation_a_figure_keeps_its_keys(visit: Visits) -> None:
     assert presented(reader) == [section.name for section in SECTIONS]
 
 
+# What cannot be seen without scrolling: of the page, of a matrix, of a formula.
+HIDDEN = """() => {
+    const { scrollHeight, scrollWidth } = document.documentElement;
+    const page = scrollHeight > innerHeight || scrollWidth > innerWidth ? [`${scrollWidth} x ${scrollHeight}`] : [];
+    const boxes = [...document.querySelectorAll(".presented :is(.matrix:not(.picture), .math)")];
+    return page.concat(boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText.slice(0, 50)));
+}"""
+TYPE = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+
+
+def start_presenting(reader: Reader, width: int, height: int) -> None:
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.page.evaluate("document.getElementById('present').click()")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_in_a_presentation_a_section_is_one_slide(visit: Visits, width: int, height: int) -> None:
+    reader = visit().ready()
+    start_presenting(reader, width, height)
+    for section in SECTIONS:
+        assert presented(reader) == [section.name]
+        assert reader.page.evaluate(HIDDEN) == [], section.name
+        assert reader.page.evaluate(TYPE) > width / 120, section.name  # in a size that can be read
+        reader.page.keyboard.press("PageDown")
+
+
+@by_name
+def test_a_slide_has_room_for_every_choice_and_mistake(visit: Visits, section: Section) -> None:
+    reader = visit().ready()
+    start_presenting(reader, 1280, 720)
+    for options in some_options(section, generator(section), 6):
+        reader.choose(section, options)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], options
+    for demonstration in section.demonstrations:
+        reader.figure(section).locator("select[name=mistake]").select_option(demonstration.name)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], demonstration.name
+
+
+def test_a_slide_follows_the_window(visit: Visits) -> None:
+    reader = visit("#pooling").ready()
+    type_before = reader.page.evaluate(TYPE)
+    start_presenting(reader, 1280, 720)
+    small = reader.page.evaluate(TYPE)
+    reader.page.set_viewport_size({"width": 1920, "height": 1080})
+    reader.settled()
+    assert reader.page.evaluate(TYPE) > 1.4 * small
+    assert reader.page.evaluate(HIDDEN) == []
+    reader.page.keyboard.press("Escape")
+    assert reader.page.evaluate(TYPE) == type_before
+
+
+def test_on_a_slide_the_verdict_and_the_answer_unfold(visit: Visits) -> None:
+    reader = visit("#convolution").ready()
+    start_presenting(reader, 1280, 720)
+    figure = reader.page.locator("#convolution .figure").bounding_box()
+    for kind, inside in ((".verdicts", "pre"), (".question", "p")):
+        details = reader.page.locator(f"#convolution {kind}")
+        assert not details.locator(inside).first.is_visible()
+        details.locator("summary").click()
+        assert details.locator(inside).first.is_visible()
+        assert reader.page.locator("#convolution .figure").bounding_box() == figure  # it lies over the slide
+        assert reader.page.evaluate(HIDDEN) == []
+        details.locator("summary").click()
+
+
 # The layout.
 
 BOXES = """section => Object.fromEntries([...section.querySelectorAll(
@@ -723,6 +843,23 @@ def test_a_narrow_window_needs_no_scrolling_sideways(visit: Visits, name: str) -
         assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
     reader.page.evaluate("document.getElementById('present').click()")
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_on_paper_all_can_be_read(visit: Visits) -> None:
+    inks = """Array.from(document.querySelectorAll("body, h2, .code, .code *"), one => getComputedStyle(one).color)"""
+    reader = visit(dark=True).ready()
+    reader.page.emulate_media(media="print", color_scheme="dark")
+    assert set(reader.page.evaluate(inks)) == {"rgb(28, 39, 51)"}  # dark, on white, whatever the screen shows
+    for answer in reader.page.locator(".question > p").all():
+        assert answer.is_visible()
+    for control in reader.page.locator(".controls, .panel").all():
+        assert not control.is_visible()
+
+
+def test_the_layers_of_a_network_fit_a_narrow_window(visit: Visits) -> None:
+    reader = visit(width=360).ready()
+    for layers in reader.page.locator("#deeper .layers").all():
+        assert layers.evaluate("layers => layers.scrollWidth <= layers.clientWidth")
 
 
 def test_who_wants_no_motion_gets_none(visit: Visits) -> None:

@@ -1,6 +1,7 @@
 """The notebook runs as it is, and judges what a student writes into it."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests import ROOT
 from torch_parity.lesson.notebook import notebook
+from torch_parity.lesson.section import Section
 from torch_parity.lesson.sections import SECTIONS
 
+TAKEN = {"stride", "padding", "dilation", "kernel_size", "target", "eta"}  # options that NumPy's lines read
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -59,6 +62,40 @@ def test_all_its_code_can_be_parsed(cells: list[Any]) -> None:
     for cell in cells:
         if cell.cell_type == "code":
             compile(cell.source, "cell", "exec")
+
+
+OFFERED = re.compile(r"^(\w+) = (\d[\d.]*|True|False|'\w+')$", re.M)
+
+
+@pytest.mark.parametrize("one", [one for one in SECTIONS if one.options], ids=lambda one: str(one.name))
+def test_every_option_that_is_offered_can_be_changed(
+    cells: list[Any], one: Section, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NumPy's lines and torch's read it both, so that they are equal for every choice."""
+    numbers, *others = (cell.source for cell in section(cells, one.title) if cell.cell_type == "code")
+    offered = {name: value for name, value in OFFERED.findall(numbers) if name in one.options}
+    assert offered.keys() >= one.options.keys() & TAKEN
+    assert not any(f'"{name}": ' in line for line in numbers.splitlines() if line.startswith("options = ")
+                   for name in one.options.keys() - offered.keys())  # fmt: skip
+    changes = [(name, choice) for name in offered for choice in one.options[name]]
+    for name, choice in changes or [("", None)]:
+        changed = re.sub(rf"^{name} = .*$", f"{name} = {choice!r}", numbers, flags=re.M) if name else numbers
+        found: dict[str, Any] = {}
+        for source in (cells[1].source, changed, *others[:2]):
+            exec(source, found)
+        said = capsys.readouterr().out
+        assert "equal " in said
+        assert "DIFFERENT" not in said
+        assert not name or found["options"][name] == choice
+
+
+def test_a_kernel_of_ones_own_among_named_ones(cells: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    """The bound of rounding is that of the numbers in the cell."""
+    numbers, *others = (cell.source for cell in section(cells, "Several filters") if cell.cell_type == "code")
+    found: dict[str, Any] = {}
+    for source in (cells[1].source, numbers, "given['kernel'] = kernel = kernel / 7", *others[:2]):
+        exec(source, found)
+    assert "equal within the bound of rounding" in capsys.readouterr().out
 
 
 def run(cells: list[Any], folder: Path) -> list[str]:

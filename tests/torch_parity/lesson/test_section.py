@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from torch_parity.lesson import page
+from torch_parity.lesson import example, page
 from torch_parity.lesson.example import UnequalError
 from torch_parity.lesson.section import Demonstration, Section
-from torch_parity.lesson.sections import SECTIONS, convolution
+from torch_parity.lesson.sections import SECTIONS, convolution, cross_entropy
 
 SYMMETRIC = {"kernel": [[1, 2, 1], [2, 4, 2], [1, 2, 1]]}
 ALL = pytest.mark.parametrize("section", SECTIONS, ids=lambda section: str(section.name))
@@ -67,6 +67,46 @@ def test_a_mistake_starts_from_what_is_shown_at_first() -> None:
     right, wrong = convolution.SECTION.with_mistake(flipped, {"padding": 1})
     assert right.options == {"stride": 1, "padding": 1, "dilation": 1, "flip": False}
     assert np.array_equal(wrong["output"], -right.results["output"].numpy)  # of this kernel
+
+
+DIFFERENTIATED = [one for one in cross_entropy.SECTION.demonstrations if one.in_torch]
+
+
+@pytest.mark.parametrize("demonstration", DIFFERENTIATED, ids=lambda one: str(one.name))
+def test_the_gradient_of_a_wrong_loss_is_that_of_the_audits(demonstration: Demonstration) -> None:
+    """Raising a score a little raises the loss with the mistake planted by as much as the gradient says."""
+    state = {"logits": np.array([[0.5, 2.0, 0.0, -1.0]]), "batch": 2, **demonstration.shown}
+    right, wrong = cross_entropy.SECTION.with_mistake(demonstration, state)
+    step = 1e-6
+
+    def loss(row: int, column: int, change: float) -> float:
+        logits = np.array(right.given["logits"], float)
+        logits[row, column] += change
+        calls = cross_entropy.calls({"logits": logits}, right.options)
+        return float(example.wrong(calls, demonstration.mistake)["loss"])
+
+    for row, column in np.ndindex(wrong["grad_logits"].shape):
+        slope = (loss(row, column, step) - loss(row, column, -step)) / (2 * step)
+        assert wrong["grad_logits"][row, column] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+    assert (wrong["grad_logits"] != right.results["grad_logits"].numpy).all()
+
+
+def test_a_wrong_loss_has_a_wrong_gradient() -> None:
+    planted = {one.name for one in cross_entropy.SECTION.demonstrations
+               if one.mistake.formula == "cross_entropy" and one.mistake.backward is None}  # fmt: skip
+    assert {one.name for one in DIFFERENTIATED} == planted
+
+
+def test_other_code_for_a_mistake_is_an_error() -> None:
+    double, *_ = DIFFERENTIATED
+    other = replace(double, in_torch=DIFFERENTIATED[1].in_torch)
+    with pytest.raises(UnequalError, match=r"^cross-entropy\.loss with double-softmax: torch gives"):
+        cross_entropy.SECTION.with_mistake(other, {})
+
+
+def test_the_page_says_whose_gradient_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "SECTIONS", (cross_entropy.SECTION,))
+    assert page.build().count(page.BY_TORCH) == len(DIFFERENTIATED)
 
 
 @ALL

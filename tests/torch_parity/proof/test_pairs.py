@@ -1,5 +1,6 @@
 """Every formula equal to torch, to the definition, and to its own derivative."""
 
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -11,7 +12,7 @@ from tests.torch_parity.drawing import HypothesisDraw
 from torch_parity.proof import bounds
 from torch_parity.proof.cases import KINDS, RandomDraw
 from torch_parity.proof.compare import compare
-from torch_parity.proof.pairs import PAIRS, Pair
+from torch_parity.proof.pairs import PAIRS, Pair, pair_named
 from torch_parity.proof.prove import DTYPES, numbered_case, prove, prove_many, reference_results
 from torch_parity.proof.witnesses import adjoint_gap, definition_results
 
@@ -126,3 +127,16 @@ def test_a_numbered_case_is_always_the_same() -> None:
         for name, array in first.arrays.items():
             np.testing.assert_array_equal(array, again.arrays[name])
         assert first.seed == again.seed != other.seed
+
+
+def test_another_shape_is_a_difference_and_no_breakdown() -> None:
+    """A formula whose output has another shape, and whose gradient copes with it."""
+    right = pair_named("conv2d")
+    wrong = replace(
+        right,
+        forward=lambda **given: right.forward(**given)[..., :-1, :-1],
+        backward=lambda g, a, o, y: right.backward(np.pad(g, [(0, 0)] * (g.ndim - 2) + [(0, 1)] * 2), a, o, y),
+    )
+    verdict = prove(wrong, numbered_case(right, 0, 1))["output"]
+    assert not verdict.equal
+    assert verdict.message.startswith("shape")

@@ -1,13 +1,14 @@
 """Wrong formulas that people really write, by name.  The proof must reject each one.
 
-One file for each formula.  A mistake is a wrong formula that stands by itself, or the right one with wrong arguments or
-changed results; so it can be planted in any implementation, and mistakes combine: ``plant`` one after another.  Each
-says what was done wrong, what one sees when it was, what to write instead, and where to read on.
+One file for each formula, two for convolution.  A mistake is a wrong formula that stands by itself, or the right one
+with wrong arguments or changed results; so it can be planted in any implementation, and mistakes combine: ``plant`` one
+after another.  Each says what was done wrong, what one sees when it was, what to write instead, and where to read on.
 """
 
 from torch_parity.audit.mistakes import (
     avg_pool2d,
     conv2d,
+    conv2d_backward,
     cross_entropy,
     flatten,
     linear,
@@ -24,6 +25,7 @@ __all__ = ["MISTAKES", "Mistake"]
 # In the order in which the formulas are taught.
 MISTAKES = (
     *conv2d.MISTAKES,
+    *conv2d_backward.MISTAKES,
     *pad.MISTAKES,
     *relu.MISTAKES,
     *max_pool2d.MISTAKES,

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+import reference
 from torch_parity.audit.mistakes.mistake import (
     RESULTS,
     Array,
     Arrays,
+    Backward,
     Change,
     Forward,
     Mistake,
@@ -15,6 +17,7 @@ from torch_parity.audit.mistakes.mistake import (
     arguments,
     gradient_arguments,
     gradients_instead,
+    instead,
 )
 from torch_parity.audit.mistakes.windows import Windows, both, pooling_windows
 
@@ -60,6 +63,41 @@ def _whole_kernel(given: Options) -> Options:
     return {"divisor_override": given["divisor_override"] or height * width}
 
 
+def _number_of_windows(right: Forward) -> Forward:
+    def wrong(**given: Any) -> Array:
+        height, width = right(**given).shape[-2:]
+        return np.asarray(right(**{**given, "divisor_override": height * width}))
+
+    return wrong
+
+
+def maxima(input: Array, **options: Any) -> Array:
+    """The maximum of each window, zeros of the padding included."""
+    output = reference.avg_pool2d(input, **options)
+    windows = pooling_windows(input, options, output.shape)
+    frame = windows.frame(input)
+    largest = np.full_like(output, -np.inf)
+    for m, k in np.ndindex(windows.kernel):
+        largest = np.maximum(largest, windows.tap(frame, m, k))
+    return largest
+
+
+def to_top_left(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where the first pixel of each window alone gets its share."""
+    windows = pooling_windows(a["input"], o, g.shape)
+    frame = windows.frame(np.zeros_like(a["input"]))
+    windows.tap(frame, 0, 0)[...] = g / np.asarray(_divisors(windows, o), g.dtype)
+    return windows.inside(frame)
+
+
+def _divided_before(right: Backward) -> Backward:
+    def wrong(g: Array, a: Arrays, o: Options, y: Any) -> list[Any]:
+        windows = pooling_windows(a["input"], o, g.shape)
+        return list(right(g / np.asarray(_divisors(windows, o), g.dtype), a, o, y))
+
+    return wrong
+
+
 MISTAKES = (
     Mistake(
         "divided-by-kernel", "avg_pool2d",
@@ -100,5 +138,53 @@ MISTAKES = (
         "dx[:, :, rows, columns] += g[:, :, i, j] / D: a pixel collects from every window that sees it.",
         READ_BACKWARD,
         backward=gradients_instead(input=averages_overwritten),
+    ),
+    Mistake(
+        "average-not-divided", "avg_pool2d",
+        "The sum of the window is taken instead of its mean.",
+        "Too large by the size of the window.",
+        "x[:, :, rows, columns].mean(axis=(2, 3)), or the sum divided by kH * kW.",
+        READ_FORWARD,
+        forward=arguments(lambda a: {"divisor_override": 1}),
+    ),
+    Mistake(
+        "divided-by-one-side", "avg_pool2d",
+        "The sum is divided by kH where kH kW belongs.",
+        "Right for windows of one column; else too large by the width.",
+        "Divide by kH * kW, for a square window by k ** 2.",
+        READ_FORWARD,
+        forward=arguments(lambda a: {"divisor_override": both(a["kernel_size"])[0]}),
+    ),
+    Mistake(
+        "divided-by-number-of-windows", "avg_pool2d",
+        "The sum is divided by oH oW, the number of windows, instead of the size of one.",
+        "Right where the two are equal by chance.",
+        "Divide by kH * kW: the mean of the pixels in one window.",
+        READ_FORWARD,
+        forward=Change(RESULTS, _number_of_windows),
+    ),
+    Mistake(
+        "maximum-for-average", "avg_pool2d",
+        "The maximum of the window is taken.",
+        "Right where all pixels of a window are equal; else too large.",
+        "x[:, :, rows, columns].mean(axis=(2, 3)).",
+        READ_FORWARD,
+        forward=instead(maxima),
+    ),
+    Mistake(
+        "average-gradient-divided-twice", "avg_pool2d",
+        "The gradient is divided by the size of the window twice.",
+        "Too small by the size of the window.",
+        "dx[:, :, rows, columns] += g[:, :, i, j] / D, with the g that came from above.",
+        READ_BACKWARD,
+        backward=Change(RESULTS, _divided_before),
+    ),
+    Mistake(
+        "average-gradient-to-top-left", "avg_pool2d",
+        "Of each window only the first pixel gets its share of the gradient.",
+        "Right for windows of one pixel; else most pixels get nothing.",
+        "dx[:, :, rows, columns] += g[:, :, i, j] / D, with slices for rows and columns.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=to_top_left),
     ),
 )  # fmt: skip

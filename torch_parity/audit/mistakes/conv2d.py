@@ -1,5 +1,6 @@
 """Convolution, done wrongly."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,19 +13,16 @@ from torch_parity.audit.mistakes.mistake import (
     Arrays,
     Backward,
     Change,
+    Forward,
     Mistake,
     Options,
     arguments,
-    averaged,
     gradient_arguments,
-    gradients,
-    gradients_instead,
     result,
 )
-from torch_parity.audit.mistakes.windows import Windows, both
+from torch_parity.audit.mistakes.windows import convolution_outputs, margins, with_margins
 
-READ_FORWARD = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
-READ_BACKWARD = ("reference/conv.py: conv2d_backward", "reference/definition.py: conv2d_backward")
+READ = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
 
 
 def _flipped(weight: Array) -> Array:
@@ -53,30 +51,16 @@ def _interleaved(given: Options) -> Options:
     return {"input": np.take(x, channels, axis=-3)}
 
 
-def _margins(weight: Array, options: Options) -> tuple[tuple[int, int], tuple[int, int]]:
-    """((top, bottom), (left, right)) that the padding argument stands for."""
-    padding, dilation = options["padding"], both(options["dilation"])
-    if padding == "same":
-        rows, columns = (d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True))
-        return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
-    height, width = (0, 0) if padding == "valid" else both(padding)
-    return (height, height), (width, width)
-
-
-def _framed(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
-    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [rows, columns])
-
-
 def _one_sided(given: Options) -> Options:
-    rows, columns = _margins(given["weight"], given)
-    return {"input": _framed(given["input"], (sum(rows), 0), (sum(columns), 0)), "padding": 0}
+    rows, columns = margins(given["weight"], given)
+    return {"input": with_margins(given["input"], (sum(rows), 0), (sum(columns), 0)), "padding": 0}
 
 
 def _odd_pixel_before(given: Options) -> Options:
     if given["padding"] != "same":
         return {}
-    rows, columns = _margins(given["weight"], given)
-    return {"input": _framed(given["input"], rows[::-1], columns[::-1]), "padding": 0}
+    rows, columns = margins(given["weight"], given)
+    return {"input": with_margins(given["input"], rows[::-1], columns[::-1]), "padding": 0}
 
 
 def _bytes(output: Array, given: Options) -> Array:
@@ -84,85 +68,111 @@ def _bytes(output: Array, given: Options) -> Array:
     return np.asarray(np.mod(output, 256), output.dtype)
 
 
-def _batch(a: Arrays) -> int:
-    return len(a["input"]) if a["input"].ndim == 4 else 1
+def _last_channel(given: Options) -> Options:
+    """The last channel of each group, and the kernels' last channel."""
+    x, weight = given["input"], given["weight"]
+    size = weight.shape[1]
+    return {"input": np.take(x, range(size - 1, x.shape[-3], size), axis=-3), "weight": weight[:, -1:]}
 
 
-def _framed_arguments(g: Array, a: Arrays, o: Options) -> tuple[Array, Arrays, Options]:
-    """The framed image taken for the image, and no padding: the gradient is that of the frame, too."""
-    return g, {**a, "input": _framed(a["input"], *_margins(a["weight"], o))}, {**o, "padding": 0}
+def _bias_times(count: Callable[[tuple[int, ...]], int]) -> Change[Forward]:
+    """The bias added ``count`` times, which depends on the shape (O, C/G, kH, kW) of the kernels."""
+
+    def change(given: Options) -> Options:
+        bias = given.get("bias")
+        return {} if bias is None else {"bias": bias * bias.dtype.type(count(given["weight"].shape))}
+
+    return arguments(change)
 
 
-def _cut_at_the_corner(right: Backward) -> Backward:
+def _divided_by(count: Callable[[tuple[int, ...]], int]) -> Change[Forward]:
+    """The sum divided by ``count``, which depends on the shape (O, C/G, kH, kW) of the kernels; then the bias added."""
+
+    def planted(right: Forward) -> Forward:
+        def wrong(**given: Any) -> Array:
+            sums = right(**{**given, "bias": None})
+            means = np.asarray(sums / sums.dtype.type(count(given["weight"].shape)))
+            bias = given.get("bias")
+            return means if bias is None else means + bias[:, np.newaxis, np.newaxis]
+
+        return wrong
+
+    return Change(RESULTS, planted)
+
+
+def _windows_at_every_pixel(right: Forward) -> Forward:
+    """As many outputs as the stride allows, of windows that stand side by side."""
+
+    def wrong(**given: Any) -> Array:
+        height, width = right(**given).shape[-2:]
+        return np.asarray(right(**{**given, "stride": 1})[..., :height, :width])
+
+    return wrong
+
+
+def _left_zero(output: Array, *rest: Any) -> Array:
+    """``output`` with zeros wherever one of the indices ``rest`` points."""
+    left = output.copy()
+    for index in rest:
+        left[index] = 0
+    return left
+
+
+def _first_image(output: Array, given: Options) -> Array:
+    return _left_zero(output, np.s_[1:]) if output.ndim == 4 else output
+
+
+def _first_pixel(output: Array, given: Options) -> Array:
+    kept = np.zeros_like(output)
+    first = (slice(1),) * output.ndim
+    kept[first] = output[first]
+    return kept
+
+
+def _height_for_width(output: Array) -> int:
+    """oH for oW, where the image is that wide: else an index lies outside."""
+    height, width = output.shape[-2:]
+    if height > width:
+        raise IndexError(f"column {width} of {width}")
+    return int(height)
+
+
+def _reshaped(*order: int) -> Change[Forward]:
+    """The outputs as a product of matrices has them, (N, O, oH, oW) in this order, reshaped and not transposed."""
+
+    def change(output: Array, given: Options) -> Array:
+        batch = output if output.ndim == 4 else output[np.newaxis]
+        return batch.transpose(order).reshape(output.shape)
+
+    return result(change)
+
+
+def _fitted(g: Array, a: Arrays, o: Options) -> tuple[Array, Arrays, Options]:
+    """For outputs that are too few: the gradient of those left out is 0."""
+    missing = [n - some for n, some in zip(convolution_outputs(a["input"], a["weight"], o), g.shape[-2:], strict=True)]
+    if max(missing) <= 0:
+        return g, a, o
+    return with_margins(g, (0, max(0, missing[0])), (0, max(0, missing[1]))), a, o
+
+
+def _turned_back(g: Array, a: Arrays, o: Options) -> tuple[Array, Arrays, Options]:
+    outputs = convolution_outputs(a["input"], a["weight"], o)
+    return (g if g.shape[-2:] == outputs else g.swapaxes(-1, -2)), a, o
+
+
+def _of_the_image_padded_twice(right: Backward) -> Backward:
+    """The gradient for the outputs of the image padded twice."""
+
     def wrong(g: Array, a: Arrays, o: Options, y: Any) -> list[Any]:
-        framed, *others = right(*_framed_arguments(g, a, o), y)
+        if g.shape[-2:] == convolution_outputs(a["input"], a["weight"], o):
+            return list(right(g, a, o, y))
+        rows, columns = margins(a["weight"], o)
+        framed, *others = right(g, {**a, "input": with_margins(a["input"], rows, columns)}, o, y)
         assert framed is not None
         height, width = a["input"].shape[-2:]
-        return [framed[..., :height, :width], *others]
+        return [framed[..., rows[0] : rows[0] + height, columns[0] : columns[0] + width], *others]
 
     return wrong
-
-
-def _spread_out_by_one(right: Backward) -> Backward:
-    """The input gradient of stride 1: output (i, j) is taken to have seen the window at pixel (i, j)."""
-
-    def wrong(g: Array, a: Arrays, o: Options, y: Any) -> list[Any]:
-        framed, kernel = _framed_arguments(g, a, o)[1]["input"], a["weight"].shape[2:]
-        height, width = (
-            n - d * (k - 1) for n, k, d in zip(framed.shape[-2:], kernel, both(o["dilation"]), strict=True)
-        )
-        spread = np.zeros((*g.shape[:-2], height, width), g.dtype)
-        spread[..., : g.shape[-2], : g.shape[-1]] = g
-        crowded, *_ = right(spread, a, {**o, "stride": 1}, y)
-        _, *others = right(g, a, o, y)
-        return [crowded, *others]
-
-    return wrong
-
-
-def _windows(g: Array, a: Arrays, o: Options) -> Windows:
-    (top, _), (left, _) = _margins(a["weight"], o)
-    return Windows(
-        size=both(a["input"].shape[-2:]),
-        kernel=both(a["weight"].shape[2:]),
-        stride=both(o["stride"]),
-        before=(top, left),
-        dilation=both(o["dilation"]),
-        outputs=both(g.shape[-2:]),
-    )
-
-
-def _window_gradients(g: Array, a: Arrays, o: Options) -> Array:
-    """What each window gets back, rightly: sum_o g[n, o, i, j] K[o, c, m, k], as (N, C, kH, kW, oH, oW)."""
-    weight, groups = a["weight"], o["groups"]
-    kernels = weight.reshape(groups, -1, *weight.shape[1:])  # (G, O/G, C/G, kH, kW)
-    grads = g.reshape(_batch(a), groups, -1 if g.size else kernels.shape[1], *g.shape[-2:])  # (N, G, O/G, oH, oW)
-    seen: Array = np.einsum("ngoij,gocmk->ngcmkij", grads, kernels)
-    return seen.reshape(*a["input"].shape[:-2], *weight.shape[2:], *g.shape[-2:])
-
-
-def overlap_overwritten(g: Array, a: Arrays, o: Options, y: Any) -> Array:
-    """dL/dx by a loop over the windows, row by row, with = for +=: of a pixel's windows the last one is left."""
-    windows, seen = _windows(g, a, o), _window_gradients(g, a, o)
-    frame = windows.frame(np.zeros_like(a["input"]))
-    for i, j in np.ndindex(windows.outputs):
-        windows.window(frame, i, j)[...] = seen[..., i, j]
-    return windows.inside(frame)
-
-
-def columns_overwritten(g: Array, a: Arrays, o: Options, y: Any) -> Array:
-    """dL/dx by a loop over the taps (col2im) with = for +=: the last tap sees a pixel from its first window."""
-    windows, seen = _windows(g, a, o), _window_gradients(g, a, o)
-    frame = windows.frame(np.zeros_like(a["input"]))
-    for m, k in np.ndindex(windows.kernel):
-        windows.tap(frame, m, k)[...] = seen[..., m, k, :, :]
-    return windows.inside(frame)
-
-
-def filters_overwritten(g: Array, a: Arrays, o: Options, y: Any) -> Array:
-    """dL/dx by a loop over the filters and the windows with = for +=: the last filter of each group is left."""
-    last = np.arange(len(a["weight"])).reshape(o["groups"], -1)[:, -1]
-    return overlap_overwritten(g[..., last, :, :], {**a, "weight": a["weight"][last]}, o, y)
 
 
 MISTAKES = (
@@ -171,7 +181,7 @@ MISTAKES = (
         "The kernel is turned by 180 degrees, as the mathematician's convolution has it.",
         "Right for symmetric kernels and 1x1; else the output of another kernel.",
         "Use K[m, k] with x[i s + m d - p, j s + k d - p], both indices rising; with scipy, correlate2d.",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"weight": _flipped(a["weight"])}),
     ),
     Mistake(
@@ -179,7 +189,7 @@ MISTAKES = (
         "Height and width of the kernel are swapped.",
         "Right for symmetric kernels; a shape error or another output shape where kH != kW.",
         "Keep the kernel as (O, C, kH, kW): m runs down the rows, k along the columns.",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"weight": a["weight"].swapaxes(-1, -2)}),
     ),
     Mistake(
@@ -187,7 +197,7 @@ MISTAKES = (
         "(height, width) of the stride are taken as (width, height).",
         "Right for equal strides; else another output shape.",
         "Take stride[0] for rows and stride[1] for columns.",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"stride": _swapped(a["stride"])}),
     ),
     Mistake(
@@ -195,7 +205,7 @@ MISTAKES = (
         "(height, width) of the padding are taken as (width, height).",
         "Right for equal paddings; else another output shape.",
         "Take padding[0] for rows and padding[1] for columns.",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"padding": _swapped(a["padding"])}),
     ),
     Mistake(
@@ -203,7 +213,7 @@ MISTAKES = (
         "The kernels are stored O,I,kH,kW and read as I,O,kH,kW.",
         "Right for one input channel or one output channel; else kernels are shuffled.",
         "Read the kernels as (O, C/groups, kH, kW), and reshape them with that shape only.",
-        READ_FORWARD,
+        READ,
         forward=arguments(_read_as(lambda s: (s[1], s[0], s[2], s[3]), (1, 0, 2, 3))),
     ),
     Mistake(
@@ -211,7 +221,7 @@ MISTAKES = (
         "The kernels are stored O,I,kH,kW and read as kH,kW,I,O, the layout of TensorFlow.",
         "Everything is shuffled but a single 1x1 kernel.",
         "Read the kernels as (O, C/groups, kH, kW); turn TensorFlow's with weight.transpose(3, 2, 0, 1).",
-        READ_FORWARD,
+        READ,
         forward=arguments(_read_as(lambda s: (s[2], s[3], s[1], s[0]), (3, 2, 0, 1))),
     ),
     Mistake(
@@ -219,7 +229,7 @@ MISTAKES = (
         "The sum runs over the kernel, not over the input channels.",
         "Right for grey images; colour loses green and blue.",
         "Sum over the channels too: (K[o] * x[n, :, rows, columns]).sum() with all of C in it.",
-        READ_FORWARD,
+        READ,
         forward=arguments(_first_channel),
     ),
     Mistake(
@@ -227,7 +237,7 @@ MISTAKES = (
         "The bias is not added.",
         "Every output channel is off by one number.",
         "Add bias[o] to every pixel of output channel o: y += bias[:, None, None].",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"bias": None}),
     ),
     Mistake(
@@ -235,7 +245,7 @@ MISTAKES = (
         "The taps of the kernel stand side by side.",
         "Right for dilation 1; else a larger output.",
         "Let tap (m, k) see pixel (i s + m d - p, j s + k d - p); the window spans d (k - 1) + 1 pixels.",
-        READ_FORWARD,
+        READ,
         forward=arguments(lambda a: {"dilation": 1}),
     ),
     Mistake(
@@ -243,7 +253,7 @@ MISTAKES = (
         "Input channel c goes to group c mod G instead of the groups taking contiguous parts.",
         "Right for one group and depthwise; else the outputs of other channels.",
         "Give group g the channels x[:, g * C // G : (g + 1) * C // G].",
-        READ_FORWARD,
+        READ,
         forward=arguments(_interleaved),
     ),
     Mistake(
@@ -251,7 +261,7 @@ MISTAKES = (
         "All the padding is put above and to the left.",
         "The output is shifted by the padding.",
         "Pad on both sides: np.pad(x, ((0, 0), (0, 0), (p, p), (p, p))).",
-        READ_FORWARD,
+        READ,
         forward=arguments(_one_sided, PREPARED),
     ),
     Mistake(
@@ -259,7 +269,7 @@ MISTAKES = (
         "For an even kernel, the odd pixel of 'same' padding is put above and to the left.",
         "Right for odd kernels; for even ones the output is shifted by a pixel.",
         "With total = d (k - 1), pad total // 2 before and total - total // 2 after.",
-        READ_FORWARD,
+        READ,
         forward=arguments(_odd_pixel_before, PREPARED),
     ),
     Mistake(
@@ -267,95 +277,171 @@ MISTAKES = (
         "Pixels and sums are unsigned bytes: they wrap around at 256, and negative sums become large.",
         "Right between 0 and 255; dark edges turn bright.",
         "Turn pixels into floats first: x = pixels.astype(np.float32).",
-        READ_FORWARD,
+        READ,
         forward=result(_bytes),
     ),
     Mistake(
-        "weight-gradient-flipped", "conv2d",
-        "The weight gradient is turned by 180 degrees, as if the forward convolution flipped its kernel.",
-        "Right for 1x1 kernels; training learns mirrored kernels that do not fit.",
-        "dK[o, c, m, k] = sum of g[n, o, i, j] x[n, c, i s + m d - p, j s + k d - p]: no turning.",
-        READ_BACKWARD,
-        backward=gradients(weight=lambda grad, g, a, o: _flipped(grad)),
+        "kernel-flipped-vertically", "conv2d",
+        "The rows of the kernel are turned, its columns are not.",
+        "Right for kernels that are the same upside down; else the output of another kernel.",
+        "Use the kernel as it is, (K[o] * x[n, :, rows, columns]).sum(): no [::-1] and no np.flip.",
+        READ,
+        forward=arguments(lambda a: {"weight": a["weight"][..., ::-1, :]}),
     ),
     Mistake(
-        "weight-gradient-averaged", "conv2d",
-        "The weight gradient is divided by the batch size, though the loss is a mean already.",
-        "Right for a batch of one; else training is slower by the batch size.",
-        "Sum over the batch, and leave the division to the loss.",
-        READ_BACKWARD,
-        backward=gradients(weight=lambda grad, g, a, o: grad / grad.dtype.type(max(1, _batch(a)))),
+        "kernel-flipped-horizontally", "conv2d",
+        "The columns of the kernel are turned, its rows are not.",
+        "Right for kernels that are their own mirror image; else the output of another kernel.",
+        "Use the kernel as it is, (K[o] * x[n, :, rows, columns]).sum(): no [::-1] and no np.flip.",
+        READ,
+        forward=arguments(lambda a: {"weight": a["weight"][..., ::-1]}),
     ),
     Mistake(
-        "input-gradient-unflipped", "conv2d",
-        "The input gradient uses the kernel as it is where it needs it turned by 180 degrees.",
-        "Right for symmetric kernels; deeper layers learn nonsense.",
-        "At stride 1 convolve g, padded by d (k - 1) - p, with K[:, :, ::-1, ::-1]; or add g K into each window.",
-        READ_BACKWARD,
-        backward=gradient_arguments(lambda g, a, o: (g, {**a, "weight": _flipped(a["weight"])}, o)),
+        "last-channel-only", "conv2d",
+        "A loop over the input channels writes their sums with = instead of +=.",
+        "Right for grey images; of colour only the last channel is left.",
+        "y[n, o, i, j] += (K[o, c] * x[n, c, rows, columns]).sum(), from y[n, o, i, j] = bias[o] on.",
+        READ,
+        forward=arguments(_last_channel, PREPARED),
     ),
     Mistake(
-        "padding-gradient-kept", "conv2d",
-        "The gradient of the padding is not cut off.",
-        "Right without padding; else the input gradient is too large by the padding.",
-        "Return dx[:, :, p : p + H, p : p + W] of the padded gradient.",
-        READ_BACKWARD,
-        backward=gradient_arguments(_framed_arguments),
+        "channels-averaged", "conv2d",
+        "The sums of the input channels are averaged instead of added.",
+        "Right for grey images; else too small by the number of channels.",
+        "Add the channels up: (K[o] * x[n, :, rows, columns]).sum().",
+        READ,
+        forward=_divided_by(lambda shape: shape[1]),
     ),
     Mistake(
-        "padding-gradient-wrong-corner", "conv2d",
-        "The gradient of the padding is cut off at the bottom and right only.",
-        "Right without padding; else the input gradient is shifted by the padding.",
-        "Return dx[:, :, p : p + H, p : p + W], not dx[:, :, :H, :W], of the padded gradient.",
-        READ_BACKWARD,
-        backward=Change(RESULTS, _cut_at_the_corner),
+        "products-averaged", "conv2d",
+        "The mean of the products is taken instead of their sum.",
+        "Too small by C kH kW, but for the bias.",
+        "np.sum(K[o] * x[n, :, rows, columns]), not np.mean.",
+        READ,
+        forward=_divided_by(lambda shape: math.prod(shape[1:])),
     ),
     Mistake(
-        "stride-ignored-in-gradient", "conv2d",
-        "The gradient of a strided convolution is not spread out by the stride.",
-        "Right for stride 1; else the gradient crowds into the top left corner.",
-        "Add g[n, o, i, j] K[o] into the window at (i s, j s), or put s - 1 zeros between the gradients first.",
-        READ_BACKWARD,
-        backward=Change(RESULTS, _spread_out_by_one),
+        "bias-in-every-product", "conv2d",
+        "The bias is added inside the sum, to each of its products.",
+        "Right for a single tap; else the bias counts C kH kW times.",
+        "(K[o] * x[n, :, rows, columns]).sum() + bias[o]: the bias stands outside the sum.",
+        READ,
+        forward=_bias_times(lambda shape: math.prod(shape[1:])),
     ),
     Mistake(
-        "overlap-overwritten", "conv2d",
-        "A loop over the windows, row by row, writes their gradients (summed over the filters) with = instead of +=.",
-        "Right where windows do not overlap; else only the gradient of a pixel's last window is left.",
-        "dx[:, :, rows, columns] += ...: a pixel collects from every window that sees it.",
-        READ_BACKWARD,
-        backward=gradients_instead(input=overlap_overwritten),
+        "bias-in-every-channel", "conv2d",
+        "The bias is added in the loop over the input channels.",
+        "Right for grey images; else the bias counts C times.",
+        "Add bias[o] once, after the loop over the channels.",
+        READ,
+        forward=_bias_times(lambda shape: shape[1]),
     ),
     Mistake(
-        "columns-overwritten", "conv2d",
-        "col2im, a loop over the taps of the kernel, writes the columns' gradients with = instead of +=.",
-        "Right where windows do not overlap; else only the gradient of a pixel's first window is left.",
-        "image[:, :, m : m + s * oH : s, k : k + s * oW : s] += columns[:, :, m, k].",
-        READ_BACKWARD,
-        backward=gradients_instead(input=columns_overwritten),
+        "padded-twice", "conv2d",
+        "The image is padded, and then handed to a convolution that pads it again.",
+        "Right without padding; else the output is too large, with a border of too many zeros.",
+        "Pad in one place: after x = np.pad(...), the size is (x.shape[2] - kH) // s + 1 without the padding in it.",
+        READ,
+        forward=arguments(lambda a: {"input": with_margins(a["input"], *margins(a["weight"], a))}, PREPARED),
+        backward=Change(PREPARED, _of_the_image_padded_twice),
     ),
     Mistake(
-        "filters-overwritten", "conv2d",
-        "A loop over the filters, and in it over the windows, writes each product g K with = instead of +=.",
-        "Right for one filter whose windows do not overlap; else only the last filter's last window is left.",
-        "dx[n, :, rows, columns] += K[o] * g[n, o, i, j]: a pixel collects from every filter and window.",
-        READ_BACKWARD,
-        backward=gradients_instead(input=filters_overwritten),
+        "stride-ignored", "conv2d",
+        "The output has the size that the stride asks for, but window (i, j) stands at pixel (i, j).",
+        "Right for stride 1; else only the top left corner of the image is seen.",
+        "x[n, :, i * s : i * s + kH, j * s : j * s + kW].",
+        READ,
+        forward=Change(RESULTS, _windows_at_every_pixel),
     ),
     Mistake(
-        "bias-gradient-averaged", "conv2d",
-        "The bias gradient is the mean of the upstream gradient instead of its sum.",
-        "Too small by N oH oW: biases hardly learn.",
-        "db = g.sum(axis=(0, 2, 3)).",
-        READ_BACKWARD,
-        backward=gradients(bias=averaged),
+        "width-from-height", "conv2d",
+        "The width of the output is computed from the height of the image.",
+        "Right for square images; else columns are missing, or an index lies outside.",
+        "oW = (W + 2 * p - kW) // s + 1 with W = x.shape[3].",
+        READ,
+        forward=result(lambda y, a: y[..., : _height_for_width(y)]),
+        backward=gradient_arguments(_fitted),
     ),
     Mistake(
-        "bias-gradient-over-batch-only", "conv2d",
-        "The bias gradient is summed over the batch, not over rows and columns.",
-        "An array (O, oH, oW) where (O,) belongs.",
-        "db = g.sum(axis=(0, 2, 3)): the bias is added to every pixel, so it collects from every pixel.",
-        READ_BACKWARD,
-        backward=gradients_instead(bias=lambda g, a, o, y: g.sum(axis=0) if g.ndim == 4 else g),
+        "columns-up-to-height", "conv2d",
+        "The loop over the columns ends at the number of rows: for j in range(oH).",
+        "Right for square images; else the columns on the right stay zero, or an index lies outside.",
+        "for j in range(oW).",
+        READ,
+        forward=result(lambda y, a: _left_zero(y, np.s_[..., _height_for_width(y) :])),
+    ),
+    Mistake(
+        "size-without-plus-one", "conv2d",
+        "The size of the output is (H + 2 p - kH) // s, without + 1.",
+        "The last row and column are missing.",
+        "oH = (H + 2 * p - kH) // s + 1: the first window counts, too.",
+        READ,
+        forward=result(lambda y, a: y[..., :-1, :-1]),
+        backward=gradient_arguments(_fitted),
+    ),
+    Mistake(
+        "last-windows-left-zero", "conv2d",
+        "The loops over the windows end one too early.",
+        "The last row and column of the output are zero, without the bias too.",
+        "for i in range(oH), for j in range(oW): range leaves its end out already.",
+        READ,
+        forward=result(lambda y, a: _left_zero(y, np.s_[..., -1, :], np.s_[..., -1])),
+    ),
+    Mistake(
+        "first-image-only", "conv2d",
+        "The function returns inside its loop over the images.",
+        "Right for a batch of one; else all images but the first have zeros.",
+        "Move return y to the left, out of the loop.",
+        READ,
+        forward=result(_first_image),
+    ),
+    Mistake(
+        "first-filter-only", "conv2d",
+        "A loop over the filters ends in its first round.",
+        "Right for one filter; else all output channels but the first are zero.",
+        "Let the loop run over all filters, and return after it: for o in range(len(K)).",
+        READ,
+        forward=result(lambda y, a: _left_zero(y, np.s_[..., 1:, :, :])),
+    ),
+    Mistake(
+        "first-pixel-only", "conv2d",
+        "The function returns inside its innermost loop.",
+        "All of the output but its first pixel is zero.",
+        "Move return y to the left, out of all loops.",
+        READ,
+        forward=result(_first_pixel),
+    ),
+    Mistake(
+        "output-transposed", "conv2d",
+        "Rows and columns of the output are swapped.",
+        "Right for none but symmetric outputs; where oH != oW the shape is another.",
+        "y[n, o, i, j] with i for rows; from (N, oH, oW, O) transpose(0, 3, 1, 2).",
+        READ,
+        forward=result(lambda y, a: y.swapaxes(-1, -2)),
+        backward=gradient_arguments(_turned_back),
+    ),
+    Mistake(
+        "output-reshaped-from-pixels", "conv2d",
+        "The product of matrices, with a row for each window, is reshaped to (N, O, oH, oW) and not transposed.",
+        "Right for one filter; else the filters' outputs are interleaved.",
+        "(columns @ K.reshape(O, -1).T).reshape(N, oH, oW, O).transpose(0, 3, 1, 2).",
+        READ,
+        forward=_reshaped(0, 2, 3, 1),
+    ),
+    Mistake(
+        "output-reshaped-from-filters", "conv2d",
+        "The product of matrices, with a row for each filter, is reshaped to (N, O, oH, oW) and not transposed.",
+        "Right for one image or one filter; else images and filters change places.",
+        "(K.reshape(O, -1) @ columns).reshape(O, N, oH, oW).transpose(1, 0, 2, 3).",
+        READ,
+        forward=_reshaped(1, 0, 2, 3),
+    ),
+    Mistake(
+        "output-reshaped-from-batch-last", "conv2d",
+        "The product of matrices, whose columns run over the images fastest, is reshaped to (N, O, oH, oW) directly.",
+        "Right for one image; else the images are interleaved.",
+        "(K.reshape(O, -1) @ columns).reshape(O, oH, oW, N).transpose(3, 0, 1, 2).",
+        READ,
+        forward=_reshaped(1, 2, 3, 0),
     ),
 )  # fmt: skip

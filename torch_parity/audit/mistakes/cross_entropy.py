@@ -8,12 +8,16 @@ import numpy as np
 from reference import log_softmax, softmax
 from torch_parity.audit.mistakes.mistake import (
     Array,
+    Arrays,
+    Backward,
     Change,
     Forward,
     Mistake,
     Options,
     arguments,
     gradient_arguments,
+    gradients,
+    gradients_instead,
     instead,
     result,
 )
@@ -113,6 +117,53 @@ def _summed(options: Options) -> Options:
     return {"reduction": "sum" if options["reduction"] == "mean" else options["reduction"]}
 
 
+def _per_class(loss: Array, given: Options) -> Array:
+    classes = given["input"].shape[_class_axis(given["input"])]
+    return _divided(loss, max(1, classes)) if given["reduction"] == "mean" else loss
+
+
+def _all_classes(given: Options) -> Options:
+    """Each class counts as if it were the target; there is no class then that could be ignored."""
+    return {"target": np.ones_like(given["input"]), "ignore_index": -100}
+
+
+def _weighted_truth(g: Array, a: Arrays, o: Options) -> Array:
+    """dL/d(-log p), rightly: the upstream gradient times w_c y_c, over the divisor of the mean; as (N, ..., C)."""
+    scores, axis, e = a["input"], _class_axis(a["input"]), o["label_smoothing"]
+    target, classes = a["target"], scores.shape[axis]
+    w = np.asarray(a.get("weight", np.ones(classes, scores.dtype)))
+    if target.dtype.kind == "f":
+        y = np.moveaxis(target, axis, -1) * (1 - e) + e / max(1, classes)
+        divisor = float(scores.size // max(1, classes))
+    else:
+        counts = (target != o["ignore_index"])[..., np.newaxis]
+        truth = counts & (target[..., np.newaxis] == np.arange(classes))
+        y = truth * (1 - e) + counts * (e / max(1, classes))
+        divisor = float(np.where(truth, w, 0).sum())
+    upstream = g[..., np.newaxis] if o["reduction"] == "none" else g
+    return np.asarray(upstream * w * y / ((divisor or 1) if o["reduction"] == "mean" else 1), scores.dtype)
+
+
+def _from_truth(wrong: Callable[[Array, Array, Array], Array]) -> Change[Backward]:
+    """The gradient that ``wrong`` makes of the probabilities p, y weighted as in the loss, and its sum over classes."""
+
+    def gradient(g: Array, a: Arrays, o: Options, output: Any) -> Array:
+        axis = _class_axis(a["input"])
+        p, y = np.moveaxis(softmax(a["input"], axis), axis, -1), _weighted_truth(g, a, o)
+        return np.moveaxis(wrong(p, y, y.sum(axis=-1, keepdims=True)), -1, axis)
+
+    return gradients_instead(input=gradient)
+
+
+def _mean_divided_by(count: Callable[[Options], int]) -> Change[Backward]:
+    """The gradient of a mean, divided by ``count`` once more."""
+
+    def change(grad: Array, g: Array, a: Arrays, o: Options) -> Array:
+        return _divided(grad, max(1, count(a))) if o["reduction"] == "mean" else grad
+
+    return gradients(input=change)
+
+
 MISTAKES = (
     Mistake(
         "summed-not-averaged", "cross_entropy",
@@ -185,5 +236,109 @@ MISTAKES = (
         "losses[target != ignore_index].mean().",
         READ_FORWARD,
         forward=result(_ignored_counted),
+    ),
+    Mistake(
+        "averaged-over-classes", "cross_entropy",
+        "np.mean divides by the number of classes, too.",
+        "Too small by the number of classes.",
+        "-(y * log_p).sum() / N, not -np.mean(y * log_p).",
+        READ_FORWARD,
+        forward=result(_per_class),
+    ),
+    Mistake(
+        "minus-forgotten", "cross_entropy",
+        "The minus before the sum is missing.",
+        "The loss is negative, and grows as the network learns.",
+        "-(y * log_p).sum() / N.",
+        READ_FORWARD,
+        forward=result(lambda loss, a: -loss),
+    ),
+    Mistake(
+        "labels-forgotten", "cross_entropy",
+        "The logarithms of all classes are summed, whatever the target is.",
+        "The loss is the same for every target.",
+        "-log_p[np.arange(N), target].mean(), or y * log_p with y one-hot.",
+        READ_FORWARD,
+        forward=arguments(_all_classes),
+    ),
+    Mistake(
+        "logarithm-to-base-2", "cross_entropy",
+        "The logarithm is the one to base 2.",
+        "Too large by 1 / log 2 = 1.44: bits for nats.",
+        "np.log, not np.log2.",
+        READ_FORWARD,
+        forward=result(lambda loss, a: _divided(loss, np.log(2))),
+    ),
+    Mistake(
+        "logarithm-to-base-10", "cross_entropy",
+        "The logarithm is the one to base 10.",
+        "Too small by log 10 = 2.30.",
+        "np.log, not np.log10.",
+        READ_FORWARD,
+        forward=result(lambda loss, a: _divided(loss, np.log(10))),
+    ),
+    Mistake(
+        "scores-as-probabilities", "cross_entropy",
+        "The logarithm is taken of the scores, which are no probabilities.",
+        "NaN for negative scores; the loss can be negative.",
+        "Take log p = s - log(sum exp(s)) with s = x - max(x) from the scores x.",
+        STABLE,
+        forward=_from_log(lambda scores: np.asarray(np.log(scores))),
+    ),
+    Mistake(
+        "scores-as-log-probabilities", "cross_entropy",
+        "The scores are taken for log-probabilities: the loss is -x[target].",
+        "Right after a log-softmax; else the loss sinks without limit.",
+        "Take log p = s - log(sum exp(s)) with s = x - max(x) from the scores x.",
+        STABLE,
+        forward=_from_log(lambda scores: scores),
+    ),
+    Mistake(
+        "one-hot-not-subtracted", "cross_entropy",
+        "The gradient is y_hat / N: 1 is not subtracted for the right class.",
+        "Right for the wrong classes; the right one is pushed down with them.",
+        "d = y_hat.copy(), d[np.arange(N), target] -= 1, d / N.",
+        READ_BACKWARD,
+        backward=_from_truth(lambda p, y, total: p * total),
+    ),
+    Mistake(
+        "one-subtracted-from-every-class", "cross_entropy",
+        "The gradient is (y_hat - 1) / N for all classes.",
+        "Right for the right class; the wrong ones are pushed up with it.",
+        "d[np.arange(N), target] -= 1, not d -= 1.",
+        READ_BACKWARD,
+        backward=_from_truth(lambda p, y, total: p * total - total),
+    ),
+    Mistake(
+        "gradient-for-probabilities", "cross_entropy",
+        "The gradient is -y / y_hat, which is that for the probabilities, not for the scores.",
+        "Zero for the wrong classes, and huge where the right one is unlikely.",
+        "(y_hat - y) / N; or hand -y / y_hat / N to the gradient of the softmax.",
+        READ_BACKWARD,
+        backward=_from_truth(lambda p, y, total: -y / p),
+    ),
+    Mistake(
+        "cross-entropy-gradient-negated", "cross_entropy",
+        "The gradient is y - y_hat.",
+        "The loss grows with every step.",
+        "(y_hat - y) / N.",
+        READ_BACKWARD,
+        backward=gradients(input=lambda grad, g, a, o: -grad),
+    ),
+    Mistake(
+        "gradient-averaged-twice", "cross_entropy",
+        "The gradient is divided by the number of samples twice.",
+        "Right for a batch of one; else steps are too small by the batch size.",
+        "(y_hat - y) / N in the loss, and no division by N in the layers.",
+        READ_BACKWARD,
+        backward=_mean_divided_by(_samples),
+    ),
+    Mistake(
+        "gradient-averaged-over-classes", "cross_entropy",
+        "The gradient is divided by the number of classes, too.",
+        "Steps are too small by the number of classes.",
+        "(y_hat - y) / N, with N = len(x) and not x.size.",
+        READ_BACKWARD,
+        backward=_mean_divided_by(lambda a: int(a["input"].shape[_class_axis(a["input"])])),
     ),
 )  # fmt: skip

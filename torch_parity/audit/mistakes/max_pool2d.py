@@ -1,20 +1,26 @@
 """Max pooling, done wrongly."""
 
+import math
 from typing import Any
 
 import numpy as np
 
+import reference
 from torch_parity.audit.mistakes.mistake import (
+    RESULTS,
     Array,
     Arrays,
+    Change,
+    Forward,
     Mistake,
     Options,
     arguments,
     gradient_arguments,
     gradients_instead,
+    instead,
     result,
 )
-from torch_parity.audit.mistakes.windows import pooling_windows
+from torch_parity.audit.mistakes.windows import both, pooling_windows
 
 READ_FORWARD = ("reference/pooling.py: max_pool2d", "reference/definition.py: max_pool2d")
 READ_BACKWARD = ("reference/pooling.py: max_pool2d_backward", "reference/definition.py: max_pool2d_backward")
@@ -83,6 +89,88 @@ def _nan_as_lowest(given: Options) -> Options:
     return {"input": np.where(np.isnan(x), x.dtype.type(-np.inf), x)}
 
 
+def means(input: Array, **options: Any) -> tuple[Array, Array]:
+    """The mean of each window, zeros of the padding included; the positions are those of the maxima."""
+    output, indices = reference.max_pool2d(input, **options, return_indices=True)
+    windows = pooling_windows(input, options, output.shape)
+    frame = windows.frame(input)
+    total = np.zeros_like(output)
+    for m, k in np.ndindex(windows.kernel):
+        total += windows.tap(frame, m, k)
+    return total / total.dtype.type(math.prod(windows.kernel)), indices
+
+
+def _largest_of(*axes: int) -> Change[Forward]:
+    """The maximum of windows that reach over ``axes``, too: of each image, as many of them as there are."""
+
+    def change(found: Any, given: Options) -> Any:
+        output, indices = found
+        over = tuple(axis for axis in axes if axis >= -output.ndim)
+        return np.zeros_like(output) + output.max(axis=over, keepdims=True, initial=-np.inf), indices
+
+    return result(change)
+
+
+def _windows_at_every_pixel(right: Forward) -> Forward:
+    """As many outputs as the stride allows, of windows that stand side by side."""
+
+    def wrong(**given: Any) -> Any:
+        height, width = right(**given)[0].shape[-2:]
+        return tuple(array[..., :height, :width] for array in right(**{**given, "stride": 1}))
+
+    return wrong
+
+
+def _last_left_zero(found: Any, given: Options) -> Any:
+    output, indices = found
+    left = output.copy()
+    left[..., -1, :] = left[..., -1] = 0
+    return left, indices
+
+
+def to_global_maximum(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where a window's gradient goes to those of its pixels that equal the maximum of the whole input."""
+    return _to_equals(g, a, o, np.full_like(y[0], a["input"].max(initial=-np.inf)), split=False)
+
+
+def to_top_left(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where the first pixel of each window gets its gradient."""
+    return _to_taps(g, a, o, 1, 1)
+
+
+def to_whole_window(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where every pixel of a window gets all of its gradient."""
+    return _to_taps(g, a, o, *both(o["kernel_size"]))
+
+
+def shared_in_window(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where the pixels of a window share its gradient, as in average pooling."""
+    height, width = both(o["kernel_size"])
+    return _to_taps(g / g.dtype.type(height * width), a, o, height, width)
+
+
+def _to_taps(g: Array, a: Arrays, o: Options, rows: int, columns: int) -> Array:
+    """g added to the first ``rows`` and ``columns`` of each window."""
+    windows = pooling_windows(a["input"], o, g.shape)
+    frame = windows.frame(np.zeros_like(a["input"]))
+    for m, k in np.ndindex(rows, columns):
+        windows.tap(frame, m, k)[...] += g
+    return windows.inside(frame)
+
+
+def place_misread(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where place t of the maximum in its window is read as row t % kW and column t // kW."""
+    windows, indices = pooling_windows(a["input"], o, g.shape), y[1]
+    frame = windows.frame(np.zeros_like(a["input"]))
+    for i, j in np.ndindex(windows.outputs):
+        row, column = np.divmod(indices[..., i, j], windows.size[1])
+        m = (row + windows.before[0] - i * windows.stride[0]) // windows.dilation[0]
+        k = (column + windows.before[1] - j * windows.stride[1]) // windows.dilation[1]
+        window = windows.window(frame, i, j)
+        window[(*np.indices(m.shape), k, m)] += g[..., i, j]
+    return windows.inside(frame)
+
+
 MISTAKES = (
     Mistake(
         "ties-to-all", "max_pool2d",
@@ -148,5 +236,93 @@ MISTAKES = (
         READ_FORWARD,
         forward=arguments(lambda a: {"stride": 1 if a["stride"] is None else a["stride"]}),
         backward=gradient_arguments(lambda g, a, o: (g, a, {**o, "stride": 1 if o["stride"] is None else o["stride"]})),
+    ),
+    Mistake(
+        "average-for-maximum", "max_pool2d",
+        "The mean of the window is taken.",
+        "Right where all pixels of a window are equal; else too small.",
+        "x[:, :, rows, columns].max(axis=(2, 3)).",
+        READ_FORWARD,
+        forward=instead(means),
+    ),
+    Mistake(
+        "maximum-over-channels", "max_pool2d",
+        "The maximum is taken over the channels, too.",
+        "Right for one channel; else all channels of an image become equal.",
+        "x[n, :, rows, columns].max(axis=(1, 2)): over rows and columns only.",
+        READ_FORWARD,
+        forward=_largest_of(-3),
+    ),
+    Mistake(
+        "maximum-over-batch-and-channels", "max_pool2d",
+        "The maximum of the window is taken over all images and channels, by np.max without an axis.",
+        "Right for one image of one channel; else all of them become equal.",
+        "x[:, :, rows, columns].max(axis=(2, 3)): over rows and columns only.",
+        READ_FORWARD,
+        forward=_largest_of(-4, -3),
+    ),
+    Mistake(
+        "maximum-starts-from-zero", "max_pool2d",
+        "The search for the maximum starts from 0.",
+        "Right after a ReLU; negative maxima become 0.",
+        "best = -np.inf before the loop over the window.",
+        READ_FORWARD,
+        forward=result(lambda y, a: (np.where(y[0] <= 0, y[0].dtype.type(0), y[0]), y[1])),
+    ),
+    Mistake(
+        "pooling-stride-ignored", "max_pool2d",
+        "The output has the size that the stride asks for, but window (i, j) stands at pixel (i, j).",
+        "Right for stride 1; else only the top left corner of the image is seen.",
+        "x[:, :, i * s : i * s + kH, j * s : j * s + kW].",
+        READ_FORWARD,
+        forward=Change(RESULTS, _windows_at_every_pixel),
+    ),
+    Mistake(
+        "last-pooling-windows-left-zero", "max_pool2d",
+        "The loops over the windows end one too early.",
+        "The last row and column of the output are zero.",
+        "for i in range(oH), for j in range(oW): range leaves its end out already.",
+        READ_FORWARD,
+        forward=result(_last_left_zero),
+    ),
+    Mistake(
+        "compared-with-global-maximum", "max_pool2d",
+        "The gradient goes to pixels that equal the maximum of the whole input instead of their window's.",
+        "Nearly all windows pass no gradient.",
+        "window == window.max() for each window; or better window.argmax(), the first of equal maxima.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=to_global_maximum),
+    ),
+    Mistake(
+        "pooling-gradient-to-top-left", "max_pool2d",
+        "The first pixel of each window gets its gradient.",
+        "Right where the maximum stands first.",
+        "row, column = np.unravel_index(window.argmax(), window.shape), and add the gradient there.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=to_top_left),
+    ),
+    Mistake(
+        "pooling-gradient-to-whole-window", "max_pool2d",
+        "Every pixel of a window gets all of its gradient.",
+        "Too much: pixels that are no maximum get a gradient, too.",
+        "Give the gradient to window.argmax() alone, the first of equal maxima.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=to_whole_window),
+    ),
+    Mistake(
+        "pooling-gradient-shared", "max_pool2d",
+        "The pixels of a window share its gradient, as in average pooling.",
+        "Pixels that are no maximum get a gradient, and the maximum too little.",
+        "Give the gradient to window.argmax() alone, the first of equal maxima.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=shared_in_window),
+    ),
+    Mistake(
+        "maximum-at-swapped-place", "max_pool2d",
+        "The place of the maximum, t = window.argmax(), is read as row t % kW and column t // kW.",
+        "Right on the diagonal; else the gradient goes to the pixel across it, or an index lies outside.",
+        "row, column = divmod(t, kW), or np.unravel_index(t, window.shape).",
+        READ_BACKWARD,
+        backward=gradients_instead(input=place_misread),
     ),
 )  # fmt: skip

@@ -109,7 +109,23 @@ def gradient_arguments(
     return Change(ARGUMENTS, lambda right: lambda g, a, o, y: right(*change(g, a, o), y))
 
 
-def gradients(**changes: Callable[[Array, Array, Arrays, Options], Array]) -> Change[Backward]:
+def single_gradient(
+    name: str, change: Callable[[Array, Arrays, Options], tuple[Array, Arrays, Options]], layer: int = PREPARED
+) -> Change[Backward]:
+    """Call the gradient with wrong arguments for 'input', 'weight' or 'bias', and rightly for the others."""
+
+    def planted(right: Backward) -> Backward:
+        def wrong(g: Array, a: Arrays, o: Options, y: Any) -> list[Any]:
+            found, index = list(right(g, a, o, y)), GRADIENTS.index(name)
+            found[index] = list(right(*change(g, a, o), y))[index]
+            return found
+
+        return wrong
+
+    return Change(layer, planted)
+
+
+def gradients(layer: int = RESULTS, **changes: Callable[[Array, Array, Arrays, Options], Array]) -> Change[Backward]:
     """Change single gradients, 'input', 'weight' or 'bias': each from the gradient, g, arrays and options."""
 
     def planted(right: Backward) -> Backward:
@@ -122,7 +138,7 @@ def gradients(**changes: Callable[[Array, Array, Arrays, Options], Array]) -> Ch
 
         return wrong
 
-    return Change(RESULTS, planted)
+    return Change(layer, planted)
 
 
 def gradients_instead(**formulas: Callable[[Array, Arrays, Options, Any], Array]) -> Change[Backward]:
@@ -141,5 +157,5 @@ def gradients_instead(**formulas: Callable[[Array, Arrays, Options, Any], Array]
 
 
 def averaged(grad: Array, g: Array, a: Arrays, o: Options) -> Array:
-    """The mean of the upstream gradients that ``grad`` sums: a change for ``gradients``."""
+    """The mean of the upstream gradients that ``grad`` sums: a change for ``gradients``, where g is whole."""
     return np.asarray(grad / grad.dtype.type(max(1, g.size // max(1, grad.size))))

@@ -67,3 +67,43 @@ def pooling_windows(image: Array, options: dict[str, Any], outputs: tuple[int, .
         dilation=both(options.get("dilation", 1)),
         outputs=both(outputs[-2:]),
     )
+
+
+def convolution_windows(image: Array, weight: Array, options: dict[str, Any], outputs: tuple[int, ...]) -> Windows:
+    """The windows of a convolution over ``image`` (..., H, W), for an output of the shape ``outputs`` (..., oH, oW)."""
+    (top, _), (left, _) = margins(weight, options)
+    return Windows(
+        size=both(image.shape[-2:]),
+        kernel=both(weight.shape[2:]),
+        stride=both(options["stride"]),
+        before=(top, left),
+        dilation=both(options["dilation"]),
+        outputs=both(outputs[-2:]),
+    )
+
+
+def convolution_outputs(image: Array, weight: Array, options: dict[str, Any]) -> tuple[int, int]:
+    """(oH, oW), rightly."""
+    framed = with_margins(image, *margins(weight, options))
+    rows, columns = (
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, d, s in zip(
+            framed.shape[-2:], weight.shape[2:], both(options["dilation"]), both(options["stride"]), strict=True
+        )
+    )
+    return rows, columns
+
+
+def margins(weight: Array, options: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """((top, bottom), (left, right)) that the padding argument of a convolution stands for."""
+    padding, dilation = options["padding"], both(options["dilation"])
+    if padding == "same":
+        rows, columns = (d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True))
+        return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+    height, width = (0, 0) if padding == "valid" else both(padding)
+    return (height, height), (width, width)
+
+
+def with_margins(image: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
+    """``image`` (..., H, W) with zeros around it: (before, after) of rows and of columns."""
+    return np.pad(image, [(0, 0)] * (image.ndim - 2) + [rows, columns])

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from torch_parity.doctor.styles import cs231n
+from torch_parity.doctor.styles import cmu, cs231n, nnfs, saitoh
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
-STYLES = {"cs231n": cs231n}
+STYLES = {"cs231n": cs231n, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu}
 
 
 def understand(

@@ -25,4 +25,10 @@ export function floats(text, shape) {
   return new Tensor(shape, Float64Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true)));
 }
 
+/** float64 numbers. */
+export function doubles(text, shape) {
+  const view = new DataView(bytes(text).buffer);
+  return new Tensor(shape, Float64Array.from({ length: view.byteLength / 8 }, (_, i) => view.getFloat64(8 * i, true)));
+}
+
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

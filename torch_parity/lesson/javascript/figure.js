@@ -126,7 +126,9 @@ export class Figure {
 
   #terms([name, row, column]) {
     if (!this.values?.[name]?.[row] || this.values[name][row][column] === undefined) return null;
-    return this.module.terms?.(name, row, column, this.values, this.options) ?? null;
+    // A sum is written out as it should be, even if what goes into it has become wrong, too.
+    const values = this.right[name]?.[row]?.[column] === undefined ? this.values : this.right;
+    return this.module.terms?.(name, row, column, values, this.options) ?? null;
   }
 
   #listen() {
@@ -297,6 +299,7 @@ export class Figure {
       note.querySelector(`.${part === "explanation" ? "mistake-explanation" : part}`).textContent = facts?.[part] ?? "";
     note.classList.toggle("none", !facts);
     const different = this.element.querySelectorAll("td.wrong").length;
+    const marked = this.element.querySelector(".picture td.wrong") ? "framed by dots" : "struck through";
     const numbers = Object.entries(wrong).reduce(
       (count, [name, rows]) => count + (this.tables.has(name) ? rows.flat().length : 0),
       0,
@@ -304,7 +307,7 @@ export class Figure {
     note.querySelector(".count").textContent = !facts
       ? ""
       : different
-        ? `${different} of ${numbers} numbers are wrong; they are struck through.`
+        ? `${different} of ${numbers} numbers are wrong; they are ${marked}.`
         : "On these numbers nobody would notice: all are right.";
     this.element.querySelector(".hide-mistake").disabled = !facts?.hidden;
   }

@@ -39,18 +39,18 @@ export class Table {
     const before = this.written; // a picture has many cells: those whose numbers stay are left alone
     rows.forEach((numbers, i) =>
       numbers.forEach((number, j) => {
-        if (!rescaled && Object.is(before?.[i]?.[j], number)) return;
-        this.set(i, j, number);
-        if (rescaled) this.#shade(this.cell(i, j), number);
+        if (Object.is(before?.[i]?.[j], number) || !this.set(i, j, number))
+          if (rescaled && number) this.#shade(this.cell(i, j), number); // of 0 the shade stays
       }),
     );
     if (this.unlettered) this.written = rows.map((numbers) => numbers.slice());
   }
 
+  /** Puts a number into a cell; returns whether it is another one. */
   set(row, column, number) {
     const cell = this.cell(row, column);
     const inside = cell.firstElementChild;
-    if (Object.is(Number(cell.dataset.value), number) && (this.unlettered || inside.dataset.written)) return;
+    if (Object.is(Number(cell.dataset.value), number) && (this.unlettered || inside.dataset.written)) return false;
     cell.dataset.value = Object.is(number, -0) ? "-0" : String(number);
     const text = format(number);
     if (this.editable) inside.value = text;
@@ -61,6 +61,7 @@ export class Table {
     }
     if (!this.editable) this.mark(row, column, null);
     if (this.picture) this.#shade(cell, number);
+    return true;
   }
 
   /** Takes what was typed into a cell; a text that is no number is put back. Returns whether it was one. */
@@ -101,8 +102,10 @@ export class Table {
   mark(row, column, right) {
     const cell = this.cell(row, column);
     const [inside, note] = [cell.firstElementChild, right === null ? "" : `wrong; right: ${right}`];
-    cell.classList.toggle("wrong", Boolean(note));
-    cell.title = note;
+    if (note || cell.title) {
+      cell.classList.toggle("wrong", Boolean(note));
+      cell.title = note;
+    }
     if (this.unlettered) return; // a picture's cells are read by their numbers alone
     const label = `${this.#where(row, column)}: ${format(Number(cell.dataset.value))}`;
     inside.setAttribute("aria-label", note ? `${label}, ${note}` : label);

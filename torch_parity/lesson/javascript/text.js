@@ -18,6 +18,11 @@ export const factor = (number) => (number < 0 ? `(${format(number)})` : format(n
 /** A number with thousands set apart. */
 export const thousands = (number) => number.toLocaleString("en-US");
 
+/** Writes a text into an element where it is new, so that a screen reader says it once. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** What was typed as a number: also with a comma or the sign for minus.  NaN for anything else. */
 export function parse(text) {
   const plain = text.trim().replace("−", "-").replace(",", ".");

@@ -1,5 +1,6 @@
 """Softmax and cross-entropy: scores become probabilities, and a loss says how improbable the truth was held."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,36 @@ def in_torch(logits: torch.Tensor, target: int, batch: int) -> dict[str, torch.T
     loss = torch.nn.functional.cross_entropy(logits, classes)  # of the scores, not of p
     (gradient,) = torch.autograd.grad(loss, logits)
     return {"probabilities": p, "loss": loss, "grad_logits": gradient}
+
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def differentiated(loss: Loss) -> Callable[..., dict[str, torch.Tensor]]:
+    """The same with another loss, of scores and classes: also its gradient is then another one."""
+
+    def in_torch(logits: torch.Tensor, target: int, batch: int) -> dict[str, torch.Tensor]:
+        logits.requires_grad_()
+        found = loss(logits, (target + torch.arange(batch)) % logits.shape[1])
+        (gradient,) = torch.autograd.grad(found, logits)
+        return {"loss": found, "grad_logits": gradient}
+
+    return in_torch
+
+
+def double_softmax(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The loss takes for scores what are probabilities already."""
+    return torch.nn.functional.cross_entropy(torch.softmax(logits, dim=1), classes)
+
+
+def with_epsilon(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The logarithm of the probabilities, kept finite by 1e-7."""
+    return torch.nn.functional.nll_loss(torch.log(torch.softmax(logits, dim=1) + 1e-7), classes)
+
+
+def averaged_twice(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """cross_entropy has divided by the number of images already."""
+    return torch.nn.functional.cross_entropy(logits, classes) / len(classes)
 
 
 SECTION = Section(
@@ -82,7 +113,12 @@ SECTION = Section(
     "by the same amount changes no probability, so the loss has no slope in that direction. A step against the "
     "gradient only moves belief from the wrong classes to the true one.",
     demonstrations=(
-        Demonstration("double-softmax", "scores that are all equal", {"logits": [[0, 0, 0, 0]]}),
+        Demonstration(
+            "double-softmax",
+            "nothing; scores that are all equal have the right loss, but a gradient that is too small",
+            None,
+            in_torch=differentiated(double_softmax),
+        ),
         Demonstration(
             "no-max-subtraction",
             "small scores: exp stays finite up to a score of 709",
@@ -93,9 +129,12 @@ SECTION = Section(
             "epsilon-in-the-logarithm",
             "nothing; but for good predictions only the seventh digit differs",
             None,
-            {"logits": [[0, 30, 1, 2]]},
+            {"logits": [[0, 20, 1, 2]]},
+            differentiated(with_epsilon),
         ),
         Demonstration("gradient-not-averaged", "a batch of one image", {"batch": 1}, {"batch": 2}),
-        Demonstration("averaged-twice", "a batch of one image", {"batch": 1}, {"batch": 2}),
+        Demonstration(
+            "averaged-twice", "a batch of one image", {"batch": 1}, {"batch": 2}, differentiated(averaged_twice)
+        ),
     ),
 )

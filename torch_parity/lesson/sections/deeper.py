@@ -14,7 +14,8 @@ from reference import definition, nn
 from torch_parity import networks
 from torch_parity.lesson.digits import LABELS, digit
 from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
-from torch_parity.lesson.section import Section
+from torch_parity.lesson.section import Demonstration, Section
+from torch_parity.lesson.twice import facts
 from torch_parity.proof import bounds
 
 IMAGE = np.array([
@@ -143,9 +144,11 @@ def window(layer: Any) -> tuple[int, int, int] | None:
 
 
 def extra() -> dict[str, Any]:
-    """The networks, layer by layer, and a digit to look at."""
+    """The networks, layer by layer; a digit to look at, and what a trained network makes of it."""
+    pixels = digit(LABELS[0])
     return {
-        "digit": digit(LABELS[0]).tolist(),
+        "digit": pixels.tolist(),
+        "trained": facts(pixels),
         "networks": {name: {"title": title, "layers": [asdict(layer) for layer in layers(name)]}
                      for name, title in SHOWN.items()},
     }  # fmt: skip
@@ -186,4 +189,12 @@ SECTION = Section(
     answer="Two of them have 9 + 9 = 18 weights, the large one 25: fewer weights see as much. And between the two "
     "there is room for a ReLU. With it the pair computes what no single kernel can; without it the pair is one 5 × 5 "
     "kernel, and only some 5 × 5 kernels can be made so.",
+    demonstrations=(
+        Demonstration(
+            "kernel-flipped",
+            "kernels that look the same after half a turn",
+            {"first": [[1, 2, 1], [2, 4, 2], [1, 2, 1]]},
+            {"second": [[0, 1, 0], [2, -2, 1], [0, 1, 3]]},
+        ),
+    ),
 )

@@ -10,7 +10,7 @@ import torch
 from reference import conv, definition
 from torch_parity.lesson.digits import LABELS, digit
 from torch_parity.lesson.example import Array, Call, Matrices
-from torch_parity.lesson.section import Section
+from torch_parity.lesson.section import Demonstration, Section
 
 KERNELS = {
     "vertical": np.array([[1, 0, -1], [1, 0, -1], [1, 0, -1]]),
@@ -86,4 +86,18 @@ SECTION = Section(
     answer="Where the image is even, all nine pixels are alike, and the products cancel out: an edge kernel gives 0 "
     "there, however bright the image is. It sees differences alone. With a sum of 1, as sharpen has, an even region "
     "keeps its brightness; with a sum of 16, as this blur has, it becomes 16 times as bright, and one divides by 16.",
+    demonstrations=(
+        Demonstration(
+            "kernel-flipped",
+            "a kernel that looks the same after half a turn, as blur and sharpen do",
+            {"kernel": "blur"},
+            {"kernel": "sobel"},
+        ),
+        Demonstration(
+            "kernel-transposed",
+            "a kernel that is its own transpose, as diagonal is",
+            {"kernel": "diagonal"},
+            {"kernel": "sobel"},
+        ),
+    ),
 )

@@ -10,7 +10,7 @@ import torch
 from reference import datasets, definition
 from torch_parity.lesson.digits import LABELS, digit
 from torch_parity.lesson.example import Array, Call, Matrices
-from torch_parity.lesson.section import Section
+from torch_parity.lesson.section import Demonstration, Section
 
 WEIGHTS = np.array([[0.299, 0.587, 0.114]])  # ITU-R BT.601: the eye sees green best
 
@@ -89,4 +89,11 @@ SECTION = Section(
     "suit them; with inputs a hundred times as large, every step would be a hundred times as large too. So the pixels "
     "are divided by 255, then the mean μ of all training pixels is taken off, and the rest is divided by their "
     "standard deviation σ.",
+    demonstrations=(
+        Demonstration(
+            "first-channel-only",
+            "an image of one channel, as the digit is; or weights of 0 for green and blue",
+            {"weights": [[1, 0, 0]]},
+        ),
+    ),
 )

@@ -14,7 +14,7 @@ from reference.datasets import BUNDLED, NAMES, normalize, read_idx
 from torch_parity.files import load_arrays
 from torch_parity.lesson.example import Array, Call, Example, Matrices, Result, UnequalError, prove
 from torch_parity.lesson.packing import packed_floats, packed_pixels
-from torch_parity.lesson.section import Section
+from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.networks import formula
 
 # How it was made is said beside it.
@@ -63,19 +63,14 @@ def calls(given: Matrices, options: dict[str, Any]) -> list[Call]:
     """The formulas, each on what the one before gave."""
     kernels, bias, weight, dense_bias = (array.astype(np.float64) for array in (K, b, W, c))
     x = normalize(given["drawn"][None].astype(np.uint8), dtype=np.float64)
-    maps = reference.conv2d(x, kernels, bias)
-    rectified = reference.relu(maps)
-    pooled = reference.max_pool2d(rectified, 2)
-    flat = reference.flatten(pooled, 1)
-    scores = reference.linear(flat, weight, dense_bias)
     plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
     return [
         Call("conv2d", {"input": x, "weight": kernels, "bias": bias}, plain, {"output": "maps"}),
-        Call("relu", {"input": maps}, {}, {"output": "rectified"}),
-        Call("max_pool2d", {"input": rectified}, {"kernel_size": 2}, {"output": "pooled"}),
-        Call("flatten", {"input": pooled}, {"start_dim": 1}, {"output": "flat"}),
-        Call("linear", {"input": flat, "weight": weight, "bias": dense_bias}, {}, {"output": "scores"}),
-        Call("softmax", {"input": scores}, {"dim": 1}, {"output": "probabilities"}),
+        Call("relu", {"input": "maps"}, {}, {"output": "rectified"}),
+        Call("max_pool2d", {"input": "rectified"}, {"kernel_size": 2}, {"output": "pooled"}),
+        Call("flatten", {"input": "pooled"}, {"start_dim": 1, "end_dim": -1}, {"output": "flat"}),
+        Call("linear", {"input": "flat", "weight": weight, "bias": dense_bias}, {}, {"output": "scores"}),
+        Call("softmax", {"input": "scores"}, {"dim": 1}, {"output": "probabilities"}),
     ]
 
 
@@ -230,4 +225,12 @@ SECTION = Chain(
     also=tuple({"drawn": TEST_IMAGES[i]} for i in PICKED[1:]),
     calls=calls,
     extra=extra,
+    demonstrations=(
+        Demonstration(
+            "flattened-channels-last",
+            "training: a network that has learned from numbers in this order reads as well as this one. The mistake is "
+            "seen where the weights come from elsewhere, as these do",
+            None,
+        ),
+    ),
 )

@@ -74,24 +74,46 @@ function unshifted(logits) {
   return powers.map((row) => row.map((power) => power / row.reduce((sum, other) => sum + other, 0)));
 }
 
-function logWithEpsilon(x) {
-  const p = softmax(x);
-  return new Tensor(p.shape, p.data.map((probability) => Math.log(probability + 1e-7)));
-}
-
 const other = (change) => (given, options) => {
   const right = compute(given, options);
   return { ...right, ...change(tensor(given.logits), classes(given.logits, options.target), right) };
 };
 
+const times = (rows, factor) => rows.map((row) => row.map((number) => number * factor));
+
+/** g (N, C), dL/dp, and the probabilities p -> dL/dx of the scores x, as rows. */
+function softmax_backward(g, p) {
+  const upstream = g.rows();
+  return p.rows().map((shares, n) => {
+    const mean = shares.reduce((sum, share, c) => sum + share * upstream[n][c], 0);
+    return shares.map((share, c) => share * (upstream[n][c] - mean));
+  });
+}
+
+/** Whoever takes softmax twice goes back through both. */
+function doubleSoftmax(x, t) {
+  const p = softmax(x);
+  return { loss: [[cross_entropy(p, t)]], grad_logits: softmax_backward(cross_entropy_backward(p, t), p) };
+}
+
+/** The slope of -log(p + epsilon) is -1 / (p + epsilon), for the true class alone. */
+function withEpsilon(x, t) {
+  const [p, N] = [softmax(x), t.length];
+  const raised = new Tensor(p.shape, p.data.map((probability) => probability + 1e-7));
+  const slope = tensor(raised.rows().map((row, n) => row.map((number, c) => (c === t[n] ? -1 / number / N : 0))));
+  const log_p = new Tensor(p.shape, raised.data.map(Math.log));
+  return { loss: [[mean_loss(log_p, t)]], grad_logits: softmax_backward(slope, p) };
+}
+
 export const mistakes = {
-  "double-softmax": other((x, t) => ({ loss: [[cross_entropy(softmax(x), t)]] })),
+  "double-softmax": other(doubleSoftmax),
   "no-max-subtraction": other((x) => ({ probabilities: unshifted(x.rows()) })),
-  "epsilon-in-the-logarithm": other((x, t) => ({ loss: [[mean_loss(logWithEpsilon(x), t)]] })),
-  "gradient-not-averaged": other((x, t, right) => ({
-    grad_logits: right.grad_logits.map((row) => row.map((number) => number * t.length)),
+  "epsilon-in-the-logarithm": other(withEpsilon),
+  "gradient-not-averaged": other((x, t, right) => ({ grad_logits: times(right.grad_logits, t.length) })),
+  "averaged-twice": other((x, t, right) => ({
+    loss: times(right.loss, 1 / t.length),
+    grad_logits: times(right.grad_logits, 1 / t.length),
   })),
-  "averaged-twice": other((x, t, right) => ({ loss: [[right.loss[0][0] / t.length]] })),
 };
 
 // Sliders, bars and the curve.

@@ -1,19 +1,26 @@
 // Deeper networks: what their layers see, and why two convolutions without a ReLU between them are one.
 
+import { grey } from "canvas.js";
 import { conv2d, outputs } from "conv.js";
+import { largest, paint, pointAt } from "maps.js";
 import { relu } from "relu.js";
 import { image as asImage } from "tensor.js";
 import { factor, format, thousands } from "text.js";
+import { checkTwice, twice } from "twice.js";
 
 const turned = (kernel) => kernel.map((row) => row.toReversed()).toReversed();
 const convolved = (x, K, moves) => conv2d(asImage(x), asImage(K), null, moves).rows();
 
-export function compute({ image, first, second }, options) {
-  let middle = convolved(image, first);
+export function compute({ image, first, second }, options, convolve = convolved) {
+  let middle = convolve(image, first);
   if (options.relu) middle = relu(asImage(middle)).rows();
-  const both = convolved(first, turned(second), { padding: 2 });
-  return { middle, output: convolved(middle, second), both, once: convolved(image, both) };
+  const both = convolve(first, turned(second), { padding: 2 });
+  return { middle, output: convolve(middle, second), both, once: convolve(image, both) };
 }
+
+export const mistakes = {
+  "kernel-flipped": (given, options) => compute(given, options, (x, K, moves) => convolved(x, turned(K), moves)),
+};
 
 // Convolutions of the figure: [input, kernel, output].
 const STEPS = [
@@ -94,12 +101,24 @@ export function draw(figure, values, options) {
   figure.element.querySelector(".same").textContent = different
     ? `${different} of ${count} numbers differ, and are outlined${why}.`
     : `All ${count} numbers are equal: two kernels were one.`;
-  if (listens) return;
-  listens = true;
-  for (const network of figure.element.querySelectorAll("[data-network]")) listen(network, figure.facts.extra.networks);
 }
 
-let listens = false;
+export function begin({ element, facts: { extra } }) {
+  for (const network of element.querySelectorAll("[data-network]")) listen(network, extra.networks);
+  showTrained(element.querySelector(".trained"), extra);
+}
+
+// One number of the second maps: 3 x 3 of the first ones after pooling, each of 2 x 2 numbers that see 3 x 3 pixels.
+const SEEN = { first: { step: 1, size: 3 }, pooled: { step: 2, size: 4 }, second: { step: 2, size: 8 } };
+
+/** The maps that the trained network makes of the digit, each row in a scale of its own. */
+function showTrained(element, { digit, trained }) {
+  const maps = twice(digit, trained);
+  grey(element.querySelector("canvas.digit"), digit.flat());
+  for (const name of ["first", "second"]) paint(element, name, maps[name]);
+  paint(element, "pooled", maps.pooled, largest(maps.first));
+  pointAt(element, digit.length, SEEN, () => maps);
+}
 
 /** Pointing at a layer, or reaching it with the keyboard, shows what a number of it sees. */
 function listen(network, facts) {
@@ -120,12 +139,13 @@ function listen(network, facts) {
   for (const event of ["pointerover", "focusin", "click"]) network.addEventListener(event, look);
 }
 
-/** The layers by arithmetic alone, beside what NumPy and torch found by running them. */
-export function check({ extra }) {
-  return Object.entries(extra.networks).map(([name, { layers }]) => {
+/** The layers by arithmetic alone, beside what NumPy and torch found by running them; and the maps, once more. */
+export function* check({ extra }) {
+  for (const [name, { layers }] of Object.entries(extra.networks)) {
     const found = layers.map(({ shape, weights, sees }) => [...shape, sees[2], weights]);
-    return [`deeper.${name}`, byArithmetic(layers), found, 0];
-  });
+    yield [`deeper.${name}`, byArithmetic(layers), found, 0];
+  }
+  yield* checkTwice(extra.digit, extra.trained);
 }
 
 function byArithmetic(layers) {

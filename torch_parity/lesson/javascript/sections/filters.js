@@ -18,12 +18,22 @@ export function edited(figure, name) {
 
 export function compute(given, options) {
   const maps = {};
-  for (const kernel of ["kernel", ...NAMED]) {
-    const sums = conv2d(asImage(given.image), asImage(given[kernel]), null);
-    maps[mapOf(kernel)] = (options.relu ? relu(sums) : sums).rows();
-  }
+  for (const kernel of ["kernel", ...NAMED]) maps[mapOf(kernel)] = featureMap(given.image, given[kernel], options);
   return maps;
 }
+
+function featureMap(image, kernel, options) {
+  const sums = conv2d(asImage(image), asImage(kernel), null);
+  return (options.relu ? relu(sums) : sums).rows();
+}
+
+/** Of the kernel that was chosen; the maps of the named ones stay right, to be compared with. */
+const ofOther = (change) => ({ image, kernel }, options) => ({ output: featureMap(image, change(kernel), options) });
+
+export const mistakes = {
+  "kernel-flipped": ofOther((kernel) => kernel.map((row) => row.toReversed()).toReversed()),
+  "kernel-transposed": ofOther((kernel) => kernel[0].map((_, k) => kernel.map((row) => row[k]))),
+};
 
 export function terms(name, row, column, values, { relu: cut }) {
   if (name === "output" || name.endsWith("_map")) return makes(name, row, column, values, cut);

@@ -1,7 +1,7 @@
 // The image: the number under the pointer, and the three numbers of a pixel in colour.
 
 import { conv2d } from "conv.js";
-import { tensor } from "tensor.js";
+import { image, tensor } from "tensor.js";
 import { factor, format } from "text.js";
 
 const CHANNELS = ["red", "green", "blue"];
@@ -14,6 +14,13 @@ export function compute({ red, green, blue, weights }) {
   const x = tensor([...red, ...green, ...blue], [1, 3, red.length, red[0].length]);
   return { grey: conv2d(x, tensor(weights, [1, 3, 1, 1]), null).rows() };
 }
+
+export const mistakes = {
+  "first-channel-only": ({ red, weights }) => {
+    const first = tensor([[weights[0][0]]], [1, 1, 1, 1]);
+    return { grey: conv2d(image(red), first, null).rows() };
+  },
+};
 
 export function terms(name, row, column, values) {
   const product = (channel, i, j) => {

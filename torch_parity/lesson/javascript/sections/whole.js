@@ -1,18 +1,23 @@
 // The whole network: it reads the digit on the canvas, and another one like it learns in the page.
 
-import { grey, signed } from "canvas.js";
+import { grey } from "canvas.js";
 import { curve } from "curve.js";
 import { floats, normalize, unpack } from "datasets.js";
+import { linear } from "dense.js";
 import { Drawing } from "drawing.js";
+import { largest, paint, pointAt } from "maps.js";
 import { Network, predictions } from "network.js";
 import { softmax } from "softmax.js";
 import { Tensor } from "tensor.js";
-import { factor, format, thousands } from "text.js";
+import { factor, format, say, thousands } from "text.js";
 import { Training } from "training.js";
+
+export const rounding = 1e-12;
 
 const SIZE = 28;
 const SLICE = 12; // milliseconds of training between two pictures: the page stays responsive
 const JUDGE_EVERY = 10; // steps
+const SEEN = { maps: { step: 1, size: 3 }, rectified: { step: 1, size: 3 }, pooled: { step: 2, size: 4 } };
 
 export let trained; // the network that reads
 export let training; // the one that learns here
@@ -44,6 +49,18 @@ export function compute({ drawn }) {
   const scores = trained.forward(normalize(drawn.flat(), [1, 1, SIZE, SIZE]));
   return { scores: scores.rows(), probabilities: softmax(scores).rows() };
 }
+
+export const mistakes = {
+  // A number of all maps stands beside that of the same place in the next map.
+  "flattened-channels-last": ({ drawn }) => {
+    trained.forward(normalize(drawn.flat(), [1, 1, SIZE, SIZE]));
+    const { pooled, flat } = trained.seen;
+    const places = pooled.shape[2] * pooled.shape[3];
+    const shuffled = flat.data.map((_, i) => pooled.data[(i % pooled.shape[1]) * places + Math.floor(i / pooled.shape[1])]);
+    const scores = linear(new Tensor(flat.shape, shuffled), trained.parameters["4.weight"], trained.parameters["4.bias"]);
+    return { scores: scores.rows(), probabilities: softmax(scores).rows() };
+  },
+};
 
 export function terms(name, row, column, { drawn, scores, probabilities }) {
   if (name === "drawn") return ofPixel(row, column, drawn);
@@ -115,7 +132,7 @@ function beginDrawing(figure) {
     grey(button.querySelector("canvas"), pixels);
     button.addEventListener("click", () => put(pixels));
   });
-  point(figure);
+  pointAt(figure.element, SIZE, SEEN, () => trained.seen);
 }
 
 /** The pictures, the bars and the verdict. */
@@ -123,12 +140,11 @@ export function draw(figure, { drawn, probabilities }) {
   const pixels = drawn.flat();
   if (drawing.pixels.some((pixel, i) => pixel !== pixels[i])) drawing.pixels = pixels;
   const { maps, rectified, pooled } = trained.seen;
-  const most = maps.data.reduce((top, number) => Math.max(top, Math.abs(number)), 0);
-  const kernels = trained.parameters["0.weight"];
-  paint(figure, "kernels", kernels, largest(kernels));
-  paint(figure, "maps", maps, most);
-  paint(figure, "rectified", rectified, most);
-  paint(figure, "pooled", pooled, most);
+  const most = largest(maps);
+  paint(figure.element, "kernels", trained.parameters["0.weight"]);
+  paint(figure.element, "maps", maps, most);
+  paint(figure.element, "rectified", rectified, most);
+  paint(figure.element, "pooled", pooled, most);
   figure.element.querySelectorAll(".bars > div").forEach((bar, digit) => {
     const share = probabilities[0][digit];
     bar.querySelector(".track > span").style.width = `${100 * share}%`;
@@ -143,20 +159,7 @@ export function draw(figure, { drawn, probabilities }) {
   readWithLearner(figure);
 }
 
-/** The eight channels of the first image of `tensor`, each on a canvas of its own. */
-function paint(figure, name, tensor, most) {
-  const canvases = figure.element.querySelectorAll(`[data-maps=${name}] canvas`);
-  const size = canvases[0].width * canvases[0].height;
-  canvases.forEach((canvas, c) => signed(canvas, tensor.data.subarray(c * size, (c + 1) * size), most));
-}
-
-const largest = (tensor) => tensor.data.reduce((top, number) => Math.max(top, Math.abs(number)), 0);
 const percent = (share) => `${(Math.floor(1000 * share) / 10).toFixed(1)} %`; // 100.0 % is only what is certain
-
-/** Writes a text where it is new, so that a screen reader says it once. */
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
 
 function verdict(pixels, probabilities, picked) {
   const [first, second] = probabilities.map((share, digit) => ({ share, digit })).sort((a, b) => b.share - a.share);
@@ -167,29 +170,6 @@ function verdict(pixels, probabilities, picked) {
   const wrong = ` That is wrong: it is a ${picked}.`;
   const truth = picked === undefined ? "" : picked === first.digit ? " That is right." : wrong;
   return `The network reads ${guess}.${truth}${doubt}`;
-}
-
-/** Pointing at a picture says which number it is, and frames in the drawing what that number has seen. */
-function point(figure) {
-  const text = figure.element.querySelector(".pointed");
-  const frame = figure.element.querySelector(".frame");
-  const { textContent: empty } = text;
-  const seen = { maps: { step: 1, size: 3 }, rectified: { step: 1, size: 3 }, pooled: { step: 2, size: 4 } };
-  figure.element.addEventListener("pointermove", ({ target, offsetX, offsetY }) => {
-    const name = target.parentElement?.dataset?.maps;
-    frame.hidden = !(name in seen);
-    if (frame.hidden) return say(text, empty);
-    const { width, height, clientWidth, clientHeight } = target;
-    const at = (shift, shown, size) => Math.max(0, Math.min(size - 1, Math.floor((shift / shown) * size)));
-    const [row, column] = [at(offsetY, clientHeight, height), at(offsetX, clientWidth, width)];
-    const map = Array.from(target.parentElement.children).indexOf(target);
-    const number = trained.seen[name].data[(map * height + row) * width + column];
-    const { step, size } = seen[name];
-    const place = `Map ${map + 1}, row ${row}, column ${column}: ${format(number)}`;
-    say(text, `${place}, from the ${size} × ${size} pixels framed in the drawing.`);
-    for (const [side, pixels] of [["left", column * step], ["top", row * step], ["width", size], ["height", size]])
-      frame.style[side] = `${(100 * pixels) / SIZE}%`;
-  });
 }
 
 // Training.
@@ -238,8 +218,7 @@ function showTraining(figure) {
   const { losses, judged, steps, network } = training;
   const { loss, accuracy } = judged.at(-1);
   for (const [name, number] of Object.entries({ steps, loss, accuracy })) figure.tables.get(name).write([[number]]);
-  const kernels = network.parameters["0.weight"];
-  paint(figure, "learning", kernels, largest(kernels));
+  paint(figure.element, "learning", network.parameters["0.weight"]);
   const box = { right: Math.max(100, steps), width: 300, height: 100 };
   const line = (selector, points, top) => curve(figure.element.querySelector(selector), points, { ...box, top });
   line(".batch-losses", losses.map((each, i) => [i, each]), 2.5);
