@@ -109,7 +109,7 @@ def _results(entry: Entry) -> list[Part]:
 def _asides(entry: Entry, sheet: Sheet) -> None:
     """What differs legitimately, and what is worth saying and no fault."""
     for convention in entry.conventions:
-        sheet.write(f"{convention}: that is a convention, no fault", indent=2)
+        sheet.write(f"convention: {convention}", indent=2)
     for name, explanation in dict(entry.remarks).items():
         sheet.write("remark: ", explanation, "  ", (f"[{name}]", MISTAKE_NAME), indent=2)
 

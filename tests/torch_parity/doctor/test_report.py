@@ -229,7 +229,7 @@ def test_conventions_and_remarks_take_a_line_each(tmp_path: Path) -> None:
         "linear", conventions=["the bias has shape (1, O)"], remarks=[("silent-float64", "All is float64.")]
     )
     assert told(entry).splitlines()[1:] == [
-        "  the bias has shape (1, O): that is a convention, no fault",
+        "  convention: the bias has shape (1, O)",
         "  remark: All is float64.  [silent-float64]",
     ]
 
