@@ -17,9 +17,6 @@ from torch_parity.doctor.question import JUDGED, Array, Question
 from torch_parity.doctor.right import APART, Expected, identical, same
 from torch_parity.doctor.subject import Takes
 
-# More explanations than this left are none.
-MOST_EXPLANATIONS = 4
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -49,7 +46,7 @@ class Diagnosis:
 
 
 def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]) -> Diagnosis | None:
-    """The diagnosis of ``result``; None where no known mistake explains it, or more than a handful do."""
+    """The diagnosis of ``result``; None where no known mistake explains it."""
     judged = _most_telling_first([one for one in evidence if one.question.kind in JUDGED], result)
     if not any(one.got is not None and result in one.got for one in judged):
         return None
@@ -65,7 +62,7 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
     if not found:
         found = [c for c in candidates.known_and_general(formula, backward, mistakes) if _explains(c, result, judged)]
     found = _simplest(formula, backward, result, _fewest(found))
-    if not found or len(found) > MOST_EXPLANATIONS:
+    if not found:
         return None
     first = found[0]
     bits = all(_bits(first, result, one) for one in judged if one.question.kind != "real")

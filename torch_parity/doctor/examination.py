@@ -73,6 +73,7 @@ class Entry:
     follows: dict[str, str] = field(default_factory=dict)  # result: the forward that it is the gradient of
     patterns: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)  # arguments that are changed in place
     smallest: Smallest | None = None
     problem: Problem | None = None
     problem_question: Question | None = None
@@ -106,7 +107,12 @@ def examine_all(subjects: list[Found], ask: Ask, seed: int = 0) -> Iterator[Entr
     def examined(subject: Found) -> Entry:
         if subject.index not in entries:
             forward = _forward_of(subject, subjects)
-            entries[subject.index] = examine_subject(subject, ask, examined(forward) if forward else None, seed)
+            before = examined(forward) if forward else None
+            try:
+                entries[subject.index] = examine_subject(subject, ask, before, seed)
+            except Exception as error:  # a fault of the doctor's own: the other functions are examined all the same
+                problem = Problem("raises", type(error).__name__, f"the doctor could not go on: {error}")
+                entries[subject.index] = Entry(subject, verdict="raises", problem=problem)
         return entries[subject.index]
 
     losses = [subject for subject in subjects if subject.name == "cross_entropy_backward"]
@@ -254,6 +260,7 @@ def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Questi
     if entry.subject.formula == "sgd":
         changed -= {"parameter"}  # updates are made in place
     if changed:
+        entry.changed = sorted(changed)
         _add(entry, ARGUMENT_CHANGED)
     first = next((i for i, reply in enumerate(heard.replies) if reply.problem is None), None)
     if first is None or entry.verdict == "raises":

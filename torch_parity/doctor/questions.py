@@ -246,7 +246,7 @@ def _cross_entropy(takes: Takes, backward: bool, generator: Generator) -> Iterat
             # Far apart, and the true class far below: a logarithm with an epsilon shows here.
             scores = scores / 10
         arrays: dict[str, Array] = {"input": scores, "target": target}
-        if "weight" in takes.options and index % 4 == 1:
+        if "weight" in takes.options and index % 3 == 1:
             arrays["weight"] = generator.integers(1, 5, classes) / 2
         if "ignore_index" in takes.options and index % 4 == 2 and samples > 1:
             target[0] = -100

@@ -222,3 +222,19 @@ def test_whatever_keeps_a_logarithm_finite_is_named(
     (entry,) = examined(("cross_entropy", loss), takes=TAKES["plain"]).values()
     assert names(entry) == {"output": mistake}
     assert epsilon in entry.diagnoses[0].mistakes[0].explanation
+
+
+def test_a_fault_of_the_doctors_own_does_not_end_the_examination(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch_parity.doctor import examination
+
+    def broken(subject: Found, *others: object) -> Entry:
+        if subject.name == "conv2d":
+            raise RuntimeError("no idea")
+        return Entry(subject)
+
+    monkeypatch.setattr(examination, "examine_subject", broken)
+    entries = examined(("conv2d", right), ("linear", right))
+    assert entries["conv2d"].verdict == "raises"
+    assert entries["conv2d"].problem is not None
+    assert "no idea" in entries["conv2d"].problem.message
+    assert entries["linear"].verdict == "equal"
