@@ -12,7 +12,7 @@ from torch_parity.doctor.examination import ARGUMENT_CHANGED, NOT_DETERMINISTIC,
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import questions
 from torch_parity.doctor.report import described, example, lesson_on, place_in_words
-from torch_parity.doctor.right import allowed, expected, same
+from torch_parity.doctor.right import expected, same
 from torch_parity.doctor.sheet import MISTAKE_NAME, STRONG, Sheet
 from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Takes
@@ -133,7 +133,7 @@ def _failing(formula: str, backward: bool, planted: Candidate) -> Failing | None
             wrong = planted.wrong(question, result)
             if wrong is None:
                 failing = failing or (question, result, numbers, None)
-            elif not same(wrong, numbers, allowed(right.scales[result], numbers)):
+            elif not same(wrong, numbers, right.allowed(result, numbers)):
                 return question, result, numbers, wrong
     return failing
 
