@@ -12,11 +12,9 @@ import pytest
 
 import reference
 from reference import definition
-from torch_parity.doctor.examination import Entry, examine_all
-from torch_parity.doctor.here import Here
+from tests.torch_parity.doctor.examined import entries
 from torch_parity.doctor.stubs import STUBS, heads, progress, stubs, write_stubs, written
-from torch_parity.doctor.styles import STYLES, understand
-from torch_parity.doctor.worker import load
+from torch_parity.doctor.styles import STYLES
 from torch_parity.lesson.cells import LETTERS
 from torch_parity.lesson.sections import SECTIONS
 from torch_parity.proof.pairs import PAIRS
@@ -42,15 +40,6 @@ def conv_forward(x, w, b, conv_param):
 
 def functions(text: str) -> list[ast.FunctionDef]:
     return [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
-
-
-def entries(text: str, folder: Path) -> list[Entry]:
-    file = folder / "layers.py"
-    file.write_text(text, encoding="utf-8")
-    found, not_understood = understand(load(file), None, [], {}, None)
-    assert not not_understood
-    here = Here(found)
-    return list(examine_all(here.find(), here.ask))
 
 
 def test_every_formula_and_every_gradient_has_its_stub() -> None:
