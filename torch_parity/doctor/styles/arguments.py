@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,13 @@ def bind(function: Callable[..., Any], formula: str, extra: Iterable[str] = (), 
     unnamed = [p for p in parameters if p.name not in roles and p.default is p.empty]
     for parameter in unnamed:
         free = [role for role in order if role not in roles.values() and role not in NAMED_ONLY]
+        if formula.endswith(".new"):
+            free = [role for role in free if role not in ("input_shape", "weight", "bias")]
+        if not free and formula.endswith(".new"):
+            raise NotUnderstoodError(
+                f"{formula[:-4]} has no use for the argument {parameter.name} of its constructor",
+                "one formula for each class, without a dense layer inside; or a default for the argument",
+            )
         if not free:
             raise NotUnderstoodError(
                 f"nobody says what the argument {parameter.name} is",
@@ -115,7 +122,7 @@ def bind(function: Callable[..., Any], formula: str, extra: Iterable[str] = (), 
             )
         roles[parameter.name] = free[0]
     roles = {parameter.name: roles[parameter.name] for parameter in parameters if parameter.name in roles}
-    for need in NEEDED[formula]:
+    for need in NEEDED.get(formula, ()):
         wanted = need if isinstance(need, tuple) else (need,)
         if not set(wanted) & set(roles.values()):
             raise NotUnderstoodError(f"it has no argument for {' or '.join(wanted)}", f"an argument called {wanted[0]}")
@@ -125,23 +132,28 @@ def bind(function: Callable[..., Any], formula: str, extra: Iterable[str] = (), 
 
 
 def _needed(formula: str) -> list[str]:
-    return [need if isinstance(need, str) else need[0] for need in NEEDED[formula]]
+    return [need if isinstance(need, str) else need[0] for need in NEEDED.get(formula, ())]
 
 
-def takes_pairs(function: Callable[..., Any], *names: str) -> bool:
-    """Whether the arguments called ``names`` may all be (height, width), as far as annotations and the source say."""
+def takes_pairs(functions: Sequence[Callable[..., Any]], *names: str) -> bool:
+    """Whether arguments called ``names`` may all be (height, width), as far as annotations and the source say.
+
+    ``functions``: the function that has the arguments, and those that it hands them to.
+    """
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = inspect.signature(functions[0]).parameters
     except (ValueError, TypeError):
         return False
-    taken_apart, written = source.unpacked(function), source.text(function)
+    taken_apart = set().union(*map(source.unpacked, functions))
+    written = "\n".join(map(source.text, functions))
 
     def may_be_pair(name: str) -> bool:
         annotation = str(parameters[name].annotation) if name in parameters else ""
+        called = rf"(self\.)?{name}\b"
         return (
             any(word in annotation for word in ("tuple[int", "Tuple[int", "Sequence[int]", "Pair"))
             or name in taken_apart
-            or re.search(rf"isinstance\(\s*{name}\b|\b_?\w*(pair|tuple)\w*\(\s*{name}\b", written) is not None
+            or re.search(rf"isinstance\(\s*{called}|\b_?\w*(pair|tuple)\w*\(\s*{called}", written) is not None
         )
 
     asked = [name for name in names if name]

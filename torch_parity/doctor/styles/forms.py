@@ -24,7 +24,13 @@ KERNELS = {
     "OHW": "kernels are stored (O, kH, kW)",
     "HWO": "kernels are stored (kH, kW, O)",
     "IHW": "there is one kernel, (C, kH, kW)",
+    "HWI": "there is one kernel, (kH, kW, C)",
     "HW": "there is one kernel, (kH, kW)",
+    "IOHW": "kernels are stored (C, O, kH, kW)",
+    "O(IHW)": "kernels are stored as a matrix, (O, C kH kW)",
+    "(IHW)O": "kernels are stored as a matrix, (C kH kW, O)",
+    "O(HWI)": "kernels are stored as a matrix, (O, kH kW C)",
+    "(HWI)O": "kernels are stored as a matrix, (kH kW C, O)",
 }
 
 
@@ -85,6 +91,26 @@ def arranged(array: Any, have: str, want: str) -> Any:
     return array.transpose([have.index(letter) for letter in want])
 
 
+def kernels_given(weight: Array, order: str) -> Any:
+    """Kernels (O, C, kH, kW) in another order; "O(IHW)" is a matrix with a row for each kernel."""
+    flat = order.replace("(", "").replace(")", "")
+    found = arranged(weight, "OIHW", flat)
+    if flat == order:
+        return found
+    return found.reshape(len(found), -1) if order.startswith("O") else found.reshape(-1, found.shape[-1])
+
+
+def kernels_taken(array: Any, order: str, weight: Array) -> Any:
+    """What ``kernels_given`` gave, back as (O, C, kH, kW)."""
+    flat = order.replace("(", "").replace(")", "")
+    if flat != order:
+        shape = arranged(weight, "OIHW", flat).shape
+        if np.ndim(array) != 2 or np.size(array) != weight.size:
+            return array
+        array = np.asarray(array).reshape(shape)
+    return arranged(array, flat, "OIHW")
+
+
 def letters(array: Any) -> str:
     """The axes of torch's images: NCHW, or CHW without a batch."""
     return "NCHW"[4 - np.ndim(array) :] if np.ndim(array) <= 4 else ""
@@ -128,7 +154,7 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         assert upstream is not None
         return handed(upstream, question, form, "output")
     if role == "weight" and formula == "conv2d":
-        return arranged(arrays["weight"], "OIHW", form.kernels)
+        return kernels_given(arrays["weight"], form.kernels)
     if role == "weight" and formula == "linear":
         return arrays["weight"] if form.weights == "OI" else arrays["weight"].T
     if role in ("weight", "bias"):
@@ -175,7 +201,7 @@ def taken(array: Any, question: Question, form: Form, result: str) -> Any:
     formula = question.formula
     given = question.arrays.get("input")
     if formula == "conv2d" and result == "grad_weight":
-        return arranged(array, form.kernels, "OIHW") if form.kernels != "OIHW" else array
+        return array if form.kernels == "OIHW" else kernels_taken(array, form.kernels, question.arrays["weight"])
     if formula == "linear":
         if result == "grad_weight":
             return np.asarray(array).T if form.weights == "IO" else array

@@ -1,5 +1,6 @@
 """Functions that compute a formula: called as torch's are, or with other words, orders and layouts."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,10 +31,11 @@ def function_subject(
     """
     bound = bind(function, name)
     formula = name.removesuffix("_backward")
-    results, order = _results(function, name, result)
+    results, orders = _results(function, name, result)
     readings = tuple(
-        Reading(_answers(bound, form, order), form.conventions + _order_told(name, order, results))
-        for form in forms(formula, bound, layout)
+        Reading(_answers(bound, form, order), (*form.conventions, *_told_of_order(order), *_lacking(name, bound)))
+        for form in forms(name, bound, layout)
+        for order in orders
     )
     signature = "torch's names and arguments" if style == "reference" else f"by its name and arguments ({_told(bound)})"
     layer = formula_of(found)[0].removesuffix("_backward") or found
@@ -46,27 +48,45 @@ def _told(bound: Bound) -> str:
     return ", ".join(name if name == role else f"{name} as {role}" for name, role in bound.roles.items())
 
 
-def _results(function: Callable[..., Any], name: str, result: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is asked for, and what comes back in which order."""
+def _results(
+    function: Callable[..., Any], name: str, result: str = ""
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """What is asked for, and the orders in which it may come back, the likeliest first."""
     every = results_of(name)
     if result:
-        return (result,), (result,)
-    names = source.returns(function)
-    if names is None or len(every) == 1:
-        return every, every
-    order = tuple(gradient_of(one) for one in names)
-    if "" in order or len(set(order)) < len(order):
-        order = every[: len(names)]
-    return tuple(one for one in every if one in order), order
+        return (result,), ((result,),)
+    returned = source.returns(function)
+    if returned is None or len(every) == 1:
+        return every, (every,)
+    known = [gradient_of(one) for one in returned]
+    results = tuple(one for one in every if one in known)
+    if len(results) < len(returned) <= len(every):
+        results = every if len(returned) == len(every) else (*results, *(one for one in every if one not in known))
+        results = tuple(one for one in every if one in results[: len(returned)])
+    orders = [
+        order
+        for order in itertools.permutations(results)
+        if all(asked in ("", found) for asked, found in zip(known, order, strict=False))
+    ]
+    return results, tuple(orders) or (results,)
 
 
-def _order_told(name: str, order: tuple[str, ...], results: tuple[str, ...]) -> tuple[str, ...]:
-    said = []
-    if order != results and len(order) > 1:
-        words = {"grad_input": "the input's", "grad_weight": "the weight's", "grad_bias": "the bias's"}
-        said.append(f"the gradients come as {', '.join(words[one] for one in order)}")
-    if len(results_of(name)) > len(results) > 1 and "grad_bias" not in results:
-        said.append("there is no bias")
+def _told_of_order(order: tuple[str, ...]) -> tuple[str, ...]:
+    usual = sorted(order, key=("grad_input", "grad_weight", "grad_bias").index) if len(order) > 1 else list(order)
+    if list(order) == usual:
+        return ()
+    words = {"grad_input": "the input's", "grad_weight": "the weight's", "grad_bias": "the bias's"}
+    return (f"the gradients come in the order {', '.join(words[one] for one in order)}",)
+
+
+def _lacking(name: str, bound: Bound) -> tuple[str, ...]:
+    """The arguments of a convolution, or of a dense layer, that there are none of."""
+    words = {"stride": "its stride is always 1", "padding": "it has no padding"} if name.startswith("conv2d") else {}
+    if name in ("conv2d", "linear"):
+        words["bias"] = "it has no bias"
+    said = [said for role, said in words.items() if role not in bound]
+    if name.startswith(("softmax", "log_softmax")) and takes(name.removesuffix("_backward"), bound).ranks == (1,):
+        said.append("it takes one vector at a time")
     return tuple(said)
 
 
@@ -78,7 +98,7 @@ def takes(formula: str, bound: Bound) -> Takes:
     if formula == "cross_entropy" and "weight" in bound:
         options.append("weight")
     pairs = takes_pairs(
-        bound.function, *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad"))
+        [bound.function], *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad"))
     )
     batch, fixed = _batch(formula, bound)
     bias: bool | None = "bias" in bound
@@ -86,9 +106,7 @@ def takes(formula: str, bound: Bound) -> Takes:
         bias = None
     elif not bias and formula in ("conv2d", "linear"):
         # A gradient needs no bias to give the bias's gradient.
-        bias = (
-            "grad_bias" in _results(bound.function, f"{formula}_backward", "")[0] if "grad_output" in bound else False
-        )
+        bias = "grad_bias" in _results(bound.function, f"{formula}_backward")[0] if "grad_output" in bound else False
     return Takes(
         options=tuple(options),
         pairs=pairs,
@@ -125,8 +143,9 @@ def _ranks(formula: str, bound: Bound) -> tuple[int, ...]:
     return Takes().ranks
 
 
-def forms(formula: str, bound: Bound, layout: str | None) -> list[Form]:
-    """The ways in which the arrays may be wanted, the likeliest first."""
+def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
+    """The ways in which the arrays of a formula or a gradient may be wanted, the likeliest first."""
+    formula = name.removesuffix("_backward")
     found = source.ranks(bound.function)
     if formula in IMAGE_FORMULAS:
         rank = found.get(bound.named("input")) or found.get(bound.named("grad_output")) or 4
@@ -138,6 +157,8 @@ def forms(formula: str, bound: Bound, layout: str | None) -> list[Form]:
         return [plain, Form(weights="IO"), Form(weights="OI", columns=True), Form(weights="IO", columns=True)][
             : 4 if rank == 2 else 1
         ]
+    if name == "relu_backward" and "grad_output" not in bound:
+        return [Form(derivative=True), Form(derivative=True, one_number=True)]
     if formula == "relu":
         return [plain, Form(one_number=True)]
     if formula == "cross_entropy":
@@ -154,7 +175,7 @@ def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound
     orders = [images for images, called in ((first, "nchw"), (last, "nhwc")) if layout in (None, called)]
     if formula == "pad":
         spelled = ("all", "one")
-        if not takes_pairs(bound.function, bound.named("pad")):
+        if not takes_pairs([bound.function], bound.named("pad")):
             spelled = ("one", "all")
         for images in dict.fromkeys(orders):
             yield from (Form(images=images, outputs=images, pads=pads) for pads in spelled)
@@ -187,11 +208,12 @@ def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Ques
 
     def run(question: Question) -> Results:
         if form.one_number:
-            return {order[0]: np.vectorize(lambda *n: _each(bound, *n))(*_given(bound, question))}
-        if question.grad_output is not None and "grad_output" not in bound and question.formula == "relu":
-            slope = np.asarray(bound.call(question, form))
-            return {"grad_input": question.grad_output * slope}
-        found = bound.call(question, form)
+            each = np.vectorize(lambda *numbers: float(bound.function(*map(float, numbers))))
+            found = each(*_given(bound, question))
+        else:
+            found = bound.call(question, form)
+        if form.derivative:
+            return {"grad_input": question.grad_output * np.asarray(found)}
         values = found if isinstance(found, tuple | list) else (found,)
         if isinstance(found, dict):
             values = [found.get(name) for name in order]
@@ -207,10 +229,6 @@ def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Ques
 def _given(bound: Bound, question: Question) -> list[Any]:
     held = {"input": question.arrays["input"], "grad_output": question.grad_output}
     return [held[role] for role in bound.roles.values() if held.get(role) is not None]
-
-
-def _each(bound: Bound, *numbers: float) -> float:
-    return float(bound.function(*map(float, numbers)))
 
 
 def _updated(bound: Bound, form: Form, question: Question) -> Any:

@@ -56,6 +56,7 @@ def results_of(name: str) -> tuple[str, ...]:
 def _words(name: str) -> list[str]:
     """``MyMaxPool2d_naive`` as my, max, pool, naive."""
     plain = re.sub(r"\d+([xX]\d+|[dD](?![a-z]))?", "", name)
+    plain = re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", plain)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", plain).lower().strip("_").split("_")
 
 
@@ -111,7 +112,7 @@ SCORES = (
 )
 TARGET = "target targets t y y_true labels label true classes ys one_hot onehot y_onehot gt"
 LOSS = ("weight weights class_weight", "ignore_index", "reduction reduce", "label_smoothing smoothing eps epsilon")
-RATE = "lr learning_rate eta alpha rate step_size"
+RATE = "lr learning_rate learn_rate learningrate l_rate lrate eta alpha rate step_size"
 ROLES: dict[str, tuple[str, ...]] = {
     "conv2d": (IMAGE, WEIGHT, BIAS, *STEPS, "groups g"),
     "conv2d_backward": (UPSTREAM, IMAGE, WEIGHT, BIAS, *STEPS, "groups", "output_mask mask", RATE),
@@ -145,6 +146,44 @@ ROLES: dict[str, tuple[str, ...]] = {
         "weight_decay wd decay l2 lambda_", "nesterov", "maximize",
     ),
 }  # fmt: skip
+# The constructors of layers, and their halves.
+INPUT_SHAPE = "input_shape in_shape input_size image_shape shape input_dim"
+CHANNELS = (
+    "in_channels in_channel input_channels inputs_channels n_in in_c c_in channels_in num_channels n_channels in_depth "
+    "input_depth channels in_ch c nb_channels in_planes channel num_input_channels n_c_prev",
+    "out_channels out_channel output_channels num_filters n_filters nfilters nb_filters filters_num "
+    "filters out_c c_out channels_out out_depth depth out_ch num_kernels n_kernels out_planes o n_out filter_num "
+    "num_filter n_f number_filters num_output_channels n_c output_depth kernels_num",
+)
+UNITS = (
+    "in_channels in_features n_in in_size input_size input_dim in_dim fan_in n_inputs num_inputs inputs input_units "
+    "nin d_in in_units input_features input_len n_input num_in inp n_prev n_x in_nodes input_nodes num_in_features",
+    "out_channels out_features n_out out_size output_size output_dim out_dim fan_out n_outputs n_neurons neurons units "
+    "nodes num_outputs outputs output nout d_out n_units num_neurons num_units hidden_size size n_y out_nodes out "
+    "output_nodes out_units output_features num_out num_out_features n_output",
+)
+KERNEL = (f"{WINDOW[0]} filter_dim f_size kernel_dim filter_sz kernel_sz kernel_width_height", *WINDOW[1:])
+GIVEN = ("weight weights w kernels w_init", "bias biases b use_bias has_bias with_bias")
+NEW: dict[str, tuple[str, ...]] = {
+    "conv2d": (*CHANNELS, KERNEL[0], *STEPS, "groups", *GIVEN, f"{INPUT_SHAPE}", *KERNEL[1:], RATE),
+    "relu": (),
+    "max_pool2d": (KERNEL[0], *STEPS, *KERNEL[1:], "ceil_mode", INPUT_SHAPE, "return_indices"),
+    "avg_pool2d": (
+        KERNEL[0], *STEPS[:2], *KERNEL[1:], "ceil_mode", "count_include_pad", "divisor_override", INPUT_SHAPE,
+    ),
+    "pad": ("pad padding p pad_width amount n pad_size width", "mode", "value constant fill", INPUT_SHAPE),
+    "flatten": ("start_dim", "end_dim", INPUT_SHAPE),
+    "linear": (*UNITS, *GIVEN, RATE),
+    "softmax": (DIM,), "log_softmax": (DIM,),
+    "cross_entropy": LOSS,
+    "sgd": ("parameter params parameters", *ROLES["sgd"][3:]),
+}  # fmt: skip
+for _formula, _lines in NEW.items():
+    _layer = _formula in ("conv2d", "linear")
+    _forward = ROLES[_formula][:1] if _layer else ROLES[_formula]
+    ROLES[f"{_formula}.new"] = _lines
+    ROLES[f"{_formula}.forward"] = _forward
+    ROLES[f"{_formula}.backward"] = (UPSTREAM, *(() if _formula == "flatten" else _forward), RATE)
 # Arguments without which there is nothing to compute.  A tuple: one of them.
 NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "conv2d": ("input", "weight"), "conv2d_backward": ("grad_output",),
@@ -157,10 +196,29 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "softmax": ("input",), "softmax_backward": ("grad_output", ("output", "input")),
     "log_softmax": ("input",), "log_softmax_backward": ("grad_output", ("output", "input")),
     "cross_entropy": ("input", "target"), "cross_entropy_backward": ("input", "target"),
-    "sgd": ("parameter", "grad"),
+    "sgd": ("parameter", "grad"), "sgd.new": ("parameter",),
+    "conv2d.forward": ("input",), "linear.forward": ("input",), "relu.forward": ("input",),
+    "max_pool2d.forward": ("input",), "avg_pool2d.forward": ("input",), "pad.forward": ("input",),
+    "flatten.forward": ("input",), "softmax.forward": ("input",), "log_softmax.forward": ("input",),
+    "cross_entropy.forward": ("input", "target"),
 }  # fmt: skip
 # A gradient's name without what says that it is one, and whose gradient it is.
-GRADIENT_OF = dict.fromkeys((*IMAGE.split(), "a_prev", "logits", "scores", "prev"), "grad_input")
+GRADIENT_OF = dict.fromkeys(
+    (
+        *IMAGE.split(),
+        "a_prev",
+        "logits",
+        "scores",
+        "prev",
+        "xp",
+        "x_pad",
+        "x_padded",
+        "xpad",
+        "input_pad",
+        "input_padded",
+    ),
+    "grad_input",
+)
 GRADIENT_OF |= dict.fromkeys(WEIGHT.split(), "grad_weight") | dict.fromkeys(BIAS.split(), "grad_bias")
 
 

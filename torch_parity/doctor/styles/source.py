@@ -58,10 +58,26 @@ def attributes(thing: type) -> set[str]:
 
 
 def ranks(function: Any) -> dict[str, int]:
-    """The numbers of dimensions of arguments, from lines such as ``N, C, H, W = x.shape``."""
+    """The numbers of dimensions of arguments, from lines such as ``N, C, H, W = x.shape``, or ``x.shape[1]``."""
     found: dict[str, int] = {}
     for name, count in _unpacked(function, ".shape"):
         found.setdefault(name, count)
+    sizes = _sizes_used(function)
+    every = set().union(*sizes.values())
+    for name, used in sizes.items():
+        # Two sizes of one argument say little where another argument's fourth size is used, too.
+        if used == every and used in ({0, 1}, {0, 1, 2}):
+            found.setdefault(name, len(used))
+    return found
+
+
+def _sizes_used(function: Any) -> dict[str, set[int]]:
+    """Which sizes of arguments are looked at, as 0 and 1 by ``x.shape[0]`` and ``x.shape[1]``; -9: other."""
+    found: dict[str, set[int]] = {}
+    for node in _statements(function):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            axis = node.slice.value if isinstance(node.slice, ast.Constant) else -9
+            found.setdefault(_name(node.value), set()).add(axis if isinstance(axis, int) else -9)
     return found
 
 
@@ -84,11 +100,13 @@ def _unpacked(function: Any, attribute: str) -> Iterator[tuple[str, int]]:
         for target, value in pairs:
             if isinstance(target, ast.Tuple) and not any(isinstance(one, ast.Starred) for one in target.elts):
                 name = _name(value)
-                if name and ast.unparse(value) == name + attribute:
+                if name and ast.unparse(value).removeprefix("self.") == name + attribute:
                     yield name, len(target.elts)
 
 
 def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        return _name(node.value)
     while isinstance(node, ast.Attribute):
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             return node.attr
