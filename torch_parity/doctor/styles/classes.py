@@ -15,7 +15,7 @@ from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, taken, value
 from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
 from torch_parity.doctor.styles.holders import Place
-from torch_parity.doctor.styles.layers import (
+from torch_parity.doctor.styles.instances import (
     Layer,
     constructor,
     fixed_sizes,

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from torch_parity.doctor.question import Array, Question
-from torch_parity.doctor.styles import layers, source
+from torch_parity.doctor.styles import instances, source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, tensor, value
 from torch_parity.doctor.styles.functions import forms, function_subject, takes
-from torch_parity.doctor.styles.layers import Layer, constructor, fixed_sizes, not_made, trial
+from torch_parity.doctor.styles.instances import Layer, constructor, fixed_sizes, not_made, trial
 from torch_parity.doctor.styles.names import formula_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject
 
@@ -188,7 +188,7 @@ def _module(thing: type, formula: str, name: str) -> list[Subject]:
     if parameters.get("weight_order", "OI") == "IO":
         conventions += ("weights are stored (in, out)",)
     layer = replace(layer, weight=parameters.get("weight", ""), bias=parameters.get("bias", ""))
-    room = layers.room(layer)
+    room = instances.room(layer)
     order, every = parameters.get("weight_order", "OI"), [TENSORS]
     if formula == "cross_entropy":
         every = [replace(TENSORS, target=target) for target in ("index", "onehot")]
