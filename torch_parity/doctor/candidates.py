@@ -6,13 +6,13 @@ A candidate gives, for a question and one of its results, the wrong result that 
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.doctor.question import Array, Question
-from torch_parity.doctor.right import answer, with_mistakes
+from torch_parity.doctor.right import Answer, answer, with_mistakes
 from torch_parity.proof.pairs import Pair, pair_named
 
 # The wrong result for a question; None where the wrong formula raises an error.
@@ -46,11 +46,12 @@ def singles(formula: str, backward: bool) -> list[Candidate]:
     return [_planted(formula, (mistake,)) for mistake in _known(formula, backward)]
 
 
-def pairs(formula: str, backward: bool) -> Iterator[Candidate]:
-    """Two known mistakes each, in either order."""
-    for both in itertools.permutations(_known(formula, backward), 2):
-        if any(one.backward for one in both) or not backward:
-            yield _planted(formula, both)
+def pairs(formula: str, known: list[Mistake]) -> Iterator[Candidate]:
+    """Two of the mistakes ``known`` each; in both orders where the order matters."""
+    for one, other in itertools.combinations(known, 2):
+        yield _planted(formula, (one, other))
+        if _layers(one) & _layers(other):
+            yield _planted(formula, (other, one))
 
 
 def generals(formula: str, backward: bool) -> Iterator[Candidate]:
@@ -59,10 +60,10 @@ def generals(formula: str, backward: bool) -> Iterator[Candidate]:
         yield Candidate((general,), _changed(_planted_pair(formula, ()), change))
 
 
-def known_and_general(formula: str, backward: bool) -> Iterator[Candidate]:
-    """A known mistake, and its result changed in a general way."""
+def known_and_general(formula: str, backward: bool, known: list[Mistake]) -> Iterator[Candidate]:
+    """One of the mistakes ``known``, and its result changed in a general way."""
     changes = list(_changes(formula, backward))
-    for mistake in _known(formula, backward):
+    for mistake in known:
         for general, change in changes:
             yield Candidate((mistake, general), _changed(_planted_pair(formula, (mistake,)), change))
 
@@ -70,6 +71,11 @@ def known_and_general(formula: str, backward: bool) -> Iterator[Candidate]:
 def _known(formula: str, backward: bool) -> list[Mistake]:
     # A gradient may differ because of what it was given by a wrong output, such as the indices of the maxima.
     return [m for m in MISTAKES if m.formula == formula and (m.backward or m.forward if backward else m.forward)]
+
+
+def _layers(mistake: Mistake) -> set[tuple[bool, int]]:
+    """How far outside a mistake changes forward and backward."""
+    return {(bool(half), change.layer) for half, change in enumerate((mistake.forward, mistake.backward)) if change}
 
 
 @cache
@@ -81,9 +87,14 @@ def _planted(formula: str, mistakes: tuple[Mistake, ...]) -> Candidate:
     return Candidate(mistakes, _changed(_planted_pair(formula, mistakes), lambda result, question: result))
 
 
+@lru_cache(maxsize=20_000)
+def _answer(pair: Pair, question: Question) -> Answer:
+    return answer(pair, question)
+
+
 def _changed(pair: Pair, change: Callable[[Array, Question], Array | None]) -> Wrong:
     def wrong(question: Question, result: str) -> Array | None:
-        results = answer(pair, question)
+        results = _answer(pair, question)
         if results is None or result not in results:
             return None
         with np.errstate(all="ignore"):

@@ -52,13 +52,17 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
     judged = _most_telling_first([one for one in evidence if one.question.kind in JUDGED], result)
     if not any(one.got is not None and result in one.got for one in judged):
         return None
-    found = [c for c in candidates.singles(formula, backward) if _explains(c, result, judged)]
-    found += [c for c in candidates.pairs(formula, backward) if _explains(c, result, judged)]
+    singles = candidates.singles(formula, backward)
+    found = [c for c in singles if _explains(c, result, judged)]
+    # Of two mistakes, both must change this result.
+    known = [c.mistakes[0] for c in singles if _changes(c, result, judged)]
+    mistakes = [mistake for mistake in known if isinstance(mistake, Mistake)]
+    found += [c for c in candidates.pairs(formula, mistakes) if _explains(c, result, judged)]
     if not found:
         found = [c for c in candidates.generals(formula, backward) if _explains(c, result, judged)]
         found = found or list(_constant(result, judged))
     if not found:
-        found = [c for c in candidates.known_and_general(formula, backward) if _explains(c, result, judged)]
+        found = [c for c in candidates.known_and_general(formula, backward, mistakes) if _explains(c, result, judged)]
     found = _fewest(found)
     if not found or len(found) > MOST_EXPLANATIONS:
         return None
@@ -90,18 +94,33 @@ def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]
 
 
 def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
-    """Whether the candidate gives what was got, on every question: values, or an error for an error."""
+    """Whether the candidate gives what was got, on every question.
+
+    An error stands for an error, or for a result of another shape than the right one: arrays that do not fit together
+    in one way of writing it make another shape in another way.
+    """
     for one in evidence:
         wrong = candidate.wrong(one.question, result)
-        if one.got is None or result not in one.got:
-            if wrong is not None and one.got is None:
+        if one.got is None:
+            if wrong is not None and wrong.shape == one.expected.results[result].shape:
                 return False
             continue
+        if result not in one.got:
+            return False
         if wrong is None:
             return False
         if not same(one.got[result], wrong, _tolerance(one, result, wrong)):
             return False
     return True
+
+
+def _changes(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
+    """Whether the candidate gives another result than the right one on any question."""
+    for one in evidence:
+        wrong = candidate.wrong(one.question, result)
+        if wrong is None or not same(wrong, one.expected.results[result], 0.0):
+            return True
+    return False
 
 
 def _tolerance(one: Evidence, result: str, wrong: Array) -> float:

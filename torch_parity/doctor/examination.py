@@ -22,6 +22,8 @@ Ask = Callable[..., Reply]
 
 # A reading of which none of the first questions is answered rightly is left for the next.
 FIRST = 5
+# Seconds that the questions for one function may take together.
+PATIENCE = 15.0
 # Questions asked in the search for the smallest one.
 MOST_TRIED = 150
 # Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
@@ -38,6 +40,7 @@ STATE_KEPT = General(
     "The same call gives another result after a call with other numbers: something is kept in between.",
     "Set every buffer to zero at the start of a call, and keep nothing that the next call adds to.",
 )
+MEAN_IN_LAYER = "the mean over the batch is taken in the layers, not in the loss"
 NOT_DETERMINISTIC = General(
     "not-deterministic",
     "The same call gives another result each time.",
@@ -73,6 +76,7 @@ class Entry:
     smallest: Smallest | None = None
     problem: Problem | None = None
     problem_question: Question | None = None
+    batch_factor: int = 0  # 1: all that is wrong is N times what it should be; -1: an Nth of it
     cases: int = 0
     seconds: float = 0.0
 
@@ -92,15 +96,45 @@ class _Heard:
 
 
 def examine_all(subjects: list[Found], ask: Ask, seed: int = 0) -> Iterator[Entry]:
-    """The entries of ``subjects``, in their order, but each gradient after the forward that belongs to it."""
+    """The entries of ``subjects`` in their order, but each gradient after its forward, and those of losses in the end.
+
+    For somewhere the mean over the batch must be taken, but where is a convention: in the gradient of the loss, as
+    torch does it, or in each layer's gradients of its parameters.
+    """
     entries: dict[int, Entry] = {}
-    for subject in subjects:
-        forward = _forward_of(subject, subjects)
-        for one in filter(None, (forward, subject)):
-            if one.index not in entries:
-                before = entries.get(forward.index) if forward and one is subject else None
-                entries[one.index] = examine_subject(one, ask, before, seed)
-                yield entries[one.index]
+
+    def examined(subject: Found) -> Entry:
+        if subject.index not in entries:
+            forward = _forward_of(subject, subjects)
+            entries[subject.index] = examine_subject(subject, ask, examined(forward) if forward else None, seed)
+        return entries[subject.index]
+
+    losses = [subject for subject in subjects if subject.name == "cross_entropy_backward"]
+    not_averaged = [entry for entry in map(examined, losses) if entry.batch_factor == 1]
+    averaged = False
+    told: set[int] = set()
+    for subject in [subject for subject in subjects if subject not in losses]:
+        for one in filter(None, (_forward_of(subject, subjects), subject)):
+            if one.index in told:
+                continue
+            told.add(one.index)
+            entry = examined(one)
+            if not_averaged and entry.batch_factor == -1:
+                averaged = True
+                _allow(entry, MEAN_IN_LAYER)
+            yield entry
+    for subject in losses:
+        if averaged and entries[subject.index] in not_averaged:
+            _allow(entries[subject.index], MEAN_IN_LAYER)
+        yield entries[subject.index]
+
+
+def _allow(entry: Entry, convention: str) -> None:
+    """Let what differs be a convention."""
+    entry.verdict, entry.smallest = "equal", None
+    entry.results = dict.fromkeys(entry.results, "equal")
+    entry.diagnoses.clear()
+    entry.conventions.append(convention)
 
 
 def _forward_of(subject: Found, subjects: list[Found]) -> Found | None:
@@ -139,15 +173,25 @@ def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mappi
             if len(heard.replies) == FIRST and _nearness(heard) < 1:
                 break
             _hear(subject, heard, ask, question, right[id(question)])
-            problem = heard.replies[-1].problem
-            if problem is not None and problem.kind == "too slow":
+            if _too_slow(heard):
                 return heard
         if len(heard.replies) == len(judged) and _nearness(heard) == 1:
             return heard
     best = max(tried, key=_nearness)
     for question in judged[len(best.replies) :]:
         _hear(subject, best, ask, question, right[id(question)])
+        if _too_slow(best):
+            break
     return best
+
+
+def _too_slow(heard: _Heard) -> bool:
+    """Whether the last call took too long, or all of them together."""
+    last = heard.replies[-1]
+    if last.problem is None and sum(reply.seconds for reply in heard.replies) > PATIENCE:
+        heard.replies[-1] = dataclasses.replace(last, problem=Problem("too slow"))
+    problem = heard.replies[-1].problem
+    return problem is not None and problem.kind == "too slow"
 
 
 def _hear(subject: Found, heard: _Heard, ask: Ask, question: Question, right: Expected) -> None:
@@ -215,13 +259,13 @@ def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Questi
     if first is None or entry.verdict == "raises":
         return
     question, reply = judged[first], heard.replies[first]
-    again = ask(entry.subject.index, heard.reading, question)
-    if again.problem is None and _other(reply, again):
+    _, second, third = (ask(entry.subject.index, heard.reading, question) for _ in range(3))
+    if _other(second, third):
         _add(entry, NOT_DETERMINISTIC)
         return
     in_between = _other_numbers(question)
-    third = ask(entry.subject.index, heard.reading, question, in_between, question)
-    if third.problem is None and _other(reply, third):
+    later = ask(entry.subject.index, heard.reading, question, in_between, question)
+    if _other(reply, second) or _other(reply, later):
         _add(entry, STATE_KEPT)
 
 
@@ -232,6 +276,8 @@ def _add(entry: Entry, general: General) -> None:
 
 
 def _other(a: Reply, b: Reply) -> bool:
+    if a.problem is not None or b.problem is not None:
+        return False
     return set(a.results) != set(b.results) or any(
         not same(a.results[name], b.results[name], 1e-9 * max(1.0, float(np.abs(a.results[name]).max(initial=0))))
         for name in a.results
@@ -249,6 +295,8 @@ def _other_numbers(question: Question) -> Question:
 
 def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> None:
     subject = entry.subject
+    if any(mistake in (NOT_DETERMINISTIC, STATE_KEPT) for d in entry.diagnoses for mistake in d.mistakes):
+        return  # no formula gives what comes once and not again
     for name, verdict in entry.results.items():
         if verdict != "different":
             continue
@@ -260,9 +308,26 @@ def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> No
             entry.diagnoses.append(found)
         else:
             entry.patterns[name] = pattern(name, heard.evidence)
+    entry.batch_factor = _batch_factor(entry, heard)
     wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
     if wrong is not None:
         entry.smallest = _smallest(subject, wrong, heard, ask)
+
+
+def _batch_factor(entry: Entry, heard: _Heard) -> int:
+    """1 if every result that is wrong is N times the right one on all questions, -1 if it is an Nth, else 0."""
+    wrong = [name for name, verdict in entry.results.items() if verdict == "different"]
+    for power in (1, -1):
+        if all(_is_times_batch(one, name, power) for one in heard.evidence for name in wrong):
+            return power
+    return 0
+
+
+def _is_times_batch(one: Evidence, name: str, power: int) -> bool:
+    if one.got is None or name not in one.got or "N" not in one.question.sizes:
+        return False
+    right = one.expected.results[name] * float(one.question.sizes["N"]) ** power
+    return same(one.got[name], right, allowed(one.expected.scales[name] * one.question.sizes["N"], one.got[name]))
 
 
 def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:

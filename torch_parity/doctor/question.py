@@ -22,7 +22,7 @@ JUDGED = ("lattice", "ties", "near", "negative", "real", "large")
 NONFINITE = "nonfinite"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each question is itself and no other, so that answers to it can be remembered
 class Question:
     """One call of ``formula``, the name of a row of ``PAIRS``.
 

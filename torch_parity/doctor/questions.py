@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import reference
-from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.question import NONFINITE, Array, Question
 from torch_parity.doctor.subject import Takes
 
 Generator = np.random.Generator
@@ -95,16 +95,16 @@ def numbers(kind: str, shape: tuple[int, ...], generator: Generator) -> Array:
     return array
 
 
-def _sum_kind(kind: str) -> str:
-    """What is summed stays exact, or real."""
-    return kind if kind in ("lattice", "real") else "lattice"
+def _upstream_kind(formula: str, kind: str) -> str:
+    """That of the upstream gradient: what is summed stays exact, or real; an infinity that meets a 0 shows in ReLU."""
+    return kind if kind in ("lattice", "real") or (formula == "relu" and kind == NONFINITE) else "lattice"
 
 
 def _option(takes: Takes, name: str, value: Any, default: Any) -> Any:
     if name not in takes.options:
         return default
-    if isinstance(value, str):
-        return value if f"{name} '{value}'" in takes.options else default
+    if value == "same":
+        return value if "padding 'same'" in takes.options else default
     if isinstance(value, tuple) and not takes.pairs:
         return max(value)
     return value
@@ -303,7 +303,7 @@ def _asked(
     """The question for the output, or for the gradients under a random upstream gradient."""
     question = Question(formula, kind, arrays, options)
     if backward:
-        upstream = numbers(_sum_kind(kind), output_shape(question), generator)
+        upstream = numbers(_upstream_kind(formula, kind), output_shape(question), generator)
         question = Question(formula, kind, arrays, options, upstream)
     yield question
 

@@ -1,0 +1,96 @@
+"""Every known mistake is named, alone and in pairs, and never another one in its place."""
+
+import itertools
+
+import pytest
+
+from tests.torch_parity.doctor.planted import TAKES, Planted, results_of, subject
+from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.doctor.diagnosis import Diagnosis
+from torch_parity.doctor.examination import Entry, examine_subject
+from torch_parity.doctor.right import with_mistakes
+from torch_parity.doctor.subject import Takes
+from torch_parity.proof.pairs import PAIRS
+
+FORMULAS = [pair.name for pair in PAIRS]
+# What shows in dtype, or for NaN and infinity only: a remark.
+REMARKS = {"relu-swallows-nan", "gradient-multiplied-by-mask", "pooling-swallows-nan", "silent-float64"}
+# What no signature shows: the indices of maxima are seen in the gradient, a last bit is rounding.
+UNSEEN = {("ties-to-last", False), ("reciprocal", False)}
+
+
+def examined(mistakes: tuple[Mistake, ...], backward: bool, takes: Takes, seed: int = 0) -> Entry:
+    formula = mistakes[0].formula
+    planted = Planted(with_mistakes(formula, mistakes))
+    return examine_subject(subject(formula, backward, takes, results_of(formula, backward)), planted.ask, None, seed)
+
+
+def halves(mistake: Mistake) -> list[bool]:
+    """Whether the mistake is one of the forward (False), of the backward (True), or of both."""
+    if mistake.name == "ties-to-last":
+        return [False, True]
+    return [backward for backward, change in ((False, mistake.forward), (True, mistake.backward)) if change]
+
+
+def names(diagnosis: Diagnosis) -> list[set[str]]:
+    """The explanations that a diagnosis leaves, each as the names in it."""
+    return [{one.name for one in mistakes} for mistakes in (diagnosis.mistakes, *diagnosis.instead)]
+
+
+def never_wrong(entry: Entry, planted: set[str]) -> bool:
+    """Whether what is proven was planted, and what is left open has among it what was planted."""
+    return all(
+        names(d)[0] <= planted if d.certainty == "proven" else any(one <= planted for one in names(d))
+        for d in entry.diagnoses
+    )
+
+
+@pytest.mark.parametrize("mistake", MISTAKES[::5], ids=lambda mistake: str(mistake.name))
+def test_some_mistakes_are_named(mistake: Mistake) -> None:
+    for backward in halves(mistake):
+        entry = examined((mistake,), backward, TAKES["reference"])
+        if mistake.name in REMARKS:
+            assert (entry.verdict, [name for name, _ in entry.remarks]) == ("equal", [mistake.name])
+        elif (mistake.name, backward) not in UNSEEN and entry.verdict != "raises":
+            assert entry.verdict == "different"
+            assert entry.diagnoses
+            assert all(names(d) == [{mistake.name}] and d.certainty == "proven" for d in entry.diagnoses)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("style", TAKES)
+def test_every_mistake_that_a_style_can_show_is_named_and_no_other(style: str, seed: int) -> None:
+    seen = named = 0
+    for mistake in MISTAKES:
+        for backward in halves(mistake):
+            entry = examined((mistake,), backward, TAKES[style], seed)
+            assert never_wrong(entry, {mistake.name}), mistake.name
+            if entry.verdict == "different":
+                seen += 1
+                named += all(names(d) == [{mistake.name}] for d in entry.diagnoses) and bool(entry.diagnoses)
+    assert seen > 30
+    assert named / seen >= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_two_mistakes_are_both_named_or_unknown_but_never_another(formula: str) -> None:
+    known = [mistake for mistake in MISTAKES if mistake.formula == formula]
+    for both in itertools.combinations(known, 2):
+        for backward in {half for mistake in both for half in halves(mistake)}:
+            entry = examined(both, backward, TAKES["reference"])
+            assert never_wrong(entry, {mistake.name for mistake in both}), [mistake.name for mistake in both]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("style", TAKES)
+def test_what_is_right_is_equal_without_a_remark(formula: str, style: str) -> None:
+    planted = Planted(with_mistakes(formula, ()))
+    for backward in (False, True)[: 1 if formula == "sgd" else 2]:
+        entry = examine_subject(subject(formula, backward, TAKES[style], results_of(formula, backward)), planted.ask)
+        assert entry.verdict == "equal"
+        assert not entry.rounding
+        assert not entry.remarks
+        assert not entry.diagnoses
+        assert entry.cases >= 8
