@@ -94,13 +94,19 @@ def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]
 
 
 def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
-    """Whether the candidate gives what was got, on every question: values, or an error for an error."""
+    """Whether the candidate gives what was got, on every question.
+
+    An error stands for an error, or for a result of another shape than the right one: arrays that do not fit together
+    in one way of writing it make another shape in another way.
+    """
     for one in evidence:
         wrong = candidate.wrong(one.question, result)
-        if one.got is None or result not in one.got:
-            if wrong is not None and one.got is None:
+        if one.got is None:
+            if wrong is not None and wrong.shape == one.expected.results[result].shape:
                 return False
             continue
+        if result not in one.got:
+            return False
         if wrong is None:
             return False
         if not same(one.got[result], wrong, _tolerance(one, result, wrong)):
