@@ -203,7 +203,7 @@ def _module(thing: type, formula: str, name: str) -> list[Subject]:
                 "a torch.nn.Module",
                 _differentiable(formula, bool(layer.bias)) if backward else ("output",),
                 tuple(readings),
-                room,
+                replace(room, bias=room.bias is not False) if backward else room,
                 name,
                 line_of(forward),
             )
