@@ -41,7 +41,8 @@ def pattern(result: str, evidence: list[Evidence]) -> str:
     if not wrong:
         return ""
     cases = f"on {len(wrong)} of {len(masks)} cases" if len(wrong) < len(masks) else "on every case"
-    for words, region in _regions(result, wrong[0].ndim):
+    one_rank = len({mask.ndim for mask in wrong}) == 1
+    for words, region in _regions(result, wrong[0].ndim) if one_rank else ():
         if all(not (mask & ~region(mask.shape)).any() for mask in wrong) and any(
             not region(mask.shape).all() for mask in wrong
         ):
