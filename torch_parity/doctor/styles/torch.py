@@ -42,7 +42,7 @@ def is_torch(thing: Any) -> bool:
         return False
     if inspect.isclass(thing):
         return issubclass(thing, torch.nn.Module | torch.autograd.Function)
-    if isinstance(thing, torch.nn.Module) or str(getattr(thing, "__module__", "")).startswith("torch"):
+    if isinstance(thing, torch.nn.Module) or str(getattr(thing, "__module__", "")).split(".")[0] == "torch":
         return True
     if not inspect.isfunction(thing):
         return isinstance(thing, type(torch.conv2d))
