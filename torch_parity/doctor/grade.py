@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from torch_parity.doctor.examination import Entry
-from torch_parity.doctor.stubs import STUBS, written
+from torch_parity.doctor.report import name_of, unwritten
+from torch_parity.doctor.stubs import STUBS
 
 Weights = dict[str, float]
 
@@ -105,16 +106,15 @@ def _mark(name: str, most: float, entry: Entry) -> Mark:
     found = entry.subject.found
     if entry.equal:
         return Mark(name, most, most, f"{found}: equal", entry)
-    if not written(entry):
+    if unwritten(entry):
         return Mark(name, 0.0, most, f"{found}: not written yet", entry)
     if entry.verdict != "different":
         what = entry.problem.type or entry.problem.message if entry.verdict == "raises" and entry.problem else ""
         return Mark(name, 0.0, most, f"{found}: {entry.verdict} {what}".rstrip(), entry)
     right = _right(entry)
-    said = [
-        f"{result} {_verdict(entry, result)}" for result in sorted(entry.results, key=lambda result: result in right)
-    ]
-    return Mark(name, most * len(right) / len(entry.results), most, f"{found}: {', '.join(said)}", entry)
+    wrong_first = sorted(entry.results, key=lambda result: result in right)
+    said = ", ".join(f"{name_of(entry.subject, result)} {_verdict(entry, result)}" for result in wrong_first)
+    return Mark(name, most * len(right) / len(entry.results), most, f"{found}: {said}", entry)
 
 
 def _right(entry: Entry) -> list[str]:
@@ -141,8 +141,12 @@ def _of(points: float, most: float) -> str:
     return f"{points:.4g}/{most:.4g}"
 
 
-def gradescope(found: Grade, said: Callable[[Entry], str], seconds: float) -> dict[str, Any]:
-    """What Gradescope reads from results.json; ``said`` gives the report of a function, as the student sees it."""
+def gradescope(found: Grade, said: Callable[[Entry], str], summary: str, seconds: float) -> dict[str, Any]:
+    """What Gradescope reads from results.json.
+
+    ``said`` gives the report of a function, as the student sees it; ``summary`` is about all of them, or about why
+    there are none.
+    """
     tests = [
         {
             "name": mark.name,
@@ -155,12 +159,8 @@ def gradescope(found: Grade, said: Callable[[Entry], str], seconds: float) -> di
         }
         for mark in found.marks
     ]
-    return {
-        "execution_time": round(seconds, 1),
-        "visibility": "visible",
-        "stdout_visibility": "visible",
-        "tests": tests,
-    }
+    about_all = {"output": summary, "execution_time": round(seconds, 1)}
+    return {**about_all, "visibility": "visible", "stdout_visibility": "visible", "tests": tests}
 
 
 def classroom(found: Grade) -> str:

@@ -7,12 +7,10 @@ here are only the heads, in the letters of the formulas, and hints.  The lesson'
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from reference import definition
-from torch_parity.doctor.examination import Entry
 from torch_parity.proof.pairs import PAIRS, Pair
 
 DOCSTRING = 100  # of a docstring's line
@@ -202,20 +200,3 @@ def _reason(name: str) -> str:
     """Why the gradient is what it is, of the definition's docstring: what stands after what the shapes are."""
     text = inspect.getdoc(getattr(definition, name)) or ""
     return re.split(r"\n\n(?=Source: |>>> )", text)[0].partition("\n\n")[2]
-
-
-def written(entry: Entry) -> bool:
-    """Whether there is anything to judge: a function that only raises NotImplementedError is not written yet."""
-    problem = entry.problem
-    return bool(entry.results) or problem is None or problem.type != "NotImplementedError"
-
-
-def progress(entries: Iterable[Entry]) -> str:
-    """How far one has come, in one line."""
-    every = list(entries)
-    right = sum(entry.equal for entry in every)
-    to_write = sum(not written(entry) for entry in every)
-    line = f"{right} of {len(every)} right"
-    wrong = len(every) - right - to_write
-    line += f", {wrong} wrong" if wrong else ""
-    return line + (f", {to_write} not written yet" if to_write else "")
