@@ -5,7 +5,7 @@ import sys
 try:
     from torch_parity.doctor.command import main
 except ImportError as error:
-    print(f"doctor.py: {error}; needed are rich and safetensors: pip install 'cnn-reference[train]'", file=sys.stderr)
+    print(f"doctor.py: {error}; needed are rich and safetensors: pip install 'cnn-reference[doctor]'", file=sys.stderr)
     sys.exit(2)
 
 if __name__ == "__main__":

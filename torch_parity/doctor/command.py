@@ -10,12 +10,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch_parity.doctor.process import CALL, LoadError, Problem, Process
 from torch_parity.doctor.questions import MAKERS
 from torch_parity.doctor.sheet import STRONG, Sheet, console_for, harmless, width_of
 from torch_parity.doctor.subject import Found, NotUnderstood
+from torch_parity.files import check_writable, write_atomically
+
+if TYPE_CHECKING:
+    from torch_parity.doctor.examination import Entry
 
 # What a function may be said to be; an update has no gradient.
 FORMULAS = [name for formula in MAKERS for name in (formula, f"{formula}_backward") if name != "sgd_backward"]
@@ -47,10 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.explain is not None:
             return _explain(given.explain)
+        if given.new is not None:
+            return _new(given.new)
         wishes = _wishes(given)
         if given.file is None:
-            raise WrongArgumentError("name a file to examine, or a mistake to explain with --explain")
-        return _examine(given, wishes)
+            raise WrongArgumentError(
+                "name a file to examine, a mistake to explain with --explain, or a file to write with --new"
+            )
+        weights = _weights(given)
+        if given.watch:
+            return _watch(given, wishes, weights)
+        return _examine(given, wishes, weights)
     except WrongArgumentError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
@@ -79,6 +90,48 @@ def _wishes(given: argparse.Namespace) -> dict[str, Any]:
     return {"adapter": adapter, "only": given.only, "named": named, "layout": given.layout}
 
 
+def _new(path: Path) -> int:
+    """Write the stubs."""
+    from torch_parity.doctor.stubs import write_stubs  # needs torch, which takes seconds
+
+    try:
+        write_stubs(path)
+    except (ValueError, OSError) as error:
+        raise WrongArgumentError(f"--new: {error}") from error
+    print(f"{path}: write its functions, and ask with  doctor.py {path}")
+    return 0
+
+
+def _weights(given: argparse.Namespace) -> dict[str, float]:
+    """The points for each function; none where none are asked for."""
+    if given.grade is None:
+        if given.gradescope or given.classroom:
+            raise WrongArgumentError("--gradescope and --classroom need points: --grade WEIGHTS")
+        return {}
+    from torch_parity.doctor.grade import read_weights  # needs torch, which takes seconds
+
+    try:
+        weights = read_weights(given.grade)
+        for path in filter(None, (given.gradescope, given.classroom)):
+            check_writable(path)
+    except (ValueError, OSError) as error:
+        raise WrongArgumentError(f"--grade: {error}") from error
+    return weights
+
+
+def _watch(given: argparse.Namespace, wishes: dict[str, Any], weights: dict[str, float]) -> int:
+    """Examine now and on every save; the exit status is 0, as Ctrl-C is how it ends."""
+    try:
+        from torch_parity.doctor.watch import watch
+    except ImportError as error:
+        raise WrongArgumentError(f"--watch: {error}: pip install 'cnn-reference[doctor]'") from error
+
+    if not given.file.is_file():
+        raise WrongArgumentError(f"--watch: there is no file {given.file}")
+    watch(given.file, lambda: _examine(given, wishes, weights))
+    return 0
+
+
 def _explain(name: str) -> int:
     from torch_parity.doctor.explain import UnknownMistakeError, explain, listing  # needs torch, which takes seconds
 
@@ -93,11 +146,11 @@ def _explain(name: str) -> int:
     return 0
 
 
-def _examine(given: argparse.Namespace, wishes: dict[str, Any]) -> int:
+def _examine(given: argparse.Namespace, wishes: dict[str, Any], weights: dict[str, float]) -> int:
     start = time.perf_counter()
     if not given.file.is_file():
         what = "a folder" if given.file.is_dir() else "not there"
-        return _not_loaded(given, Problem("raises", "FileNotFoundError", f"{given.file} is {what}"), start)
+        return _not_loaded(given, Problem("raises", "FileNotFoundError", f"{given.file} is {what}"), weights, start)
     console = console_for(sys.stderr if given.json else sys.stdout)
     console.quiet = given.json
     with Process(given.file, wishes, given.limit) as process:
@@ -105,11 +158,11 @@ def _examine(given: argparse.Namespace, wishes: dict[str, Any]) -> int:
         try:
             found, not_understood = process.find()
         except LoadError as error:
-            return _not_loaded(given, error.problem, start)
+            return _not_loaded(given, error.problem, weights, start)
         sheet = Sheet(width_of(console))
         _found(found, not_understood, wishes["only"], sheet)
         sheet.show(console)
-        return _ask(given, process, found, not_understood, start)
+        return _ask(given, process, found, not_understood, weights, start)
 
 
 def _found(found: list[Found], not_understood: list[NotUnderstood], only: list[str], sheet: Sheet) -> None:
@@ -128,6 +181,7 @@ def _ask(
     process: Process,
     found: list[Found],
     not_understood: list[NotUnderstood],
+    weights: dict[str, float],
     start: float,
 ) -> int:
     """Examine what was found, one function after another; tell of each as soon as it is finished."""
@@ -153,6 +207,8 @@ def _ask(
         sheet.gap()
         sheet.write((summary(entries), STRONG), f"   {seconds:.0f} seconds")
     sheet.show(console, told)
+    if weights:
+        _grade(given, entries, weights, summary(entries), seconds)
     if not entries:
         return 2
     return 0 if all(entry.equal for entry in entries) else 1
@@ -172,7 +228,29 @@ def _rest(not_understood: list[NotUnderstood], printed: str, sheet: Sheet) -> No
         sheet.labelled([harmless(line)[: sheet.width - 20] for line in lines[:3]])
 
 
-def _not_loaded(given: argparse.Namespace, problem: Problem, start: float) -> int:
+def _grade(
+    given: argparse.Namespace, entries: list["Entry"], weights: dict[str, float], words: str, seconds: float
+) -> None:
+    """Print the points, and write them for those who asked for it."""
+    from torch_parity.doctor.grade import classroom, grade, gradescope  # these need torch, which takes seconds
+    from torch_parity.doctor.report import report
+
+    def said(entry: "Entry") -> str:
+        sheet = Sheet(100)
+        report(entry, given.file, given.limit, sheet)
+        return str(sheet).strip("\n")
+
+    found = grade(entries, weights)
+    if not given.json:
+        print(f"\n{found}")
+    if given.gradescope is not None:
+        write_atomically(given.gradescope, json.dumps(gradescope(found, said, words, seconds), indent=1).encode())
+    if given.classroom is not None:
+        with open(given.classroom, "a", encoding="utf-8") as file:
+            file.write(classroom(found) + "\n")
+
+
+def _not_loaded(given: argparse.Namespace, problem: Problem, weights: dict[str, float], start: float) -> int:
     """Say why the file cannot be loaded."""
     kind = f"{problem.type}: " if problem.type else ""
     lines = [f"{kind}{problem.message}", *(f"    {line.strip()}" for line in problem.lines)]
@@ -181,6 +259,8 @@ def _not_loaded(given: argparse.Namespace, problem: Problem, start: float) -> in
         print(json.dumps({**found, "functions": [], "not_understood": [], "error": "\n".join(lines)}))
     else:
         print(f"doctor.py: {given.file} cannot be loaded: {harmless(chr(10).join(lines))}", file=sys.stderr)
+    if weights:
+        _grade(given, [], weights, "\n".join(lines), time.perf_counter() - start)
     return 2
 
 
@@ -201,5 +281,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="which numbers are asked (default: 0)")
     add("--limit", type=float, default=CALL, metavar="SECONDS", help=f"for each call (default: {CALL:g})")
     add("--json", action="store_true", help="print the answer as JSON, and nothing else (keys below)")
+    add("--new", type=Path, metavar="FILE", help="write a file with every formula as a function to complete")
+    add("--watch", action="store_true", help="examine again on every save, until Ctrl-C")
+    add("--grade", type=Path, metavar="WEIGHTS", help="give points; WEIGHTS is JSON, the points for each function")
+    add("--gradescope", type=Path, metavar="FILE", help="write the points as Gradescope's results.json")
+    add("--classroom", type=Path, metavar="FILE", help="add the points to FILE, for GitHub Classroom's reporter")
     add("--explain", nargs="?", const="", metavar="NAME", help="explain a mistake; without a name, list all")
     return parser
