@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from torch_parity.doctor.styles import cs231n
+from torch_parity.doctor.styles import coursera, cs231n, d2l
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
-STYLES = {"cs231n": cs231n}
+STYLES = {"cs231n": cs231n, "coursera": coursera, "d2l": d2l}
 
 
 def understand(

@@ -6,20 +6,30 @@ left alone: its parts are asked.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
+from torch_parity.doctor.styles.limits import with_limits
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 Function = Callable[..., Any]
 
 SIGNATURE = "CS231n's signature"
-LAYER = re.compile(r"(conv|max_pool|avg_pool|average_pool|mean_pool|relu|affine)_(forward|backward)(?:_\w+)?")
-FORMULAS = {"conv": "conv2d", "max_pool": "max_pool2d", "relu": "relu", "affine": "linear"}  # the others: avg_pool2d
+FORMULAS = {
+    "conv": "conv2d",
+    "max_pool": "max_pool2d",
+    "avg_pool": "avg_pool2d",
+    "average_pool": "avg_pool2d",
+    "mean_pool": "avg_pool2d",
+    "relu": "relu",
+    "affine": "linear",
+    "fc": "linear",
+    "fully_connected": "linear",
+}
+LAYER = re.compile(rf"({'|'.join(FORMULAS)})_(forward|backward)(?:_\w+)?")
 TAKES = {
     "conv2d": Takes(options=("stride", "padding")),
     "max_pool2d": Takes(options=("stride",)),
@@ -37,10 +47,10 @@ CACHES = {
     "relu": "the cache is x, as in the assignment",
     "linear": "the cache is (x, w, b), as in the assignment",
 }
-WEIGHTS = "the weights are stored (in, out)"
+IN_OUT_WEIGHTS = "the weights are stored (in, out)"
 MATRICES = "the input is a matrix (N, D); the assignment's may have more dimensions"
-FILLED = "the windows must fill the image: it refuses sizes that leave a rest"
-LOSS = "the loss returns (loss, dx)"
+BIAS_ROW = "the gradient of the bias has the shape (1, M)"
+LOSS_AND_GRADIENT = "the loss returns (loss, dx)"
 ONE_HOT = "the targets are one-hot"
 LINEAR_LOSS = ("the loss is that of the scores X W and returns (loss, dW)", "the regularisation is asked with 0")
 # The first argument of the DeepLearning.AI course, whose functions are called alike.
@@ -55,13 +65,13 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             continue
         layer = LAYER.fullmatch(name)
         if layer:
-            formula = FORMULAS.get(layer[1], "avg_pool2d")
+            formula = FORMULAS[layer[1]]
             if layer[2] == "forward" and len(arguments) == _count(formula):
                 yield _forward_subject(name, formula, function)
             elif layer[2] == "backward" and len(arguments) in (2, 1 + _count(formula)):
                 yield _backward_subject(name, formula, function, things)
         elif name == "softmax_loss" and len(arguments) == 2:
-            yield from _loss(name, function, ((LOSS,), _scores), ((LOSS, ONE_HOT), _one_hot))
+            yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
         elif re.fullmatch(r"softmax_loss(_\w+)?", name) and len(arguments) == 4:
             yield from _loss(name, function, (LINEAR_LOSS, _identity))
         elif re.fullmatch(r"sgd(_momentum)?", name) and len(arguments) in (2, 3) and _is_gradient(arguments[1]):
@@ -131,7 +141,7 @@ Put = Callable[[Question], tuple[Any, ...]]
 def _puts(formula: str) -> tuple[tuple[Put, tuple[str, ...]], ...]:
     """How a question is put, and what is said of it, the likeliest first."""
     if formula == "linear":
-        return (_with_images, (WEIGHTS,)), (_arguments, (WEIGHTS, MATRICES))
+        return (_with_images, (IN_OUT_WEIGHTS,)), (_arguments, (IN_OUT_WEIGHTS, MATRICES))
     return ((_arguments, ()),)
 
 
@@ -174,13 +184,24 @@ def _forward_of(name: str, things: dict[str, Any]) -> str:
 
 
 def _asked(formula: str, run: Run, said: tuple[str, ...], forward: Function | None) -> list[Reading]:
-    """The reading of ``run``; of windows also the one for code that refuses sizes that leave a rest."""
+    """The readings of ``run``, also those for code with common limits, and for a bias gradient that is a row."""
     if MATRICES in said and forward is not None:
         run = _only_matrices(run, forward)
-    readings = [_reading(run, said)]
-    if formula in ("conv2d", "max_pool2d", "avg_pool2d"):
-        readings.append(_reading(_filling(run), (*said, FILLED)))
+    readings = with_limits(formula, run, said)
+    if formula == "linear":
+        readings.append(_reading(_with_flat_bias(run), (*said, BIAS_ROW)))
     return readings
+
+
+def _with_flat_bias(run: Run) -> Run:
+    def flat(question: Question) -> Results:
+        found = run(question)
+        db = found.get("grad_bias")
+        if db is not None and np.ndim(db) == 2:
+            found["grad_bias"] = np.asarray(db)[0]
+        return found
+
+    return flat
 
 
 def _reading(run: Run, said: tuple[str, ...] = ()) -> Reading:
@@ -229,51 +250,6 @@ def _gradients(question: Question, put: Put, value: Any) -> Results:
         if dw is not None:
             found["grad_weight"] = np.asarray(dw).T
     return found
-
-
-def _filling(run: Run) -> Run:
-    """``run``; where it refuses an image that its windows leave a rest of, on a larger one.
-
-    Rows and columns of zeros below and to the right make one more window.  Of the output that window is cut off, and
-    0 is its upstream gradient; of the input's gradient the rows and columns are cut off: the rest is as it was.
-    """
-
-    def filled(question: Question) -> Results:
-        try:
-            return run(question)
-        except AssertionError:
-            short = _short(question)
-            if not any(short):
-                raise
-        larger = {**question.arrays, "input": _with_zeros(question.arrays["input"], short)}
-        upstream = question.grad_output
-        if upstream is not None:
-            upstream = _with_zeros(upstream, (int(short[0] > 0), int(short[1] > 0)))
-        results = run(replace(question, arrays=larger, grad_output=upstream))
-        height, width = question.arrays["input"].shape[2:]
-        if upstream is None:
-            output = np.asarray(results["output"])
-            height, width = (size - (rest > 0) for size, rest in zip(output.shape[2:], short, strict=True))
-            return {"output": output[:, :, :height, :width]}
-        return {**results, "grad_input": np.asarray(results["grad_input"])[:, :, :height, :width]}
-
-    return filled
-
-
-def _short(question: Question) -> tuple[int, int]:
-    """How many rows and columns are missing for one more window; 0 where the windows fill the image."""
-    *_, height, width = question.arrays["input"].shape
-    if question.formula == "conv2d":
-        kernel = question.arrays["weight"].shape[2:]
-        stride, padding = question.options["stride"], question.options["padding"]
-    else:
-        param = _arguments(question)[1]
-        kernel, stride, padding = (param["pool_height"], param["pool_width"]), param["stride"], 0
-    return -(height + 2 * padding - kernel[0]) % stride, -(width + 2 * padding - kernel[1]) % stride
-
-
-def _with_zeros(images: Array, amounts: tuple[int, int]) -> Array:
-    return np.pad(images, ((0, 0), (0, 0), (0, amounts[0]), (0, amounts[1])))
 
 
 # The loss.

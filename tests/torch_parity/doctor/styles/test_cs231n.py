@@ -1,9 +1,19 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.torch_parity.doctor.styles.answers import answers, mistaken, proven
-from torch_parity.doctor.styles.cs231n import CACHES, FILLED, LINEAR_LOSS, LOSS, MATRICES, ONE_HOT, WEIGHTS
+from torch_parity.doctor.styles.cs231n import (
+    BIAS_ROW,
+    CACHES,
+    IN_OUT_WEIGHTS,
+    LINEAR_LOSS,
+    LOSS_AND_GRADIENT,
+    MATRICES,
+    ONE_HOT,
+)
+from torch_parity.doctor.styles.limits import FILLED, PADDED
 
 LAYERS = """
 import numpy as np
@@ -129,16 +139,16 @@ RELU = ("relu_forward", "relu_backward")
 def test_right_layers_are_equal_and_conventions_are_told(tmp_path: Path) -> None:
     found = answers(LAYERS, tmp_path)
     assert {key: (entry.verdict, entry.conventions) for key, entry in found.items()} == {
-        ("affine_forward", "linear"): ("equal", [WEIGHTS]),
-        ("affine_backward", "linear_backward"): ("equal", [WEIGHTS]),
+        ("affine_forward", "linear"): ("equal", [IN_OUT_WEIGHTS]),
+        ("affine_backward", "linear_backward"): ("equal", [IN_OUT_WEIGHTS]),
         ("relu_forward", "relu"): ("equal", []),
         ("relu_backward", "relu_backward"): ("equal", []),
         ("conv_forward_naive", "conv2d"): ("equal", []),
         ("conv_backward_naive", "conv2d_backward"): ("equal", []),
         ("max_pool_forward_naive", "max_pool2d"): ("equal", []),
         ("max_pool_backward_naive", "max_pool2d_backward"): ("equal", []),
-        ("softmax_loss", "cross_entropy"): ("equal", [LOSS]),
-        ("softmax_loss", "cross_entropy_backward"): ("equal", [LOSS]),
+        ("softmax_loss", "cross_entropy"): ("equal", [LOSS_AND_GRADIENT]),
+        ("softmax_loss", "cross_entropy_backward"): ("equal", [LOSS_AND_GRADIENT]),
         ("sgd", "sgd"): ("equal", []),
         ("sgd_momentum", "sgd"): ("equal", []),
     }
@@ -194,12 +204,16 @@ def test_mistakes_are_named(
         (CONV[1:], "conv2d_backward", "", "", [CACHES["conv2d"]]),
         (POOL[1:], "max_pool2d_backward", "", "", [CACHES["max_pool2d"]]),
         (RELU[1:], "relu_backward", "", "", [CACHES["relu"]]),
-        (AFFINE[1:], "linear_backward", "", "", [WEIGHTS, CACHES["linear"]]),
+        (AFFINE[1:], "linear_backward", "", "", [IN_OUT_WEIGHTS, CACHES["linear"]]),
         (CONV, "conv2d_backward", "(dout, cache):\n    x, w, b, conv_param = cache", "(dout, x, w, b, conv_param):",
          []),
         (AFFINE[:1], "linear", "x.reshape(x.shape[0], -1).dot(w)", "x @ w",
-         [WEIGHTS, MATRICES]),
-        (("softmax_loss",), "cross_entropy", "N = x.shape[0]", "N, y = x.shape[0], y.argmax(axis=1)", [LOSS, ONE_HOT]),
+         [IN_OUT_WEIGHTS, MATRICES]),
+        (("softmax_loss",), "cross_entropy", "N = x.shape[0]", "N, y = x.shape[0], y.argmax(axis=1)",
+         [LOSS_AND_GRADIENT, ONE_HOT]),
+        (CONV, "conv2d_backward", "pad:pad + H, pad:pad + W", "pad:-pad, pad:-pad", [PADDED]),
+        (AFFINE, "linear_backward", "dout.sum(axis=0)", "dout.sum(axis=0, keepdims=True)", [IN_OUT_WEIGHTS, BIAS_ROW]),
+        (("fc_forward",), "linear", "affine", "fc", [IN_OUT_WEIGHTS]),
         (("sgd",), "sgd", "    return w, config", "", []),
     ],
 )  # fmt: skip
@@ -210,10 +224,18 @@ def test_other_ways_are_conventions(
     assert (entry.verdict, entry.conventions) == ("equal", conventions)
 
 
+def test_a_mistake_is_named_in_code_that_needs_padding(tmp_path: Path) -> None:
+    source = mistaken(LAYERS, "pad:pad + H, pad:pad + W", "pad:-pad, pad:-pad")
+    source = mistaken(source, "] * w[f]\n", "] * w[f, :, ::-1, ::-1]\n")
+    entry = answers(source, tmp_path, CONV)["conv_backward_naive", "conv2d_backward"]
+    assert (entry.verdict, entry.conventions) == ("different", [PADDED])
+    assert proven(entry) == {"grad_input": ["input-gradient-unflipped"]}
+
+
 def test_an_affine_layer_that_takes_images_must_flatten_them_rightly(tmp_path: Path) -> None:
     source = mistaken(LAYERS, "x.reshape(x.shape[0], -1).dot(w)", "x.reshape(x.shape[0], -1, order='F').dot(w)")
     entry = answers(source, tmp_path, AFFINE[:1])["affine_forward", "linear"]
-    assert (entry.verdict, entry.conventions) == ("different", [WEIGHTS])
+    assert (entry.verdict, entry.conventions) == ("different", [IN_OUT_WEIGHTS])
 
 
 def test_an_affine_layer_that_takes_images_must_give_their_gradient_the_same_shape(tmp_path: Path) -> None:
@@ -226,7 +248,7 @@ def test_an_affine_layer_that_takes_images_must_give_their_gradient_the_same_sha
         mistaken(source, "x.reshape(x.shape[0], -1).dot", "x.dot"), "x.reshape(x.shape[0], -1).T", "x.T"
     )
     entry = answers(matrices, tmp_path, AFFINE)["affine_backward", "linear_backward"]
-    assert (entry.verdict, entry.conventions) == ("equal", [WEIGHTS, MATRICES])
+    assert (entry.verdict, entry.conventions) == ("equal", [IN_OUT_WEIGHTS, MATRICES])
 
 
 FAST = """
@@ -339,3 +361,14 @@ class affine_forward:
     def __init__(self, x, w, b): pass
 """
     assert not [key for key, entry in answers(source, tmp_path).items() if entry.subject.style == "cs231n"]
+
+
+def test_what_returns_nothing_is_missing(tmp_path: Path) -> None:
+    """As a function that is still to be written."""
+    source = re.sub(r"^((?: {4})?)(def (?!__init__).*:)$", r"\1\2\n\1    return None", LAYERS, flags=re.MULTILINE)
+    found = answers(source, tmp_path)
+    for (name, formula), entry in found.items():
+        if formula != "sgd":
+            assert set(entry.results.values()) == {"missing"}, name
+            assert set(entry.missing.values()) == {"None"}, name
+    assert len(found) == 12
