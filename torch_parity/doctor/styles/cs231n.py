@@ -105,19 +105,14 @@ def _arguments(question: Question) -> tuple[Any, ...]:
 
 
 def _with_images(question: Question) -> tuple[Any, ...]:
-    """The arguments of an affine layer, its input (N, d, D/d, 1), which it must flatten: a view of (N, D).
-
-    But (N, 1), which a product takes either way, stays as it is.
-    """
+    """The arguments of an affine layer, its input (N, d, D/d, 1), which it must flatten: a view of (N, D)."""
     x, w, b = _arguments(question)
-    if x.shape[1] == 1:
-        return x, w, b
     rows = next((d for d in range(2, x.shape[1]) if x.shape[1] % d == 0), 1)
     return x.reshape(len(x), rows, -1, 1), w, b
 
 
 def _only_matrices(run: Run, forward: Function) -> Run:
-    """``run``, for code that does not take images."""
+    """``run``, for code that does not take images; a product takes those of a single pixel, flattened or not."""
 
     def of_matrices(question: Question) -> Results:
         if question.arrays["input"].shape[1] > 1 and _goes_through(forward, _with_images(question)):

@@ -305,6 +305,7 @@ def test_other_ways_are_conventions(
     ("changes", "named"),
     [
         ({"-1 / m * ": "-1 * "}, "summed-not-averaged"),
+        ({"-1 / m * ": "1 / m * "}, "sign"),
         ({"log(AL)": "log(AL + 1e-7)", "log(1 - AL)": "log(1 - AL + 1e-7)"}, "epsilon-in-the-logarithm"),
     ],
 )
@@ -315,6 +316,12 @@ def test_mistakes_of_the_logistic_loss_are_named(changes: dict[str, str], named:
     source = mistaken(LAYERS, SOFTMAX_COST, cost)
     entry = answers(source, tmp_path, COST)["compute_cost", "cross_entropy"]
     assert proven(entry) == {"output": [named]}
+
+
+def test_the_logistic_loss_has_two_terms(tmp_path: Path) -> None:
+    cost = mistaken(LOGISTIC_COST, " + np.dot(1 - Y, np.log(1 - AL).T)", "")
+    entry = answers(mistaken(LAYERS, SOFTMAX_COST, cost), tmp_path, COST)["compute_cost", "cross_entropy"]
+    assert entry.verdict == "different"
 
 
 def test_the_mean_is_taken_in_the_layers_or_in_the_loss(tmp_path: Path) -> None:

@@ -251,6 +251,13 @@ def test_an_affine_layer_that_takes_images_must_give_their_gradient_the_same_sha
     assert (entry.verdict, entry.conventions) == ("equal", [IN_OUT_WEIGHTS, MATRICES])
 
 
+def test_the_smallest_case_of_a_layer_of_matrices_is_one_number(tmp_path: Path) -> None:
+    source = mistaken(LAYERS, "x.reshape(x.shape[0], -1).dot(w) + b", "x.dot(w)")
+    entry = answers(source, tmp_path, AFFINE[:1])["affine_forward", "linear"]
+    assert entry.smallest is not None
+    assert entry.smallest.question.arrays["input"].shape == (1, 1)
+
+
 FAST = """
 import numpy as np
 

@@ -223,6 +223,14 @@ def test_other_ways_are_conventions(
     assert (entry.verdict, entry.conventions) == ("equal", conventions)
 
 
+def test_an_update_that_torch_would_record_raises(tmp_path: Path) -> None:
+    source = mistaken(TENSOR_FILE, "torch.no_grad()", "torch.enable_grad()")
+    entry = answers(source, tmp_path, ("sgd",))["sgd", "sgd"]
+    assert entry.verdict == "raises"
+    assert entry.problem is not None
+    assert "in-place" in entry.problem.message
+
+
 def test_what_others_call_alike_is_left(tmp_path: Path) -> None:
     source = """
 def relu(x): pass
