@@ -305,10 +305,11 @@ def test_other_ways_are_conventions(
     ("changes", "named"),
     [
         ({"-1 / m * ": "-1 * "}, "summed-not-averaged"),
-        ({"-1 / m * ": "1 / m * "}, "sign"),
+        ({"-1 / m * ": "1 / m * ", "(np.dot(Y, np.log(AL).T) + np.dot(1 - Y, np.log(1 - AL).T))":
+          "np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL))"}, "sign"),
         ({"log(AL)": "log(AL + 1e-7)", "log(1 - AL)": "log(1 - AL + 1e-7)"}, "epsilon-in-the-logarithm"),
     ],
-)
+)  # fmt: skip
 def test_mistakes_of_the_logistic_loss_are_named(changes: dict[str, str], named: str, tmp_path: Path) -> None:
     cost = LOGISTIC_COST
     for right, wrong in changes.items():

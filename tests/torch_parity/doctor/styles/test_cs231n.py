@@ -212,6 +212,8 @@ def test_mistakes_are_named(
         (("softmax_loss",), "cross_entropy", "N = x.shape[0]", "N, y = x.shape[0], y.argmax(axis=1)",
          [LOSS_AND_GRADIENT, ONE_HOT]),
         (CONV, "conv2d_backward", "pad:pad + H, pad:pad + W", "pad:-pad, pad:-pad", [PADDED]),
+        (CONV[:1], "conv2d", "padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))",
+         "padded = np.zeros((N, C, H + 2 * pad, W + 2 * pad)); padded[:, :, pad:-pad, pad:-pad] = x", [PADDED]),
         (AFFINE, "linear_backward", "dout.sum(axis=0)", "dout.sum(axis=0, keepdims=True)", [IN_OUT_WEIGHTS, BIAS_ROW]),
         (("fc_forward",), "linear", "affine", "fc", [IN_OUT_WEIGHTS]),
         (("sgd",), "sgd", "    return w, config", "", []),
