@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from torch_parity.doctor.styles import classes, cmu, cs231n, nnfs, reference, saitoh, torch
+from torch_parity.doctor.styles import classes, cmu, coursera, cs231n, d2l, nnfs, reference, saitoh, torch
 from torch_parity.doctor.styles import named as by_hand
 from torch_parity.doctor.styles.arguments import NotUnderstoodError
 from torch_parity.doctor.styles.calls import parameters
 from torch_parity.doctor.styles.names import FORMULAS, formula_of
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
+# In the order in which they are asked: those that know more particular names first.
 STYLES = {
-    "torch": torch, "cs231n": cs231n, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu, "reference": reference, "class": classes,
+    "cs231n": cs231n, "coursera": coursera, "d2l": d2l, "torch": torch, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu,
+    "reference": reference, "class": classes,
 }  # fmt: skip
 
 # What a file has beside formulas and layers: nothing needs to be said of it.
