@@ -51,6 +51,11 @@ class Bound:
         """The name of the argument with this role; "" where there is none."""
         return next((name for name, one in self.roles.items() if one == role), "")
 
+    @property
+    def defaulted(self) -> set[str]:
+        """The roles that need not be given."""
+        return {role for name, role in self.roles.items() if name in self.defaults}
+
     def default(self, role: str) -> Any:
         """The default of the argument with this role; ``inspect.Parameter.empty`` where it has none."""
         return self.defaults.get(self.named(role), inspect.Parameter.empty)

@@ -12,8 +12,8 @@ from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
-from torch_parity.doctor.styles.forms import Form, taken, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
+from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked, value
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, loss_forms
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -25,6 +25,7 @@ from torch_parity.doctor.styles.instances import (
     place_of,
     room,
     trial,
+    unused,
 )
 from torch_parity.doctor.styles.names import IMAGE, formula_of, gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
@@ -107,16 +108,16 @@ def _layers(layer: Layer, layout: str | None) -> Iterator[Layer]:
     """The ways in which the class may want its arrays, the likeliest first, each tried by making an instance."""
     formula = layer.formula
     if formula == "cross_entropy":
-        for scores, target in itertools.product(("scores", "probabilities"), ("index", "onehot")):
-            yield replace(layer, form=Form(target=target, scores=scores))
+        for one in loss_forms(methods_of(layer.thing)):
+            yield replace(layer, form=one)
         return
     if formula in ("conv2d", "linear"):
-        problem: Exception | None = None
+        problem: BaseException | None = None
         found = []
         for one in [Form()] if formula == "linear" else _image_forms(layer, layout):
             try:
                 found += list(_weighted(replace(layer, form=one)))
-            except Exception as error:  # whatever a constructor raises
+            except (Exception, SystemExit) as error:  # whatever a constructor raises
                 problem = problem or error
         if not found and isinstance(problem, NotUnderstoodError):
             raise problem
@@ -265,6 +266,7 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
     if layer.formula in ("conv2d", "linear") and not layer.bias:
         said.append("it has no bias")
     said += [layer.bias_told] if layer.bias_told else []
+    said += [f"its {role} is stored, and not used" for role in unused(layer)]
     if backward and layer.updates:
         said.append("the parameters are updated inside the backward: their gradients are what changes at a rate of 1")
     return tuple(said)
@@ -367,28 +369,25 @@ def _optimizer(thing: type, name: str) -> Subject:
     by_arrays = len(inspect.signature(step).parameters) > 1
     steps = bind(step, "sgd" if by_arrays else "sgd.forward", skip=1)
 
-    def prepare(lists: bool) -> Callable[[Question], Run]:
+    def prepare(form: Form) -> Callable[[Question], Run]:
         def run(q: Question) -> Results:
             parameter = Parameter(q.arrays["parameter"])
             held: dict[str, Any] = {"parameter": [parameter]} if "parameter" in new else {}
-            optimizer = new.call(q, Form(), **held)
+            optimizer = new.call(q, form, **held)
             for gradient in q.arrays["grads"]:
                 if not by_arrays:
                     parameter.grad = gradient
-                    steps.call(q, Form(), first=(optimizer,))
+                    steps.call(q, form, first=(optimizer,))
                     continue
-                given: dict[str, Any] = {"parameter": parameter.data, "grad": gradient}
-                given = {role: [array] for role, array in given.items()} if lists else given
-                found = steps.call(q, Form(), first=(optimizer,), **given)
-                if found is not None:
-                    parameter.data = found[0] if lists else found
+                given = {"parameter": packed(parameter.data, form), "grad": packed(gradient, form)}
+                found = steps.call(q, form, first=(optimizer,), **given)
+                parameter.data = unpacked(given["parameter"] if found is None else found, form)
             return {"output": parameter.data}
 
         return lambda question: run
 
-    readings = [Reading(prepare(lists=False))]
-    if by_arrays:
-        readings.append(Reading(prepare(lists=True), Form(lists=True).conventions))
+    every = [Form(held_in=held) for held in ("arrays", "list", "dict")] if by_arrays else [Form()]
+    readings = [Reading(prepare(form), form.conventions) for form in every]
     options = tuple(role for role in OPTIONS if role in new or role in steps)
     told = "torch's names and arguments" if name in TORCH_NAMES and not by_arrays else "an optimizer by its name"
     return Subject(

@@ -54,7 +54,7 @@ class Form:
     pads: str = "all"
     one_number: bool = False  # a function of one number, called for each
     derivative: bool = False  # gives the derivative; the upstream gradient is multiplied by it here
-    lists: bool = False  # parameters and gradients are given as lists of one
+    held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
 
     @property
@@ -68,7 +68,7 @@ class Form:
         said.append("the padding is one number" if self.pads == "one" else "")
         said.append("it takes one number at a time" if self.one_number else "")
         said.append("it gives the derivative; the upstream gradient is multiplied by it" if self.derivative else "")
-        said.append("parameters and gradients come in lists" if self.lists else "")
+        said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))
 
 
@@ -135,6 +135,20 @@ def tensor(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return torch.from_numpy(value)
     return value
+
+
+def packed(array: Any, form: Form) -> Any:
+    """A parameter, gradient or velocity as an optimizer wants it."""
+    if form.held_in == "arrays":
+        return array
+    return [array] if form.held_in == "list" else {"W": array}
+
+
+def unpacked(held: Any, form: Form) -> Any:
+    """What ``packed`` packed."""
+    if form.held_in == "arrays":
+        return held
+    return held[0] if form.held_in == "list" else held["W"]
 
 
 def value(role: str, question: Question, form: Form) -> Any:

@@ -1,7 +1,7 @@
 """Functions that compute a formula: called as torch's are, or with other words, orders and layouts."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.arguments import Bound, bind, takes_pairs
 from torch_parity.doctor.styles.calls import line_of
-from torch_parity.doctor.styles.forms import Form, taken
+from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
 from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
@@ -97,6 +97,8 @@ def takes(formula: str, bound: Bound) -> Takes:
         options.append("padding 'same'")
     if formula == "cross_entropy" and "weight" in bound:
         options.append("weight")
+    if formula == "cross_entropy" and "grad_output" in bound.defaulted:
+        options.remove("grad_output")  # the loss is the last of a network: its own gradient is 1
     pairs = takes_pairs(
         [bound.function], *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad"))
     )
@@ -162,11 +164,20 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
     if formula == "relu":
         return [plain, Form(one_number=True)]
     if formula == "cross_entropy":
-        return [Form(target=t, scores=s) for s in ("scores", "probabilities") for t in ("index", "onehot")]
+        return loss_forms([bound.function])
     if formula == "sgd":
-        every = [Form(), Form(velocity="zeros"), Form(lists=True), Form(lists=True, velocity="zeros")]
-        return every if "velocity" in bound else every[::2]
+        first = ("none", "zeros") if "velocity" in bound else ("none",)
+        return [Form(held_in=held, velocity=v) for held in ("arrays", "list", "dict") for v in first]
     return [plain]
+
+
+def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
+    """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for."""
+    exponential = any(source.mentions(one, "exp(", "softmax", "logsumexp", "1p(") for one in functions)
+    by_index = any(source.mentions(one, "range(", "take_along_axis", "gather", "eye(", "one_hot") for one in functions)
+    scores = ("scores", "probabilities") if exponential else ("probabilities", "scores")
+    targets = ("index", "onehot") if by_index else ("onehot", "index")
+    return [Form(target=target, scores=one) for one in scores for target in targets]
 
 
 def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound: Bound) -> Iterator[Form]:
@@ -233,19 +244,16 @@ def _given(bound: Bound, question: Question) -> list[Any]:
 
 def _updated(bound: Bound, form: Form, question: Question) -> Any:
     """The parameter after a step for each gradient; steps return what is new, or change it in place."""
-    parameter: Any = question.arrays["parameter"]
-    velocity: Any = np.zeros_like(parameter) if form.velocity == "zeros" else None
-    if form.lists and velocity is not None:
-        velocity = [velocity]
+    parameter = packed(question.arrays["parameter"], form)
+    zeros = form.velocity == "zeros"
+    velocity = packed(np.zeros_like(question.arrays["parameter"]), form) if zeros else None
     for gradient in question.arrays["grads"]:
-        given: dict[str, Any] = {"parameter": parameter, "grad": gradient}
-        if form.lists:
-            given = {"parameter": [parameter], "grad": [gradient]}
+        given = {"parameter": parameter, "grad": packed(gradient, form)}
         if "velocity" in bound:
             given["velocity"] = velocity
         found = bound.call(question, form, **given)
         if found is not None:
             parts = found if isinstance(found, tuple) else (found,)
-            parameter = parts[0][0] if form.lists else parts[0]
+            parameter = parts[0]
             velocity = parts[1] if len(parts) > 1 else velocity
-    return parameter
+    return unpacked(parameter, form)

@@ -216,7 +216,7 @@ def _parameters(layer: Layer) -> dict[str, str]:
     question = trial(layer)
     try:
         instance = layer.instance(question)
-    except Exception as error:  # whatever a constructor raises
+    except (Exception, SystemExit) as error:  # whatever a constructor raises
         raise not_made(layer, error) from error
     weight = question.arrays["weight"]
     found: dict[str, str] = {}
