@@ -22,6 +22,7 @@ from torch_parity.doctor.styles.instances import (
     method_of,
     methods_of,
     not_made,
+    one_sample,
     place_of,
     room,
     trial,
@@ -267,6 +268,10 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
         said.append("it has no bias")
     said += [layer.bias_told] if layer.bias_told else []
     said += [f"its {role} is stored, and not used" for role in unused(layer)]
+    if one_sample(layer):
+        said.append("it takes one sample at a time")
+    if backward and _derivative(layer):
+        said.extend(Form(derivative=True).conventions)
     if backward and layer.updates:
         said.append("the parameters are updated inside the backward: their gradients are what changes at a rate of 1")
     return tuple(said)
@@ -298,12 +303,20 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
             _output(layer, instance, q)
             before = {name: np.array(place_of(instance, name).get()) for name in (layer.weight, layer.bias) if name}
             returned = backward.call(q, layer.form, first=(instance,))
+            if _derivative(layer):
+                return {"grad_input": q.grad_output * np.asarray(returned)}
             found = _gradients(layer, instance, returned, before)
             return {name: taken(_summed(held, q, name), q, layer.form, name) for name, held in found.items()}
 
         return run
 
     return prepare
+
+
+def _derivative(layer: Layer) -> bool:
+    """Whether what is called backward gives the slope at an input, and nothing comes from above."""
+    bound = layer.backward
+    return layer.formula in ("relu", "softmax") and bound is not None and "grad_output" not in bound
 
 
 def _summed(held: Any, question: Question, name: str) -> Any:

@@ -54,6 +54,7 @@ class Form:
     pads: str = "all"
     one_number: bool = False  # a function of one number, called for each
     derivative: bool = False  # gives the derivative; the upstream gradient is multiplied by it here
+    per_sample: bool = False  # a loss that is one number for each sample
     held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
 
@@ -67,6 +68,7 @@ class Form:
         said.append("the loss takes probabilities, not scores" if self.scores == "probabilities" else "")
         said.append("the padding is one number" if self.pads == "one" else "")
         said.append("it takes one number at a time" if self.one_number else "")
+        said.append("the loss is one number for each sample; their mean is taken here" if self.per_sample else "")
         said.append("it gives the derivative; the upstream gradient is multiplied by it" if self.derivative else "")
         said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))
@@ -210,6 +212,8 @@ def handed(array: Array, question: Question, form: Form, which: str = "input") -
 
 def taken(array: Any, question: Question, form: Form, result: str) -> Any:
     """A result as torch has it; what has other axes than expected stays as it is.  Tensors stay tensors."""
+    if form.per_sample and np.shape(array) == question.arrays["target"].shape[:1]:
+        return array.mean()
     if array is None or form.tensors:
         return array
     formula = question.formula

@@ -1,5 +1,6 @@
 """Functions that compute a formula: called as torch's are, or with other words, orders and layouts."""
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
-from torch_parity.doctor.styles.arguments import Bound, bind, takes_pairs
+from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
 from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
@@ -29,6 +30,8 @@ def function_subject(
 
     ``layout``: "nhwc" or "nchw", where it is known.  ``result``: the one gradient that it gives, where it is one.
     """
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise NotUnderstoodError("it yields or awaits, where a result should be returned", "a plain function")
     bound = bind(function, name)
     formula = name.removesuffix("_backward")
     results, orders = _results(function, name, result)
@@ -164,7 +167,8 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
     if formula == "relu":
         return [plain, Form(one_number=True)]
     if formula == "cross_entropy":
-        return loss_forms([bound.function])
+        every = loss_forms([bound.function])
+        return every if name == formula else [form for form in every if not form.per_sample]
     if formula == "sgd":
         first = ("none", "zeros") if "velocity" in bound else ("none",)
         return [Form(held_in=held, velocity=v) for held in ("arrays", "list", "dict") for v in first]
@@ -172,12 +176,20 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
 
 
 def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
-    """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for."""
+    """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for.
+
+    A loss is one number, or else one for each sample.
+    """
     exponential = any(source.mentions(one, "exp(", "softmax", "logsumexp", "1p(") for one in functions)
     by_index = any(source.mentions(one, "range(", "take_along_axis", "gather", "eye(", "one_hot") for one in functions)
     scores = ("scores", "probabilities") if exponential else ("probabilities", "scores")
     targets = ("index", "onehot") if by_index else ("onehot", "index")
-    return [Form(target=target, scores=one) for one in scores for target in targets]
+    return [
+        Form(target=target, scores=one, per_sample=per_sample)
+        for per_sample in (False, True)
+        for one in scores
+        for target in targets
+    ]
 
 
 def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound: Bound) -> Iterator[Form]:

@@ -174,6 +174,13 @@ def unused(layer: Layer) -> list[str]:
     ]
 
 
+def one_sample(layer: Layer) -> bool:
+    """Whether a dense layer is made for one sample at a time: nothing is ever added up over a batch."""
+    if layer.formula != "linear" or layer.backward is None or not (layer.form.columns or layer.updates):
+        return False
+    return not source.mentions(layer.backward.function, "axis", "keepdims", "sum(", "mean(", "ones(")
+
+
 def room(layer: Layer) -> Takes:
     """What there is room for in the arguments of the constructor and of the halves."""
     names = [layer.new.named(role) for role in ("kernel_size", "stride", "padding", "dilation", "pad")]
@@ -195,7 +202,7 @@ def room(layer: Layer) -> Takes:
     batch = layer.formula == "linear" or "N" in layer.form.images
     if layer.formula == "linear" and "np.outer(" in written:
         batch = False
-    if layer.form.columns and not re.search("axis|keepdims", written):
+    if one_sample(layer):
         fixed["N"] = 1
     bias: bool | None = bool(layer.bias)
     if bias and isinstance(layer.new.default("bias"), bool):

@@ -164,6 +164,124 @@ class CrossEntropy:
 """
 CLASSES = ("Conv3x3", "Dense", "Convolutional", "ConvLayer", "FullyConnected", "LinearLayer", "CrossEntropy")
 
+# Further ways: kernels as a matrix, a rate of one's own, halves called otherwise.
+FURTHER = """
+import numpy as np
+
+class Conv:
+    def __init__(self, in_ch, out_ch, k=3, stride=1, padding=0, lr=0.01):
+        self.k, self.stride, self.padding, self.lr = k, stride, padding, lr
+        self.w = np.random.randn(out_ch, in_ch * k * k)
+        self.b = np.zeros((out_ch, 1))
+    def forward(self, x):
+        self.x_shape = x.shape
+        N, C, H, W = x.shape
+        p, s, k = self.padding, self.stride, self.k
+        xp = np.pad(x, ((0,0),(0,0),(p,p),(p,p)))
+        oh, ow = (H + 2*p - k)//s + 1, (W + 2*p - k)//s + 1
+        cols = np.zeros((N, C*k*k, oh*ow))
+        for i in range(oh):
+            for j in range(ow):
+                cols[:, :, i*ow+j] = xp[:, :, i*s:i*s+k, j*s:j*s+k].reshape(N, -1)
+        self.cols, self.oh, self.ow = cols, oh, ow
+        return (self.w @ cols + self.b).reshape(N, -1, oh, ow)
+    def backward(self, dout):
+        N, C, H, W = self.x_shape
+        p, s, k = self.padding, self.stride, self.k
+        d = dout.reshape(N, dout.shape[1], -1)
+        dw = np.einsum("nop,ncp->oc", d, self.cols)
+        db = d.sum((0, 2))[:, None]
+        dcols = self.w.T @ d
+        dxp = np.zeros((N, C, H+2*p, W+2*p))
+        for i in range(self.oh):
+            for j in range(self.ow):
+                dxp[:, :, i*s:i*s+k, j*s:j*s+k] += dcols[:, :, i*self.ow+j].reshape(N, C, k, k)
+        self.w -= self.lr * dw
+        self.b -= self.lr * db
+        return dxp[:, :, p:p+H, p:p+W]
+
+class DenseLayer:
+    def __init__(self, n_inputs, n_neurons):
+        self.weights = 0.1*np.random.randn(n_inputs, n_neurons); self.biases = np.zeros((1, n_neurons))
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = np.dot(inputs, self.weights) + self.biases
+        return self.output
+    def backward(self, dvalues):
+        self.dweights = np.dot(self.inputs.T, dvalues)
+        self.dbiases = np.sum(dvalues, axis=0, keepdims=True)
+        self.dinputs = np.dot(dvalues, self.weights.T)
+
+class FCLayer:
+    def __init__(self, input_size, output_size):
+        self.weights = np.random.rand(input_size, output_size) - 0.5
+        self.bias = np.random.rand(1, output_size) - 0.5
+    def forward_propagation(self, input_data):
+        self.input = input_data
+        self.output = np.dot(self.input, self.weights) + self.bias
+        return self.output
+    def backward_propagation(self, output_error, learning_rate):
+        input_error = np.dot(output_error, self.weights.T)
+        weights_error = np.dot(self.input.T, output_error)
+        self.weights -= learning_rate * weights_error
+        self.bias -= learning_rate * output_error
+        return input_error
+
+class AvgPool:
+    def __init__(self, pool_size=2, stride=2): self.p, self.s = pool_size, stride
+    def forward(self, x):
+        N, C, H, W = x.shape
+        self.shape = x.shape
+        oh, ow = (H-self.p)//self.s+1, (W-self.p)//self.s+1
+        y = np.zeros((N, C, oh, ow))
+        for i in range(oh):
+            for j in range(ow):
+                window = x[:, :, i*self.s:i*self.s+self.p, j*self.s:j*self.s+self.p]
+                y[:, :, i, j] = window.mean((2, 3))
+        return y
+    def backward(self, dy):
+        dx = np.zeros(self.shape)
+        for i in range(dy.shape[2]):
+            for j in range(dy.shape[3]):
+                dx[:, :, i*self.s:i*self.s+self.p, j*self.s:j*self.s+self.p] += dy[:, :, i:i+1, j:j+1] / self.p**2
+        return dx
+
+class Conv2D:
+    def __init__(self, filters, kernel_size, input_shape):
+        h, w, c = input_shape
+        self.kernels = np.random.randn(kernel_size, kernel_size, c, filters)
+        self.bias = np.zeros(filters)
+    def forward(self, x):
+        self.x = x
+        k = self.kernels.shape[0]
+        n, h, w, c = x.shape
+        out = np.zeros((n, h-k+1, w-k+1, self.kernels.shape[3]))
+        for i in range(h-k+1):
+            for j in range(w-k+1):
+                out[:, i, j, :] = np.tensordot(x[:, i:i+k, j:j+k, :], self.kernels, axes=3) + self.bias
+        return out
+
+class ReLU:
+    def __call__(self, x): return np.where(x > 0, x, 0)
+    def gradient(self, x): return np.where(x > 0, 1, 0)
+
+class MaxPooling:
+    def __init__(self, pool_height, pool_width, stride): self.h, self.w, self.stride = pool_height, pool_width, stride
+    def forward(self, A):
+        n, c, H, W = A.shape
+        oh, ow = (H-self.h)//self.stride+1, (W-self.w)//self.stride+1
+        y = np.empty((n, c, oh, ow))
+        for i, j in np.ndindex(oh, ow):
+            top, left = i * self.stride, j * self.stride
+            y[:, :, i, j] = A[:, :, top : top + self.h, left : left + self.w].max((2, 3))
+        return y
+
+class CrossEntropyLoss:
+    def forward(self, x, t):
+        x = x - x.max(1, keepdims=True)
+        return np.log(np.exp(x).sum(1)) - x[np.arange(len(t)), t]
+"""
+
 
 def test_that_right_classes_are_equal_and_their_conventions_told(tmp_path: Path) -> None:
     entries = answers(RIGHT, tmp_path, CLASSES)
@@ -176,7 +294,7 @@ def test_that_right_classes_are_equal_and_their_conventions_told(tmp_path: Path)
     ]  # fmt: skip
     assert told["Conv3x3.backprop"] == [*told["Conv3x3.forward"], updates]
     assert entries["Conv3x3.backprop", "conv2d_backward"].results == {"grad_weight": "equal"}
-    columns = ["vectors are columns, (in, 1)", "the bias has shape (O, 1)"]
+    columns = ["vectors are columns, (in, 1)", "the bias has shape (O, 1)", "it takes one sample at a time"]
     assert told["Dense.forward"] == columns
     assert told["Dense.backward"] == [*columns, updates]
     assert told["Convolutional.forward"] == [
@@ -249,3 +367,19 @@ class Softmax:
     assert left.found == "Softmax"
     assert "no use for the argument nodes" in left.reason
     assert "without a dense layer inside" in left.what_helps
+
+
+def test_that_further_right_classes_are_equal(tmp_path: Path) -> None:
+    entries = answers(FURTHER, tmp_path)
+    check_right(entries)
+    told = {found: entry.conventions for (found, _), entry in entries.items()}
+    updates = "the parameters are updated inside the backward: their gradients are what changes at a rate of 1"
+    matrix = ["kernels are stored as a matrix, (O, C kH kW)", "the bias has shape (O, 1)"]
+    assert told["Conv.backward"] == [*matrix, updates]
+    assert told["FCLayer.backward_propagation"] == [
+        "weights are stored (in, out)", "the bias has shape (1, O)", "it takes one sample at a time", updates,
+    ]  # fmt: skip
+    assert told["DenseLayer.backward"] == ["weights are stored (in, out)", "the bias has shape (1, O)"]
+    assert told["ReLU.gradient"] == ["it gives the derivative; the upstream gradient is multiplied by it"]
+    assert told["Conv2D.forward"][:2] == ["images are stored (N, H, W, C)", "kernels are stored (kH, kW, C, O)"]
+    assert told["CrossEntropyLoss.forward"] == ["the loss is one number for each sample; their mean is taken here"]

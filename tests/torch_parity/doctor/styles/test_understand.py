@@ -110,6 +110,7 @@ def test_that_a_file_of_nothing_but_helpers_is_spoken_of(tmp_path: Path) -> None
     [
         ("class Conv2d:\n    def run(self):\n        return 1\n", "it has no method forward", "methods forward(input)"),
         ("def conv2d(x):\n    return x\n", "it has no argument for weight", "an argument called weight"),
+        ("def flatten(x):\n    yield x\n", "it yields or awaits", "a plain function"),
         ("def relu(x, sugar, salt):\n    return x\n", "nobody says what the argument sugar is", "give it a default"),
         ("class Conv2d:\n    def __init__(self, i, o, k):\n        raise KeyError('no such name')\n"
          "    def forward(self, x):\n        return x\n", "raises KeyError", "in_channels, out_channels, kernel_size"),
