@@ -13,7 +13,7 @@ from torch_parity.doctor.styles import holders, source
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, loss_forms
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, loss_forms, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -75,12 +75,11 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
     )
     layers = list(_layers(layer, layout))
     style = "reference" if name in TORCH_NAMES and new.by_name else "class"
-    signature = "torch's names and arguments" if style == "reference" else _told(layer)
     has_bias = formula not in ("conv2d", "linear") or bool(layers[0].bias)
     taken_in = room(layers[0])
     found = [
         Subject(
-            formula, f"{name}.{_called(thing, FORWARD)}", style, signature, ("output",),
+            formula, f"{name}.{_called(thing, FORWARD)}", style, told(new), ("output",),
             tuple(Reading(_forward(one), _conventions(one)) for one in layers), taken_in, name, line_of(forward),
         )
     ]  # fmt: skip
@@ -88,7 +87,7 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
         results = _results(layers[0], has_bias)
         found.append(
             Subject(
-                f"{formula}_backward", f"{name}.{_called(thing, BACKWARD)}", style, signature, results,
+                f"{formula}_backward", f"{name}.{_called(thing, BACKWARD)}", style, told(new), results,
                 tuple(Reading(_backward(one), _conventions(one, backward=True)) for one in layers),
                 replace(taken_in, bias=taken_in.bias is not False), name, line_of(backward),
             )
@@ -98,11 +97,6 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
 
 def _called(thing: type, names: tuple[str, ...]) -> str:
     return next(name for name in names if method_of(thing, (name,)) is not None)
-
-
-def _told(layer: Layer) -> str:
-    said = [f"{name} as {role}" for name, role in layer.new.roles.items() if name != role]
-    return f"a layer by its name and arguments ({', '.join(said)})" if said else "a layer by its name and arguments"
 
 
 def _layers(layer: Layer, layout: str | None) -> Iterator[Layer]:
@@ -402,8 +396,7 @@ def _optimizer(thing: type, name: str) -> Subject:
     every = [Form(held_in=held) for held in ("arrays", "list", "dict")] if by_arrays else [Form()]
     readings = [Reading(prepare(form), form.conventions) for form in every]
     options = tuple(role for role in OPTIONS if role in new or role in steps)
-    told = "torch's names and arguments" if name in TORCH_NAMES and not by_arrays else "an optimizer by its name"
     return Subject(
-        "sgd", name, "class" if by_arrays else "reference", told, ("output",), tuple(readings), Takes(options=options),
-        name, line_of(thing),
+        "sgd", name, "class" if by_arrays else "reference", told(new), ("output",), tuple(readings),
+        Takes(options=options), name, line_of(thing),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
-from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.names import gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 IMAGE_FORMULAS = ("conv2d", "max_pool2d", "avg_pool2d", "pad", "flatten")
@@ -26,7 +26,7 @@ OPTIONS = (
 def function_subject(
     function: Callable[..., Any], name: str, style: str, found: str, layout: str | None = None, result: str = ""
 ) -> Subject:
-    """The subject that ``function`` is, which computes ``name``; NotBound where its arguments make no sense.
+    """The subject that ``function`` is, which computes ``name``; NotUnderstoodError where its arguments make no sense.
 
     ``layout``: "nhwc" or "nchw", where it is known.  ``result``: the one gradient that it gives, where it is one.
     """
@@ -40,15 +40,16 @@ def function_subject(
         for form in forms(name, bound, layout)
         for order in orders
     )
-    signature = "torch's names and arguments" if style == "reference" else f"by its name and arguments ({_told(bound)})"
-    layer = formula_of(found)[0].removesuffix("_backward") or found
-    return Subject(
-        name, found, style, signature, results, readings, takes(formula, bound), f"{style} {layer}", line_of(function)
-    )
+    # A gradient belongs to the forward of its formula, whatever both are called.
+    layer = f"{style} {formula}"
+    room = takes(formula, bound)
+    return Subject(name, found, style, told(bound), results, readings, room, layer, line_of(function))
 
 
-def _told(bound: Bound) -> str:
-    return ", ".join(name if name == role else f"{name} as {role}" for name, role in bound.roles.items())
+def told(bound: Bound) -> str:
+    """What the arguments are taken for, in words."""
+    said = [f"{name} for {role}" for name, role in bound.roles.items() if name != role]
+    return f"by its name, with {', '.join(said)}" if said else "torch's names and arguments"
 
 
 def _results(
@@ -158,10 +159,7 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
         return list(_image_forms(formula, rank, kernel, layout, bound))
     plain = Form()
     if formula == "linear":
-        rank = found.get(bound.named("weight"), 2)
-        return [plain, Form(weights="IO"), Form(weights="OI", columns=True), Form(weights="IO", columns=True)][
-            : 4 if rank == 2 else 1
-        ]
+        return [Form(weights=weights, columns=columns) for columns in (False, True) for weights in ("OI", "IO")]
     if name == "relu_backward" and "grad_output" not in bound:
         return [Form(derivative=True), Form(derivative=True, one_number=True)]
     if formula == "relu":
@@ -219,10 +217,7 @@ def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound
         if rank == 3 and kernel == 3:
             outputs = ["HW", images]
         for one in kernels:
-            yield from (Form(images=images, outputs=out, kernels=one) for out in outputs if one in ALL_KERNELS)
-
-
-ALL_KERNELS = ("OIHW", "HWIO", "OHWI", "OHW", "HWO", "IHW", "HW", "HWI")
+            yield from (Form(images=images, outputs=out, kernels=one) for out in outputs)
 
 
 def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Question], Run]:
