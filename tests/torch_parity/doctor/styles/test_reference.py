@@ -271,3 +271,24 @@ def test_that_a_mistake_in_a_function_is_named(tmp_path: Path, name: str, right:
 )  # fmt: skip
 def test_that_a_mistake_in_a_layer_is_named(tmp_path: Path, name: str, right: str, wrong: str, mistake: str) -> None:
     check_mistake(answers(mistaken(LAYERS, right, wrong), tmp_path, (name,)), mistake)
+
+
+@pytest.mark.parametrize("default", ["stride=1", "stride=None"])
+def test_that_a_stride_which_defaults_to_one_is_named(tmp_path: Path, default: str) -> None:
+    source = """
+import numpy as np
+
+def max_pool2d(x, kernel_size, STRIDE):
+    k, s = kernel_size, stride or 1
+    N, C, H, W = x.shape
+    y = np.empty((N, C, (H - k) // s + 1, (W - k) // s + 1))
+    for i, j in np.ndindex(y.shape[2:]):
+        y[:, :, i, j] = x[:, :, i * s : i * s + k, j * s : j * s + k].max((2, 3))
+    return y
+"""
+    check_mistake(answers(source.replace("STRIDE", default), tmp_path), "stride-defaults-to-one")
+
+
+def test_that_gradients_which_add_up_in_parameters_are_set_to_zero_first(tmp_path: Path) -> None:
+    adding = "self.weight.grad = (0 if self.weight.grad is None else self.weight.grad) + np"
+    check_right(answers(mistaken(LAYERS, "self.weight.grad = np", adding), tmp_path, ("Conv2d",)))

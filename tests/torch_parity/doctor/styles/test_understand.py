@@ -84,6 +84,21 @@ def find(things):
     assert not_understood == []
 
 
+def test_that_an_adapter_which_fails_on_one_thing_is_asked_for_the_rest(tmp_path: Path) -> None:
+    adapter = """
+from torch_parity.doctor.subject import Reading, Subject
+
+def find(things):
+    for name in things:
+        if name == "odd":
+            raise KeyError(name)
+        yield Subject("relu", name, "mine", "as I call it", ("output",), (Reading(lambda q: lambda q: {}),))
+"""
+    here, not_understood = understood(RELU + "\ndef odd(x):\n    return x\n", tmp_path, adapter=adapter)
+    assert [(one.found, one.style) for one in here.find()] == [("relu", "mine")]
+    assert [left.found for left in not_understood] == ["odd"]
+
+
 @pytest.mark.parametrize(("layout", "verdict"), [(None, "equal"), ("nchw", "equal"), ("nhwc", "different")])
 def test_that_a_layout_is_kept_to(tmp_path: Path, layout: str | None, verdict: str) -> None:
     here, _ = understood(TWO_LAYOUTS, tmp_path, only=("max_pool2d",), layout=layout)
