@@ -24,6 +24,7 @@ STYLES = {
     "reference": reference, "class": classes,
 }  # fmt: skip
 
+HELPS = "a plain function or class, whose arguments are called as torch's"
 # What a file has beside formulas and layers: nothing needs to be said of it.
 HELPERS = re.compile(
     r"^_|^.$|im2?_?col|col2?_?im|ind(ex|ices)|region|window|patch|one_?hot|init|load|train|test|main|plot|print|show"
@@ -56,13 +57,22 @@ def understand(
                 not_understood.append(NotUnderstood(name, f"as {formula}: {error}", error.helps))
     styles: list[Any] = [*([adapter] if adapter else []), *STYLES.values()]
     for style in styles:
-        wishes = {"layout": layout} if "layout" in parameters(style.find) else {}
-        found = list(style.find(dict(left), **wishes))
+        found = _found(style, left, {"layout": layout} if "layout" in parameters(style.find) else {})
         subjects += found
         for subject in found:
             left.pop(re.split(r"\W", subject.found)[0], None)
     not_understood += _not_understood(left, bool(subjects))
     return sorted(subjects, key=lambda subject: subject.line), not_understood
+
+
+def _found(style: Any, things: dict[str, Any], wishes: dict[str, Any]) -> list[Subject]:
+    """What a style finds; where looking at something raises an error, what it finds in all else."""
+    try:
+        return list(style.find(dict(things), **wishes))
+    except (Exception, SystemExit):  # a property that raises, say
+        if len(things) == 1:
+            return []
+        return [subject for name, thing in things.items() for subject in _found(style, {name: thing}, wishes)]
 
 
 def _named(thing: Any, name: str, formula: str, layout: str | None) -> list[Subject]:
@@ -90,9 +100,9 @@ def _not_understood(left: dict[str, Any], any_found: bool) -> Iterator[NotUnders
         if formula:
             try:
                 by_hand.subject(thing, formula, name)
-            except NotUnderstoodError as error:
+            except (Exception, SystemExit) as error:
                 what = formula.replace("_backward", "'s gradient")
-                yield NotUnderstood(name, f"it looks like {what}, but {error}", error.helps)
+                yield NotUnderstood(name, f"it looks like {what}, but {error}", getattr(error, "helps", HELPS))
                 continue
         elif HELPERS.search(name) and any_found:
             continue

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,11 @@ class Bound:
         """The name of the argument with this role; "" where there is none."""
         return next((name for name, one in self.roles.items() if one == role), "")
 
+    @property
+    def defaulted(self) -> set[str]:
+        """The roles that need not be given."""
+        return {role for name, role in self.roles.items() if name in self.defaults}
+
     def default(self, role: str) -> Any:
         """The default of the argument with this role; ``inspect.Parameter.empty`` where it has none."""
         return self.defaults.get(self.named(role), inspect.Parameter.empty)
@@ -80,30 +85,26 @@ class Bound:
         return role in ("value", "output") and role not in question.options
 
 
-def bind(function: Callable[..., Any], formula: str, extra: Iterable[str] = (), skip: int = 0) -> Bound:
+def bind(function: Callable[..., Any], formula: str, skip: int = 0) -> Bound:
     """The roles of the arguments of ``function``, which computes ``formula`` (or its gradient).
 
-    ``extra``: more lines of words, as in ``ROLES``.  ``skip``: arguments at the beginning that are no matter.
+    ``skip``: arguments at the beginning that are no matter, as self.
     NotUnderstoodError where an argument must be given and nobody knows what, or where one that is needed is lacking.
     """
-    words = by_words((*ROLES[formula], *extra))
+    words = by_words(ROLES[formula])
     order = [line.split()[0] for line in ROLES[formula]]
     try:
         parameters = list(inspect.signature(function).parameters.values())[skip:]
     except (ValueError, TypeError):
-        parameters = [
-            inspect.Parameter(role, inspect.Parameter.POSITIONAL_ONLY)
-            for role in order
-            if any(role == one for one in _needed(formula))
-        ]
+        parameters = _by_position(formula)
     variadic = [p for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL]
     parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if variadic and not parameters:
-        parameters = [inspect.Parameter(role, inspect.Parameter.POSITIONAL_ONLY) for role in _needed(formula)]
-    roles: dict[str, str] = {}
+        parameters = _by_position(formula)
+    roles = {parameter.name: parameter.name for parameter in parameters if parameter.name in order}
     for parameter in parameters:
         role = words.get(parameter.name.lower().strip("_"), "")
-        if role and role not in roles.values():
+        if role and role not in roles.values() and parameter.name not in roles:
             roles[parameter.name] = role
     unnamed = [p for p in parameters if p.name not in roles and p.default is p.empty]
     for parameter in unnamed:
@@ -131,8 +132,11 @@ def bind(function: Callable[..., Any], formula: str, extra: Iterable[str] = (), 
     return Bound(function, roles, kinds, defaults, not unnamed)
 
 
-def _needed(formula: str) -> list[str]:
-    return [need if isinstance(need, str) else need[0] for need in NEEDED.get(formula, ())]
+def _by_position(formula: str) -> list[inspect.Parameter]:
+    """The arguments of a function that tells of none, as those written in C do: what is needed, in torch's order."""
+    needed = [need if isinstance(need, str) else need[0] for need in NEEDED.get(formula, ())]
+    needed += ["kernel_size"] if formula in ("max_pool2d", "avg_pool2d") else []
+    return [inspect.Parameter(role, inspect.Parameter.POSITIONAL_ONLY) for role in needed]
 
 
 def takes_pairs(functions: Sequence[Callable[..., Any]], *names: str) -> bool:

@@ -12,8 +12,8 @@ from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
-from torch_parity.doctor.styles.forms import Form, taken, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
+from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked, value
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, loss_forms, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -22,9 +22,11 @@ from torch_parity.doctor.styles.instances import (
     method_of,
     methods_of,
     not_made,
+    one_sample,
     place_of,
     room,
     trial,
+    unused,
 )
 from torch_parity.doctor.styles.names import IMAGE, formula_of, gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
@@ -73,12 +75,11 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
     )
     layers = list(_layers(layer, layout))
     style = "reference" if name in TORCH_NAMES and new.by_name else "class"
-    signature = "torch's names and arguments" if style == "reference" else _told(layer)
     has_bias = formula not in ("conv2d", "linear") or bool(layers[0].bias)
     taken_in = room(layers[0])
     found = [
         Subject(
-            formula, f"{name}.{_called(thing, FORWARD)}", style, signature, ("output",),
+            formula, f"{name}.{_called(thing, FORWARD)}", style, told(new), ("output",),
             tuple(Reading(_forward(one), _conventions(one)) for one in layers), taken_in, name, line_of(forward),
         )
     ]  # fmt: skip
@@ -86,7 +87,7 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
         results = _results(layers[0], has_bias)
         found.append(
             Subject(
-                f"{formula}_backward", f"{name}.{_called(thing, BACKWARD)}", style, signature, results,
+                f"{formula}_backward", f"{name}.{_called(thing, BACKWARD)}", style, told(new), results,
                 tuple(Reading(_backward(one), _conventions(one, backward=True)) for one in layers),
                 replace(taken_in, bias=taken_in.bias is not False), name, line_of(backward),
             )
@@ -98,25 +99,20 @@ def _called(thing: type, names: tuple[str, ...]) -> str:
     return next(name for name in names if method_of(thing, (name,)) is not None)
 
 
-def _told(layer: Layer) -> str:
-    said = [f"{name} as {role}" for name, role in layer.new.roles.items() if name != role]
-    return f"a layer by its name and arguments ({', '.join(said)})" if said else "a layer by its name and arguments"
-
-
 def _layers(layer: Layer, layout: str | None) -> Iterator[Layer]:
     """The ways in which the class may want its arrays, the likeliest first, each tried by making an instance."""
     formula = layer.formula
     if formula == "cross_entropy":
-        for scores, target in itertools.product(("scores", "probabilities"), ("index", "onehot")):
-            yield replace(layer, form=Form(target=target, scores=scores))
+        for one in loss_forms(methods_of(layer.thing)):
+            yield replace(layer, form=one)
         return
     if formula in ("conv2d", "linear"):
-        problem: Exception | None = None
+        problem: BaseException | None = None
         found = []
         for one in [Form()] if formula == "linear" else _image_forms(layer, layout):
             try:
                 found += list(_weighted(replace(layer, form=one)))
-            except Exception as error:  # whatever a constructor raises
+            except (Exception, SystemExit) as error:  # whatever a constructor raises
                 problem = problem or error
         if not found and isinstance(problem, NotUnderstoodError):
             raise problem
@@ -265,6 +261,11 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
     if layer.formula in ("conv2d", "linear") and not layer.bias:
         said.append("it has no bias")
     said += [layer.bias_told] if layer.bias_told else []
+    said += [f"its {role} is stored, and not used" for role in unused(layer)]
+    if one_sample(layer):
+        said.append("it takes one sample at a time")
+    if backward and _derivative(layer):
+        said.extend(Form(derivative=True).conventions)
     if backward and layer.updates:
         said.append("the parameters are updated inside the backward: their gradients are what changes at a rate of 1")
     return tuple(said)
@@ -296,12 +297,20 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
             _output(layer, instance, q)
             before = {name: np.array(place_of(instance, name).get()) for name in (layer.weight, layer.bias) if name}
             returned = backward.call(q, layer.form, first=(instance,))
+            if _derivative(layer):
+                return {"grad_input": q.grad_output * np.asarray(returned)}
             found = _gradients(layer, instance, returned, before)
             return {name: taken(_summed(held, q, name), q, layer.form, name) for name, held in found.items()}
 
         return run
 
     return prepare
+
+
+def _derivative(layer: Layer) -> bool:
+    """Whether what is called backward gives the slope at an input, and nothing comes from above."""
+    bound = layer.backward
+    return layer.formula in ("relu", "softmax") and bound is not None and "grad_output" not in bound
 
 
 def _summed(held: Any, question: Question, name: str) -> Any:
@@ -367,31 +376,27 @@ def _optimizer(thing: type, name: str) -> Subject:
     by_arrays = len(inspect.signature(step).parameters) > 1
     steps = bind(step, "sgd" if by_arrays else "sgd.forward", skip=1)
 
-    def prepare(lists: bool) -> Callable[[Question], Run]:
+    def prepare(form: Form) -> Callable[[Question], Run]:
         def run(q: Question) -> Results:
             parameter = Parameter(q.arrays["parameter"])
             held: dict[str, Any] = {"parameter": [parameter]} if "parameter" in new else {}
-            optimizer = new.call(q, Form(), **held)
+            optimizer = new.call(q, form, **held)
             for gradient in q.arrays["grads"]:
                 if not by_arrays:
                     parameter.grad = gradient
-                    steps.call(q, Form(), first=(optimizer,))
+                    steps.call(q, form, first=(optimizer,))
                     continue
-                given: dict[str, Any] = {"parameter": parameter.data, "grad": gradient}
-                given = {role: [array] for role, array in given.items()} if lists else given
-                found = steps.call(q, Form(), first=(optimizer,), **given)
-                if found is not None:
-                    parameter.data = found[0] if lists else found
+                given = {"parameter": packed(parameter.data, form), "grad": packed(gradient, form)}
+                found = steps.call(q, form, first=(optimizer,), **given)
+                parameter.data = unpacked(given["parameter"] if found is None else found, form)
             return {"output": parameter.data}
 
         return lambda question: run
 
-    readings = [Reading(prepare(lists=False))]
-    if by_arrays:
-        readings.append(Reading(prepare(lists=True), Form(lists=True).conventions))
+    every = [Form(held_in=held) for held in ("arrays", "list", "dict")] if by_arrays else [Form()]
+    readings = [Reading(prepare(form), form.conventions) for form in every]
     options = tuple(role for role in OPTIONS if role in new or role in steps)
-    told = "torch's names and arguments" if name in TORCH_NAMES and not by_arrays else "an optimizer by its name"
     return Subject(
-        "sgd", name, "class" if by_arrays else "reference", told, ("output",), tuple(readings), Takes(options=options),
-        name, line_of(thing),
+        "sgd", name, "class" if by_arrays else "reference", told(new), ("output",), tuple(readings),
+        Takes(options=options), name, line_of(thing),
     )  # fmt: skip

@@ -54,7 +54,8 @@ class Form:
     pads: str = "all"
     one_number: bool = False  # a function of one number, called for each
     derivative: bool = False  # gives the derivative; the upstream gradient is multiplied by it here
-    lists: bool = False  # parameters and gradients are given as lists of one
+    per_sample: bool = False  # a loss that is one number for each sample
+    held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
 
     @property
@@ -67,8 +68,9 @@ class Form:
         said.append("the loss takes probabilities, not scores" if self.scores == "probabilities" else "")
         said.append("the padding is one number" if self.pads == "one" else "")
         said.append("it takes one number at a time" if self.one_number else "")
+        said.append("the loss is one number for each sample; their mean is taken here" if self.per_sample else "")
         said.append("it gives the derivative; the upstream gradient is multiplied by it" if self.derivative else "")
-        said.append("parameters and gradients come in lists" if self.lists else "")
+        said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))
 
 
@@ -137,6 +139,20 @@ def tensor(value: Any) -> Any:
     return value
 
 
+def packed(array: Any, form: Form) -> Any:
+    """A parameter, gradient or velocity as an optimizer wants it."""
+    if form.held_in == "arrays":
+        return array
+    return [array] if form.held_in == "list" else {"W": array}
+
+
+def unpacked(held: Any, form: Form) -> Any:
+    """What ``packed`` packed."""
+    if form.held_in == "arrays":
+        return held
+    return held[0] if form.held_in == "list" else held["W"]
+
+
 def value(role: str, question: Question, form: Form) -> Any:
     """What the argument with this role is given; KeyError for a role that the question says nothing of."""
     found = _plain(role, question, form)
@@ -196,6 +212,8 @@ def handed(array: Array, question: Question, form: Form, which: str = "input") -
 
 def taken(array: Any, question: Question, form: Form, result: str) -> Any:
     """A result as torch has it; what has other axes than expected stays as it is.  Tensors stay tensors."""
+    if form.per_sample and np.shape(array) == question.arrays["target"].shape[:1]:
+        return array.mean()
     if array is None or form.tensors:
         return array
     formula = question.formula

@@ -1,17 +1,18 @@
 """Functions that compute a formula: called as torch's are, or with other words, orders and layouts."""
 
+import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
-from torch_parity.doctor.styles.arguments import Bound, bind, takes_pairs
+from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
 from torch_parity.doctor.styles.calls import line_of
-from torch_parity.doctor.styles.forms import Form, taken
-from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
+from torch_parity.doctor.styles.names import gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 IMAGE_FORMULAS = ("conv2d", "max_pool2d", "avg_pool2d", "pad", "flatten")
@@ -25,10 +26,12 @@ OPTIONS = (
 def function_subject(
     function: Callable[..., Any], name: str, style: str, found: str, layout: str | None = None, result: str = ""
 ) -> Subject:
-    """The subject that ``function`` is, which computes ``name``; NotBound where its arguments make no sense.
+    """The subject that ``function`` is, which computes ``name``; NotUnderstoodError where its arguments make no sense.
 
     ``layout``: "nhwc" or "nchw", where it is known.  ``result``: the one gradient that it gives, where it is one.
     """
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        raise NotUnderstoodError("it yields or awaits, where a result should be returned", "a plain function")
     bound = bind(function, name)
     formula = name.removesuffix("_backward")
     results, orders = _results(function, name, result)
@@ -37,15 +40,16 @@ def function_subject(
         for form in forms(name, bound, layout)
         for order in orders
     )
-    signature = "torch's names and arguments" if style == "reference" else f"by its name and arguments ({_told(bound)})"
-    layer = formula_of(found)[0].removesuffix("_backward") or found
-    return Subject(
-        name, found, style, signature, results, readings, takes(formula, bound), f"{style} {layer}", line_of(function)
-    )
+    # A gradient belongs to the forward of its formula, whatever both are called.
+    layer = f"{style} {formula}"
+    room = takes(formula, bound)
+    return Subject(name, found, style, told(bound), results, readings, room, layer, line_of(function))
 
 
-def _told(bound: Bound) -> str:
-    return ", ".join(name if name == role else f"{name} as {role}" for name, role in bound.roles.items())
+def told(bound: Bound) -> str:
+    """What the arguments are taken for, in words."""
+    said = [f"{name} for {role}" for name, role in bound.roles.items() if name != role]
+    return f"by its name, with {', '.join(said)}" if said else "torch's names and arguments"
 
 
 def _results(
@@ -97,6 +101,8 @@ def takes(formula: str, bound: Bound) -> Takes:
         options.append("padding 'same'")
     if formula == "cross_entropy" and "weight" in bound:
         options.append("weight")
+    if formula == "cross_entropy" and "grad_output" in bound.defaulted:
+        options.remove("grad_output")  # the loss is the last of a network: its own gradient is 1
     pairs = takes_pairs(
         [bound.function], *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad"))
     )
@@ -153,20 +159,35 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
         return list(_image_forms(formula, rank, kernel, layout, bound))
     plain = Form()
     if formula == "linear":
-        rank = found.get(bound.named("weight"), 2)
-        return [plain, Form(weights="IO"), Form(weights="OI", columns=True), Form(weights="IO", columns=True)][
-            : 4 if rank == 2 else 1
-        ]
+        return [Form(weights=weights, columns=columns) for columns in (False, True) for weights in ("OI", "IO")]
     if name == "relu_backward" and "grad_output" not in bound:
         return [Form(derivative=True), Form(derivative=True, one_number=True)]
     if formula == "relu":
         return [plain, Form(one_number=True)]
     if formula == "cross_entropy":
-        return [Form(target=t, scores=s) for s in ("scores", "probabilities") for t in ("index", "onehot")]
+        every = loss_forms([bound.function])
+        return every if name == formula else [form for form in every if not form.per_sample]
     if formula == "sgd":
-        every = [Form(), Form(velocity="zeros"), Form(lists=True), Form(lists=True, velocity="zeros")]
-        return every if "velocity" in bound else every[::2]
+        first = ("none", "zeros") if "velocity" in bound else ("none",)
+        return [Form(held_in=held, velocity=v) for held in ("arrays", "list", "dict") for v in first]
     return [plain]
+
+
+def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
+    """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for.
+
+    A loss is one number, or else one for each sample.
+    """
+    exponential = any(source.mentions(one, "exp(", "softmax", "logsumexp", "1p(") for one in functions)
+    by_index = any(source.mentions(one, "range(", "take_along_axis", "gather", "eye(", "one_hot") for one in functions)
+    scores = ("scores", "probabilities") if exponential else ("probabilities", "scores")
+    targets = ("index", "onehot") if by_index else ("onehot", "index")
+    return [
+        Form(target=target, scores=one, per_sample=per_sample)
+        for per_sample in (False, True)
+        for one in scores
+        for target in targets
+    ]
 
 
 def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound: Bound) -> Iterator[Form]:
@@ -196,10 +217,7 @@ def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound
         if rank == 3 and kernel == 3:
             outputs = ["HW", images]
         for one in kernels:
-            yield from (Form(images=images, outputs=out, kernels=one) for out in outputs if one in ALL_KERNELS)
-
-
-ALL_KERNELS = ("OIHW", "HWIO", "OHWI", "OHW", "HWO", "IHW", "HW", "HWI")
+            yield from (Form(images=images, outputs=out, kernels=one) for out in outputs)
 
 
 def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Question], Run]:
@@ -233,19 +251,16 @@ def _given(bound: Bound, question: Question) -> list[Any]:
 
 def _updated(bound: Bound, form: Form, question: Question) -> Any:
     """The parameter after a step for each gradient; steps return what is new, or change it in place."""
-    parameter: Any = question.arrays["parameter"]
-    velocity: Any = np.zeros_like(parameter) if form.velocity == "zeros" else None
-    if form.lists and velocity is not None:
-        velocity = [velocity]
+    parameter = packed(question.arrays["parameter"], form)
+    zeros = form.velocity == "zeros"
+    velocity = packed(np.zeros_like(question.arrays["parameter"]), form) if zeros else None
     for gradient in question.arrays["grads"]:
-        given: dict[str, Any] = {"parameter": parameter, "grad": gradient}
-        if form.lists:
-            given = {"parameter": [parameter], "grad": [gradient]}
+        given = {"parameter": parameter, "grad": packed(gradient, form)}
         if "velocity" in bound:
             given["velocity"] = velocity
         found = bound.call(question, form, **given)
         if found is not None:
             parts = found if isinstance(found, tuple) else (found,)
-            parameter = parts[0][0] if form.lists else parts[0]
+            parameter = parts[0]
             velocity = parts[1] if len(parts) > 1 else velocity
-    return parameter
+    return unpacked(parameter, form)

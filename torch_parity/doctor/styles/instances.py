@@ -126,7 +126,7 @@ def methods_of(thing: type) -> list[Callable[..., Any]]:
     return [constructor, *(one for one in every if one is not constructor)] if constructor else every
 
 
-def not_made(layer: Layer, problem: Exception | None) -> NotUnderstoodError:
+def not_made(layer: Layer, problem: BaseException | None) -> NotUnderstoodError:
     """That no instance could be made."""
     arguments = ", ".join(layer.new.roles) or "no arguments"
     return NotUnderstoodError(
@@ -163,13 +163,32 @@ def fixed_sizes(layer: Layer) -> dict[str, int]:
     return fixed
 
 
+def unused(layer: Layer) -> list[str]:
+    """The options that the constructor stores, and that no method looks at again."""
+    constructor, *others = methods_of(layer.thing)
+    written, used = source.text(constructor), "\n".join(map(source.text, others))
+    return [
+        role
+        for name, role in layer.new.roles.items()
+        if role in OPTIONS and f"self.{name}" in written and not re.search(rf"\b{name}\b", used)
+    ]
+
+
+def one_sample(layer: Layer) -> bool:
+    """Whether a dense layer is made for one sample at a time: nothing is ever added up over a batch."""
+    if layer.formula != "linear" or layer.backward is None or not (layer.form.columns or layer.updates):
+        return False
+    return not source.mentions(layer.backward.function, "axis", "keepdims", "sum(", "mean(", "ones(")
+
+
 def room(layer: Layer) -> Takes:
     """What there is room for in the arguments of the constructor and of the halves."""
     names = [layer.new.named(role) for role in ("kernel_size", "stride", "padding", "dilation", "pad")]
     bound = {*layer.new.roles.values(), *layer.forward.roles.values()}
     if layer.backward is not None:
-        bound |= set(layer.backward.roles.values()) & {"grad_output"}
-    options = [role for role in OPTIONS if role in bound]
+        # A loss is the last of a network: its own gradient is 1 where that need not be given.
+        bound |= set(layer.backward.roles.values()) & {"grad_output"} - layer.backward.defaulted
+    options = [role for role in OPTIONS if role in bound and role not in unused(layer)]
     if layer.formula == "cross_entropy" and "weight" in layer.new:
         options.append("weight")
     methods = methods_of(layer.thing)
@@ -183,7 +202,7 @@ def room(layer: Layer) -> Takes:
     batch = layer.formula == "linear" or "N" in layer.form.images
     if layer.formula == "linear" and "np.outer(" in written:
         batch = False
-    if layer.form.columns and not re.search("axis|keepdims", written):
+    if one_sample(layer):
         fixed["N"] = 1
     bias: bool | None = bool(layer.bias)
     if bias and isinstance(layer.new.default("bias"), bool):

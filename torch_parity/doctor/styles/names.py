@@ -196,7 +196,7 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "softmax": ("input",), "softmax_backward": ("grad_output", ("output", "input")),
     "log_softmax": ("input",), "log_softmax_backward": ("grad_output", ("output", "input")),
     "cross_entropy": ("input", "target"), "cross_entropy_backward": ("input", "target"),
-    "sgd": ("parameter", "grad"), "sgd.new": ("parameter",),
+    "sgd": ("parameter", "grad"),
     "conv2d.forward": ("input",), "linear.forward": ("input",), "relu.forward": ("input",),
     "max_pool2d.forward": ("input",), "avg_pool2d.forward": ("input",), "pad.forward": ("input",),
     "flatten.forward": ("input",), "softmax.forward": ("input",), "log_softmax.forward": ("input",),

@@ -12,7 +12,7 @@ def text(function: Any) -> str:
     """The source of a function or class; "" where there is none."""
     try:
         return textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
+    except Exception:  # what a metaclass raises, too
         return ""
 
 

@@ -91,13 +91,13 @@ def _pair(
     function: Callable[..., Any], bound: Bound, name: str, formula: str, signature: str, thing: Any
 ) -> list[Subject]:
     room = takes(formula, bound)
-    positional = _positional(function, bound)
+    call = _positional(function, bound) if function is not thing else _as_bound(bound)
     every = [replace(one, tensors=True) for one in forms(formula, bound, None) if not one.one_number]
-    forward = tuple(Reading(_forward(positional, one), one.conventions) for one in every)
+    forward = tuple(Reading(_forward(call, one), one.conventions) for one in every)
     found = [Subject(formula, name, "torch", signature, ("output",), forward, room, name, line_of(thing))]
     if function is not thing or not source.mentions(thing, *DETACHES):
         results = _differentiable(formula, "bias" in bound)
-        gradient = tuple(Reading(_autograd(positional, one), one.conventions) for one in every)
+        gradient = tuple(Reading(_autograd(call, one), one.conventions) for one in every)
         called = f"{name}, through autograd"
         asked = replace(room, bias=room.bias is not False)
         found.append(
@@ -109,8 +109,12 @@ def _pair(
 Call = Callable[[Question, Form, dict[str, Any]], Any]
 
 
-def _positional(function: Callable[..., Any], bound: Bound) -> Call:
-    """``function`` called by position, as ``apply`` has to be; roles that are left out end the list."""
+def _as_bound(bound: Bound) -> Call:
+    return lambda question, form, leaves: bound.call(question, form, **leaves)
+
+
+def _positional(apply: Callable[..., Any], bound: Bound) -> Call:
+    """``apply`` of an autograd function, which takes no names: the arguments of its forward by position."""
 
     def call(question: Question, form: Form, leaves: dict[str, Any]) -> Any:
         arguments = []
@@ -119,11 +123,11 @@ def _positional(function: Callable[..., Any], bound: Bound) -> Call:
                 arguments.append(leaves[role])
             elif role in ("bias", "weight") and role not in question.arrays:
                 arguments.append(None)
-            elif role == "stride" and question.options["stride"] is None and name in bound.defaults:
-                arguments.append(bound.defaults[name] or question.options["kernel_size"])
+            elif role in question.options and question.options[role] is None and name in bound.defaults:
+                arguments.append(bound.defaults[name])
             else:
                 arguments.append(value(role, question, form))
-        return function(*arguments)
+        return apply(*arguments)
 
     return call
 
@@ -203,7 +207,7 @@ def _module(thing: type, formula: str, name: str) -> list[Subject]:
                 "a torch.nn.Module",
                 _differentiable(formula, bool(layer.bias)) if backward else ("output",),
                 tuple(readings),
-                replace(room, bias=room.bias is not False) if backward else room,
+                replace(room, bias=room.bias is not False) if backward and layer.bias else room,
                 name,
                 line_of(forward),
             )
@@ -216,7 +220,7 @@ def _parameters(layer: Layer) -> dict[str, str]:
     question = trial(layer)
     try:
         instance = layer.instance(question)
-    except Exception as error:  # whatever a constructor raises
+    except (Exception, SystemExit) as error:  # whatever a constructor raises
         raise not_made(layer, error) from error
     weight = question.arrays["weight"]
     found: dict[str, str] = {}

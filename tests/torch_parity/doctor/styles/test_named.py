@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 import reference
 from reference import definition
@@ -47,6 +49,23 @@ def test_that_a_gradient_of_a_lambda_is_called_by_position() -> None:
 
 def test_that_a_ufunc_without_a_signature_is_called_by_position() -> None:
     assert examined(np.positive, "relu").verdict == "different"
+
+
+@pytest.mark.parametrize(
+    ("thing", "formula"),
+    [
+        (torch.nn.Conv2d, "conv2d"), (torch.nn.Linear, "linear"), (torch.nn.ReLU, "relu"),
+        (torch.nn.MaxPool2d, "max_pool2d"), (torch.nn.AvgPool2d, "avg_pool2d"), (torch.nn.Flatten, "flatten"),
+        (torch.nn.Softmax, "softmax"), (torch.nn.CrossEntropyLoss, "cross_entropy"),
+        (torch.conv2d, "conv2d"), (F.linear, "linear"), (F.max_pool2d, "max_pool2d"), (F.pad, "pad"),
+        (F.log_softmax, "log_softmax"), (F.cross_entropy, "cross_entropy"), (torch.relu, "relu"),
+    ],
+)  # fmt: skip
+def test_that_torch_itself_is_equal(thing: Any, formula: str) -> None:
+    here = Here(named.subject(thing, formula))
+    entries = list(examine_all(here.find(), here.ask))
+    assert [entry.subject.name for entry in entries] == [formula, f"{formula}_backward"]
+    assert [entry.verdict for entry in entries] == ["equal", "equal"]
 
 
 def test_that_an_argument_that_makes_no_sense_is_named() -> None:
