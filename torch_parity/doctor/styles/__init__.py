@@ -18,8 +18,9 @@ from torch_parity.doctor.styles.calls import parameters
 from torch_parity.doctor.styles.names import FORMULAS, formula_of
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
-# torch first, which is known by its types; in the end those that take whatever is called like a formula.
-STYLES = {"torch": torch, "cs231n": cs231n, "reference": reference, "class": classes}
+# First the courses and books, each with signatures of its own; in the end those that take whatever is called like a
+# formula: on tensors, in functions, in classes.
+STYLES = {"cs231n": cs231n, "torch": torch, "reference": reference, "class": classes}
 
 HELPS = "a plain function or class, whose arguments are called as torch's"
 # What a file has beside formulas and layers: nothing needs to be said of it.
