@@ -57,7 +57,7 @@ def avgpool(x, k):
         for j in range(w//k): y[:, i, j] = x[:, i*k:(i+1)*k, j*k:(j+1)*k].mean((1,2))
     return y
 
-def zero_pad(X, pad): return np.pad(X, ((0,0),(pad,pad),(pad,pad),(0,0)))
+def pad_images(X, pad): return np.pad(X, ((0,0),(pad,pad),(pad,pad),(0,0)))
 
 def softmax(z):
     e = np.exp(z - np.max(z)); return e / np.sum(e)
@@ -211,7 +211,7 @@ def test_that_right_functions_are_equal_and_their_conventions_told(tmp_path: Pat
     assert told["relu_derivative"] == ["it gives the derivative; the upstream gradient is multiplied by it"]
     assert told["dense"] == told["dense_backward"] == ["weights are stored (in, out)"]
     assert told["avgpool"] == ["images are stored (N, H, W, C)"]
-    assert told["zero_pad"] == ["images are stored (N, H, W, C)", "the padding is one number"]
+    assert told["pad_images"] == ["images are stored (N, H, W, C)", "the padding is one number"]
     assert told["softmax"] == ["it takes one vector at a time"]
     assert told["cross_entropy"] == ["targets are one-hot", "the loss takes probabilities, not scores"]
     assert told["cross_entropy_grad"] == told["cross_entropy"]
