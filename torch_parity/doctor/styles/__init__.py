@@ -18,9 +18,10 @@ from torch_parity.doctor.styles.calls import parameters
 from torch_parity.doctor.styles.names import FORMULAS, formula_of
 from torch_parity.doctor.subject import NotUnderstood, Subject
 
-# In the order in which they are asked: those that know more particular names first.
+# First the courses and books, each with signatures of its own; in the end those that take whatever is called like a
+# formula: on tensors, in functions, in classes.
 STYLES = {
-    "cs231n": cs231n, "coursera": coursera, "d2l": d2l, "torch": torch, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu,
+    "cs231n": cs231n, "coursera": coursera, "d2l": d2l, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu, "torch": torch,
     "reference": reference, "class": classes,
 }  # fmt: skip
 

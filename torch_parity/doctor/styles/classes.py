@@ -261,7 +261,7 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
     if layer.formula in ("conv2d", "linear") and not layer.bias:
         said.append("it has no bias")
     said += [layer.bias_told] if layer.bias_told else []
-    said += [f"its {role} is stored, and not used" for role in unused(layer)]
+    said += [f"its {role} is not used" for role in unused(layer)]
     if one_sample(layer):
         said.append("it takes one sample at a time")
     if backward and _derivative(layer):

@@ -66,20 +66,28 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
         layer = LAYER.fullmatch(name)
         if layer:
             formula = FORMULAS[layer[1]]
-            if layer[2] == "forward" and len(arguments) == _count(formula):
+            if layer[2] == "forward" and len(arguments) == _count(formula) and _has_param(formula, arguments):
                 yield _forward_subject(name, formula, function)
-            elif layer[2] == "backward" and len(arguments) in (2, 1 + _count(formula)):
+            elif layer[2] == "backward" and _is_backward(formula, arguments):
                 yield _backward_subject(name, formula, function, things)
         elif name == "softmax_loss" and len(arguments) == 2:
             yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
         elif re.fullmatch(r"softmax_loss(_\w+)?", name) and len(arguments) == 4:
             yield from _loss(name, function, (LINEAR_LOSS, _identity))
-        elif re.fullmatch(r"sgd(_momentum)?", name) and len(arguments) in (2, 3) and _is_gradient(arguments[1]):
+        elif re.fullmatch(r"sgd(_momentum)?", name) and len(arguments) == 3 and arguments[2] == "config":
             yield _update(name, function)
 
 
-def _is_gradient(argument: str) -> bool:
-    return argument.startswith("d") or "grad" in argument
+def _has_param(formula: str, arguments: list[str]) -> bool:
+    """Whether the options come in a dictionary, where there are any: others have functions of the same names."""
+    return formula in ("relu", "linear") or "param" in arguments[-1]
+
+
+def _is_backward(formula: str, arguments: list[str]) -> bool:
+    """Whether it takes the upstream gradient and a cache, or the upstream gradient and the forward's arguments."""
+    if len(arguments) == 2 and "cache" in arguments[1]:
+        return True
+    return formula in ("conv2d", "linear") and len(arguments) == 1 + _count(formula) and _has_param(formula, arguments)
 
 
 # Layers.

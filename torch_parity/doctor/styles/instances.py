@@ -164,13 +164,15 @@ def fixed_sizes(layer: Layer) -> dict[str, int]:
 
 
 def unused(layer: Layer) -> list[str]:
-    """The options that the constructor stores, and that no method looks at again."""
+    """The options that the constructor stores at most, and that no method looks at again."""
     constructor, *others = methods_of(layer.thing)
     written, used = source.text(constructor), "\n".join(map(source.text, others))
     return [
         role
         for name, role in layer.new.roles.items()
-        if role in OPTIONS and f"self.{name}" in written and not re.search(rf"\b{name}\b", used)
+        if role in OPTIONS
+        and (f"self.{name}" in written or len(re.findall(rf"\b{name}\b", written)) == 1)
+        and not re.search(rf"\b{name}\b", used)
     ]
 
 

@@ -1,6 +1,7 @@
 """Layers: a class with ``forward`` and ``backward`` is two subjects, which several styles call in much the same way."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import CodeType
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
@@ -100,9 +102,16 @@ def has(layer: type, *methods: str) -> bool:
 
 
 def takes_from(layer: Any, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of torch's options ``names`` for which a function or constructor has a parameter."""
-    given = {name.lower() for name in parameters(layer)}
+    """Those of torch's options ``names`` for which a function or constructor has a parameter, and which it uses."""
+    given = {name.lower() for name in parameters(layer) if not (isinstance(layer, type) and _unused(layer, name))}
     return tuple(name for name in names if given & set(OPTIONS[name]))
+
+
+def _unused(layer: type, name: str) -> bool:
+    """Whether a constructor's parameter is stored at most, as an option for which there is no code yet."""
+    text = source.text(layer)
+    found, stored = (len(re.findall(pattern, text)) for pattern in (rf"\b{name}\b", rf"self\.{name} = {name}\b"))
+    return found == 1 + 2 * stored
 
 
 def construct(layer: type, values: Mapping[str, Any]) -> Any:

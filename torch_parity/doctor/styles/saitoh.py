@@ -31,7 +31,12 @@ FUNCTIONS = ("softmax", "cross_entropy_error")
 
 def find(things: dict[str, Any]) -> Iterator[Subject]:
     """The layers, functions and optimizers of the book among ``things``."""
-    layers = {name: thing for name, thing in things.items() if name in LAYER_NAMES and _is_layer(thing)}
+    candidates = {name: thing for name, thing in things.items() if name in LAYER_NAMES}
+    # Beside a layer that can be no other's, the names of arguments do not matter.
+    certain = any(
+        name in ("Convolution", "Affine", "Pooling") and _is_layer(thing) for name, thing in candidates.items()
+    )
+    layers = {name: thing for name, thing in candidates.items() if _is_layer(thing, certain)}
     for name, layer in layers.items():
         yield from _FINDERS[name](layer)
     for name in UPDATES:
@@ -45,8 +50,8 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
                 yield from _FUNCTIONS[name](function)
 
 
-def _is_layer(thing: Any) -> bool:
-    """Whether it is the book's, by the names of its arguments: others call their layers alike."""
+def _is_layer(thing: Any, certain: bool = False) -> bool:
+    """Whether it is the book's, by the names of its arguments unless ``certain``: others call their layers alike."""
     if not isinstance(thing, type) or not has(thing, "forward"):
         return False
     first, upstream = parameters(thing), parameters(method(thing, "backward"))
@@ -54,7 +59,7 @@ def _is_layer(thing: Any) -> bool:
         return [name.lower() for name in first[:2]] == ["w", "b"]
     if thing.__name__ == "Pooling":
         return first[:2] == ["pool_h", "pool_w"]
-    return not first and (not has(thing, "backward") or upstream[:1] == ["dout"])
+    return not first and (certain or not has(thing, "backward") or upstream[:1] == ["dout"])
 
 
 def _with_weights(

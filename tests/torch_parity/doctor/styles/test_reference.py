@@ -21,7 +21,7 @@ def convolve(x, w, b, s, p):
             y[:,:,i,j] = np.einsum("nchw,ochw->no", xp[:,:,i*s:i*s+kH,j*s:j*s+kW], w) + b
     return y
 
-def conv_backward(dout, x, w, s, p):
+def convolve_backward(dout, x, w, s, p):
     N, C, H, W = x.shape
     O, _, kH, kW = w.shape
     xp = np.pad(x, ((0,0),(0,0),(p,p),(p,p)))
@@ -57,7 +57,7 @@ def avgpool(x, k):
         for j in range(w//k): y[:, i, j] = x[:, i*k:(i+1)*k, j*k:(j+1)*k].mean((1,2))
     return y
 
-def zero_pad(X, pad): return np.pad(X, ((0,0),(pad,pad),(pad,pad),(0,0)))
+def pad_images(X, pad): return np.pad(X, ((0,0),(pad,pad),(pad,pad),(0,0)))
 
 def softmax(z):
     e = np.exp(z - np.max(z)); return e / np.sum(e)
@@ -206,12 +206,12 @@ def test_that_right_functions_are_equal_and_their_conventions_told(tmp_path: Pat
     assert {entry.subject.style for entry in entries.values()} == {"reference"}
     told = {found: entry.conventions for (found, _), entry in entries.items()}
     assert told["convolve"] == []
-    assert told["conv_backward"] == ["the gradients come in the order the weight's, the bias's, the input's"]
+    assert told["convolve_backward"] == ["the gradients come in the order the weight's, the bias's, the input's"]
     assert told["relu"] == ["it takes one number at a time"]
     assert told["relu_derivative"] == ["it gives the derivative; the upstream gradient is multiplied by it"]
     assert told["dense"] == told["dense_backward"] == ["weights are stored (in, out)"]
     assert told["avgpool"] == ["images are stored (N, H, W, C)"]
-    assert told["zero_pad"] == ["images are stored (N, H, W, C)", "the padding is one number"]
+    assert told["pad_images"] == ["images are stored (N, H, W, C)", "the padding is one number"]
     assert told["softmax"] == ["it takes one vector at a time"]
     assert told["cross_entropy"] == ["targets are one-hot", "the loss takes probabilities, not scores"]
     assert told["cross_entropy_grad"] == told["cross_entropy"]
@@ -240,8 +240,8 @@ def test_that_layers_with_torch_s_names_are_equal(tmp_path: Path) -> None:
     [
         ("convolve", "w) + b", "w[:, :, ::-1, ::-1]) + b", "kernel-flipped"),
         ("convolve", "w) + b", "w)", "bias-forgotten"),
-        ("conv_backward", "dout[:,:,i,j], w)", "dout[:,:,i,j], w[:, :, ::-1, ::-1])", "input-gradient-unflipped"),
-        ("conv_backward", "dout.sum((0,2,3))", "dout.mean((0,2,3))", "bias-gradient-averaged"),
+        ("convolve_backward", "dout[:,:,i,j], w)", "dout[:,:,i,j], w[:, :, ::-1, ::-1])", "input-gradient-unflipped"),
+        ("convolve_backward", "dout.sum((0,2,3))", "dout.mean((0,2,3))", "bias-gradient-averaged"),
         ("dense_backward", "np.sum(dout, axis=0)", "np.mean(dout, axis=0)", "dense-bias-gradient-averaged"),
         ("cross_entropy", "np.log(p)", "np.log(p + 1e-7)", "epsilon-in-the-logarithm"),
         ("cross_entropy_grad", "(p - y)/len(y)", "p - y", "gradient-not-averaged"),
