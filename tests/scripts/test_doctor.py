@@ -48,7 +48,7 @@ def relu_backward(dout, cache):
     return np.where(cache <= 0, 0, dout)
 
 
-def im2col(x):
+def blend(x):
     return x
 """
 RIGHT = "import numpy as np\n\n\ndef relu_forward(x):\n    return np.maximum(x, 0), x\n"
@@ -71,8 +71,8 @@ def test_a_report(tmp_path: Path) -> None:
     assert "[kernel-flipped]" in done.stdout
     assert "so this is it." in " ".join(done.stdout.split())
     assert "relu_forward  (relu; CS231n's signature)  equal" in lines
-    assert "  im2col  no style knows" in done.stdout
-    assert "what helps: --as im2col=FORMULA" in " ".join(done.stdout.split())
+    assert "  blend  its name is not that of a formula" in done.stdout
+    assert "what helps: --as blend=FORMULA" in " ".join(done.stdout.split())
     assert "testing \\x1b[31m my layers" in done.stdout
     assert "\x1b" not in done.stdout
     assert lines[-1].startswith("2 of 3 right, 1 different   ")
@@ -85,7 +85,7 @@ def test_json_is_all_there_is_whatever_the_file_prints(tmp_path: Path) -> None:
     assert not found["equal"]
     assert [one["name"] for one in found["functions"]] == ["conv2d", "relu", "relu_backward"]
     assert [one["mistake"] for one in found["functions"][0]["diagnosis"]] == ["kernel-flipped"]
-    assert found["not_understood"][0]["found"] == "im2col"
+    assert found["not_understood"][0]["found"] == "blend"
     assert found["printed"].startswith("testing")
     assert done.stderr == ""
 
@@ -124,9 +124,9 @@ def test_a_file_that_cannot_be_loaded(tmp_path: Path, code: str, said: str) -> N
 
 
 def test_nothing_understood_is_status_2(tmp_path: Path) -> None:
-    done = run(SCRIPT, file_with(tmp_path, "def helper():\n    pass\n"), code=2)
+    done = run(SCRIPT, file_with(tmp_path, "def blend(x):\n    return x\n"), code=2)
     assert "0 functions understood, 1 not" in done.stdout
-    assert "  helper  no style knows" in done.stdout
+    assert "  blend  its name is not that of a formula" in done.stdout
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path, refusal: Callable[..., str]
 
 def test_only_a_name_that_the_file_has(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, RIGHT), "--only", "relu", code=2)
-    assert "--only: the file defines no function and no class 'relu'" in done.stderr
+    assert "relu  the file defines no such name; what helps: one of these: relu_forward" in " ".join(done.stdout.split())
 
 
 def test_explain() -> None:

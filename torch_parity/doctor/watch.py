@@ -8,9 +8,9 @@ from pathlib import Path
 import watchfiles
 
 # Milliseconds: a save is over when nothing has changed for so long, and at the latest after so long.
-QUIET, LATEST = 100, 1000
+SETTLED, LATEST = 100, 1000
 # So often the files are looked at in any case: not every file system tells of changes.
-LOOK = 1000
+LOOK_EVERY = 1000
 
 # Of each Python file: when it was changed, how long it is, and which file it is: editors put a new one in its place.
 State = dict[Path, tuple[int, int, int]]
@@ -27,8 +27,8 @@ def watch(path: Path, run: Callable[[], object]) -> None:
         path.parent,
         watch_filter=lambda change, name: name.endswith(".py"),
         debounce=LATEST,
-        step=QUIET,
-        rust_timeout=LOOK,
+        step=SETTLED,
+        rust_timeout=LOOK_EVERY,
         yield_on_timeout=True,
         recursive=False,
     )

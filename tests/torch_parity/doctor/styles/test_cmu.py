@@ -243,7 +243,10 @@ HALVES = [
 
 def test_all_of_the_course_is_found_and_equal(tmp_path: Path) -> None:
     entries = examined(LAYERS, tmp_path)
-    assert [(e.subject.found, e.subject.name, e.conventions) for e in entries.values()] == [*HALVES, ("SGD", "sgd", [])]
+    # The gradients of losses come last: where the mean is taken is seen in the layers.
+    assert sorted((e.subject.found, e.subject.name, e.conventions) for e in entries.values()) == sorted(
+        [*HALVES, ("SGD", "sgd", [])]
+    )
     assert {found: entry.verdict for found, entry in entries.items() if not entry.equal} == {}
     assert {entry.subject.style for entry in entries.values()} == {"cmu"}
 

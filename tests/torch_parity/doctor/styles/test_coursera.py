@@ -306,7 +306,7 @@ def test_other_ways_are_conventions(
     [
         ({"-1 / m * ": "-1 * "}, "summed-not-averaged"),
         ({"-1 / m * ": "1 / m * ", "(np.dot(Y, np.log(AL).T) + np.dot(1 - Y, np.log(1 - AL).T))":
-          "np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL))"}, "sign"),
+          "np.sum(Y * np.log(AL) + (1 - Y) * np.log(1 - AL))"}, "minus-forgotten"),
         ({"log(AL)": "log(AL + 1e-7)", "log(1 - AL)": "log(1 - AL + 1e-7)"}, "epsilon-in-the-logarithm"),
     ],
 )  # fmt: skip

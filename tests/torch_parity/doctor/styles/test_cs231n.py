@@ -166,7 +166,7 @@ def test_right_layers_are_equal_and_conventions_are_told(tmp_path: Path) -> None
         (CONV, "conv2d_backward", "] * w[f]\n", "] * w[f, :, ::-1, ::-1]\n",
          {"grad_input": ["input-gradient-unflipped"]}),
         (CONV, "conv2d_backward", "dout[n, f].sum()", "dout[n, f].sum() / N",
-         {"grad_bias": ["factor"]}),
+         {"grad_bias": ["bias-gradient-averaged-over-batch"]}),
         (CONV, "conv2d_backward", "W], dw, db", "W], dw / N, db", {"grad_weight": ["weight-gradient-averaged"]}),
         (CONV, "conv2d_backward", "dpadded[:, :, pad:pad + H, pad:pad + W]", "dpadded[:, :, :H, :W]",
          {"grad_input": ["padding-gradient-wrong-corner"]}),

@@ -182,7 +182,7 @@ def test_right_functions_of_arrays_are_equal_and_conventions_are_told(tmp_path: 
          {"output": ["first-channel-only"]}),
         (("corr2d", "corr2d_multi_in", "corr2d_multi_in_out"), "conv2d", "* K).sum()", "* K.flip(0, 1)).sum()",
          {"output": ["kernel-flipped"]}),
-        (("pool2d",), "avg_pool2d", "p_w].mean()", "p_w].sum()", {"output": ["factor"]}),
+        (("pool2d",), "avg_pool2d", "p_w].mean()", "p_w].sum()", {"output": ["average-not-divided"]}),
         (("softmax",), "softmax", " - X.max(1, keepdims=True).values", "", {"output": ["no-max-subtraction"]}),
         (("softmax",), "softmax", "(1, keepdims=True)", "(0, keepdims=True)",
          {"output": ["wrong-dimension"]}),
