@@ -146,7 +146,7 @@ def test_wrong_arguments_are_refused(tmp_path: Path, refusal: Callable[..., str]
 
 def test_only_a_name_that_the_file_has(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, RIGHT), "--only", "relu", code=2)
-    assert "relu  the file defines no such name; what helps: one of these: relu_forward" in " ".join(done.stdout.split())
+    assert "relu the file defines no such name; what helps: one of these: relu_forward" in " ".join(done.stdout.split())
 
 
 def test_explain() -> None:
