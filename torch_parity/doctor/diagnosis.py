@@ -6,6 +6,7 @@ explains it, that is a proof, since the questions were chosen to tell mistakes a
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
         found = found or list(_constant(result, judged))
     if not found:
         found = [c for c in candidates.known_and_general(formula, backward, mistakes) if _explains(c, result, judged)]
-    found = _fewest(found)
+    found = _simplest(formula, backward, result, _fewest(found))
     if not found or len(found) > MOST_EXPLANATIONS:
         return None
     first = found[0]
@@ -144,6 +145,16 @@ def _fewest(found: list[Candidate]) -> list[Candidate]:
     return kept
 
 
+def _simplest(formula: str, backward: bool, result: str, found: list[Candidate]) -> list[Candidate]:
+    """Without two mistakes that together are one: a kernel flipped in both directions is one turned by 180 degrees."""
+    alone = [candidate for candidate in found if len(candidate.mistakes) == 1]
+    return alone + [
+        candidate
+        for candidate in found
+        if candidate not in alone and all(_telling(formula, backward, result, [one, candidate]) for one in alone)
+    ]
+
+
 def _constant(result: str, evidence: list[Evidence]) -> Iterator[Candidate]:
     """A factor or an offset that is the same on all questions, whatever it is."""
     pairs = []
@@ -169,16 +180,21 @@ def _constant(result: str, evidence: list[Evidence]) -> Iterator[Candidate]:
 
 def _telling(formula: str, backward: bool, result: str, found: list[Candidate]) -> str:
     """A question beyond those that were asked which tells the first two apart, in words."""
-    everything = Takes(EVERY_OPTION, pairs=True, batch=None, bias=None)
-    for question in questions.questions(formula, backward, everything, seed=1):
-        if question.kind not in JUDGED:
-            continue
+    for question in _every_question(formula, backward):
         one, other = (candidate.wrong(question, result) for candidate in found[:2])
         if (one is None) != (other is None):
             return str(question)
         if one is not None and other is not None and not same(one, other, APART * 2.0**-40):
             return str(question)
     return ""
+
+
+@cache
+def _every_question(formula: str, backward: bool) -> list[Question]:
+    """Those for a signature that takes all that torch's does."""
+    everything = Takes(EVERY_OPTION, pairs=True, batch=None, bias=None)
+    asked = [q for seed in (1, 2) for q in questions.questions(formula, backward, everything, seed)]
+    return [question for question in asked if question.kind in JUDGED]
 
 
 EVERY_OPTION = (

@@ -17,7 +17,7 @@ from torch_parity.doctor.subject import Takes
 Generator = np.random.Generator
 
 # N, C, O, H, W, kernel, stride, padding, dilation, groups
-CONVOLUTIONS: tuple[tuple[Any, ...], ...] = (
+CONVOLUTIONS_ASKED: tuple[tuple[Any, ...], ...] = (
     (2, 3, 4, 5, 7, (3, 2), 1, 0, 1, 1),
     (1, 2, 3, 6, 5, (3, 3), 1, 1, 1, 1),
     (3, 2, 2, 7, 6, (2, 3), 2, 1, 1, 1),
@@ -129,9 +129,9 @@ def _has_bias(takes: Takes, index: int) -> bool:
 
 
 def _convolutions(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
-    kinds = ["lattice"] * len(CONVOLUTIONS) + ["real"] * 5
+    kinds = ["lattice"] * len(CONVOLUTIONS_ASKED) + ["real"] * 5
     for index, kind in enumerate(kinds):
-        n, c, o, h, w, kernel, stride, padding, dilation, groups = CONVOLUTIONS[index % len(CONVOLUTIONS)]
+        n, c, o, h, w, kernel, stride, padding, dilation, groups = CONVOLUTIONS_ASKED[index % len(CONVOLUTIONS_ASKED)]
         groups = _option(takes, "groups", groups, 1)
         c, o = takes.fixed.get("C", c), takes.fixed.get("O", o)
         kernel = _square(takes, kernel)
