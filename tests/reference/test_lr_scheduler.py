@@ -185,12 +185,21 @@ def test_what_was_saved_before_the_options_were_goes_on_with_those_of_the_schedu
 
 
 def test_a_state_is_a_snapshot_in_both_directions() -> None:
-    schedule = built("ours", "StepLR", [0.5], step_size=1)
+    """Also of what a schedule of one's own keeps."""
+
+    class Marking(lr_scheduler.StepLR):
+        def __init__(self, optimizer: Any) -> None:
+            super().__init__(optimizer, 1)
+            self.marks = [1]
+
+    schedule = Marking(of_both([0.5])[0])
     state = schedule.state_dict()
+    schedule.base_lrs[0] = schedule.marks[0] = 7
+    assert (state["base_lrs"], state["marks"]) == ([0.5], [1])
     before = json.dumps(state)
     schedule.load_state_dict(state)
-    schedule.base_lrs[0] = 7.0
-    schedule.get_last_lr()[0] = 7.0
+    assert schedule.marks == [1]
+    schedule.base_lrs[0] = schedule.get_last_lr()[0] = schedule.marks[0] = 7
     steps_of(schedule, 1)
     assert json.dumps(state) == before
     assert schedule.get_last_lr() == [0.5 * 0.1]
