@@ -249,6 +249,10 @@ MORE_THAN_WEIGHTS: dict[str, tuple[Any, str]] = {
     "a list": (list(state().values()), "holds a list, and no state_dict that can be told"),
     "a tensor": (torch.ones(3), "holds a Tensor, and no state_dict"),
     "no weights": ({"epoch": 3, "loss": 0.5}, "holds a dictionary of epoch, loss, and no state_dict"),
+    "an optimizer's": (
+        one_parameter_in_training()["optimizer"],
+        "a dictionary of state, param_groups, and no state_dict",
+    ),
     "nothing": ({}, "holds a dictionary of nothing, and no state_dict"),
     "two models": ({"generator": state(), "critic": state()}, "a dictionary of generator, critic, and no state_dict"),
     "many entries": ({f"e{number}": number for number in range(20)}, "dictionary of e0, .*, e7, ..., and no"),
