@@ -20,45 +20,20 @@ al., On the importance of initialization and momentum in deep learning (2013).
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, number
+from reference.instead import OPTIMIZERS, missing
+from reference.parameter import Parameter
+
+__all__ = ["SGD", "Parameter"]
 
 RATES = ("lr", "momentum", "dampening", "weight_decay")
 # What a group may hold beside SGD's options: a schedule's note of the first rate, and how torch is to compute the step,
 # which changes nothing here and is handed back to it.
 NOTES = ("initial_lr", "foreach", "fused", "differentiable", "capturable", "param_names")
-
-
-class Parameter:
-    """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one).
-
-    ``version`` counts how often ``data`` was set, by ``data = array`` or ``data -= array``, so that a layer can tell
-    that it is not what it was.  (As in torch, a change through a part of it, ``data[0] = 1``, is not noticed.)
-
-    >>> import numpy as np
-    >>> from reference.optim import Parameter
-    >>> kernel = Parameter(np.array([1.0, 0, -1]))
-    >>> print(kernel.data, kernel.grad)
-    [ 1.  0. -1.] None
-    """
-
-    def __init__(self, data: Array) -> None:
-        """Take ``data`` (float32 or float64) as it is, without a copy."""
-        check_floats(data=data)
-        self._data, self.version = data, 0
-        self.grad: Array | None = None
-
-    @property
-    def data(self) -> Array:
-        """The numbers."""
-        return self._data
-
-    @data.setter
-    def data(self, data: Array) -> None:
-        self._data, self.version = data, self.version + 1
 
 
 class SGD:
@@ -112,16 +87,26 @@ class SGD:
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         _check_options(defaults)  # even where every group overrides them, as torch does
         self.param_groups = [_checked_group(group, defaults) for group in groups]
-        everything = [id(parameter) for group in self.param_groups for parameter in group["params"]]
-        if len(set(everything)) < len(everything):
-            raise ValueError("params must hold each Parameter once, got one twice")
-        self.momentum_buffers: list[Array | None] = [None] * len(everything)
+        self.defaults = defaults
+        count = _check_once(self.param_groups)
+        self.momentum_buffers: list[Array | None] = [None] * count
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: they would add up otherwise."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: they would add up otherwise.  Without ``set_to_none`` they become zeros."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.grad = None
+                parameter.forget_grad(set_to_none)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Also train the parameters of a further group; options that it does not have are the optimizer's own.
+
+        Raises what the constructor raises; then nothing is changed.
+        """
+        group = _checked_group(param_group, self.defaults)
+        groups = [*self.param_groups, group]
+        _check_once(groups)
+        self.param_groups = groups
+        self.momentum_buffers += [None] * len(group["params"])
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot to go on from, in torch's form: 'state', each v by the parameter's number, and 'param_groups'.
@@ -231,14 +216,22 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
 
 def _loaded_group(saved: dict[str, Any], params: list[Parameter]) -> dict[str, Any]:
     """The group of ``params`` that a snapshot describes; ValueError where it is not one of SGD."""
-    missing = [name for name in RATES if name not in saved]
-    if missing:
-        raise ValueError(f"state_dict must be that of an SGD, and a group of it has no {', '.join(missing)}")
+    lacking = [name for name in RATES if name not in saved]
+    if lacking:
+        raise ValueError(f"state_dict must be that of an SGD, and a group of it has no {', '.join(lacking)}")
     # Older ones of torch lack the two switches.  A number that torch kept in a tensor is a number here.
     group = {"nesterov": False, "maximize": False, **saved, "params": params}
     group.update({name: group[name].item() for name in RATES if hasattr(group[name], "item")})
     _check_options(group)
     return group
+
+
+def _check_once(groups: list[dict[str, Any]]) -> int:
+    """How many parameters the groups have.  ValueError where one has two places."""
+    everything = [id(parameter) for group in groups for parameter in group["params"]]
+    if len(set(everything)) < len(everything):
+        raise ValueError("params must hold each Parameter once, got one twice")
+    return len(everything)
 
 
 def _check_options(options: dict[str, Any]) -> None:
@@ -253,3 +246,10 @@ def _check_options(options: dict[str, Any]) -> None:
             f"nesterov needs momentum above 0 and dampening 0, got momentum {options['momentum']}, "
             f"dampening {options['dampening']}"
         )
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """A name that is not there: AttributeError with what to write instead, if ``torch.optim`` has it."""
+        raise missing("reference.optim", name, OPTIMIZERS)
