@@ -73,6 +73,11 @@ class Classifier:
         weights = fit(saved, build, self.network, rename=network is not None)
         self.classes, self.remarks = weights.classes, weights.remarks
         self.numpy, self.torch = build(reference.nn, self.classes), build(torch.nn, self.classes)
+        if not isinstance(self.numpy, reference.nn.Module):
+            raise ValueError(
+                f"{self.network} must make its network from the argument nn: given reference.nn, it made a "
+                f"{type(self.numpy).__name__} of something else"
+            )
         self.dtype = next(iter(weights.arrays.values())).dtype
         if self.dtype == np.float64:
             self.numpy.double()

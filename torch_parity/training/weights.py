@@ -247,7 +247,8 @@ def _misfit(found: Shapes, build: Callable[..., Any]) -> str:
     last = list(_shapes(build, 1))[-1]
     needed = _shapes(build, max(1, shapes[last][0]) if shapes.get(last) else 1)
     name = next(name for name in [*needed, *shapes] if shapes.get(name) != needed.get(name))
-    return f"{name} has shape {shapes.get(name, 'none')}, needs {needed.get(name, 'none')}"
+    all_found = _listed(f"{name} {shape}" for name, shape in found.items())
+    return f"{name} has shape {shapes.get(name, 'none')}, needs {needed.get(name, 'none')}; the file has {all_found}"
 
 
 def _naming(found: Shapes, build: Callable[..., Any], rename: bool) -> Naming | None:
@@ -276,7 +277,10 @@ def _naming(found: Shapes, build: Callable[..., Any], rename: bool) -> Naming | 
 def _shapes(build: Callable[..., Any], classes: int) -> Shapes:
     """Of the network's parameters; without numbers, since a file may claim a billion classes."""
     with torch.device("meta"):
-        return {name: tuple(one.shape) for name, one in build(torch.nn, classes).state_dict().items()}
+        network = build(torch.nn, classes)
+    if not isinstance(network, torch.nn.Module):
+        raise ValueError(f"the function must return a network made from its argument nn, got {type(network).__name__}")
+    return {name: tuple(one.shape) for name, one in network.state_dict().items()}
 
 
 def _without_prefixes(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:

@@ -438,6 +438,10 @@ MISFITS: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         "0.weight has shape .16, 1, 3, 3., needs .8, 1, 3, 3",
     ),
     "one more": (lambda: {**state(), "5.bias": torch.ones(3)}, "5.bias has shape .3,., needs none"),
+    "other names and shapes": (
+        lambda: {"conv1.weight": torch.ones(20, 1, 5, 5), "fc.weight": torch.ones(10, 1352)},
+        "0.weight has shape none, .*; the file has conv1.weight .20, 1, 5, 5., fc.weight .10, 1352.$",
+    ),
     "one less": (
         lambda: {n: one for n, one in state().items() if n != "4.bias"},
         "4.weight has shape .10, 1352., needs .1, 1352",
@@ -506,3 +510,18 @@ def test_a_file_of_weights_does_not_say_which_code_to_run(tmp_path: Path) -> Non
         Classifier(tmp_path / "w")
     assert not trace.exists()
     assert Classifier(tmp_path / "w", network).classes == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 7", "must return a network made from its argument nn, got int"),
+        ("import torch; return torch.nn.Sequential(torch.nn.Linear(2, 1))", "given reference.nn, it made a Sequential"),
+        ("return nn.Linear(2)", r"my_net.py, line 1: TypeError: "),
+    ],
+)
+def test_a_function_that_makes_no_network_from_nn(body: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "my_net.py").write_text(f"def build(nn): {body}\n")
+    torch.save({"0.weight": torch.ones(1, 2), "0.bias": torch.ones(1)}, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match=message):
+        Classifier(tmp_path / "w.pt", f"{tmp_path / 'my_net.py'}:build")
