@@ -221,7 +221,9 @@ def _loaded_group(saved: dict[str, Any], params: list[Parameter]) -> dict[str, A
         raise ValueError(f"state_dict must be that of an SGD, and a group of it has no {', '.join(lacking)}")
     # Older ones of torch lack the two switches.  A number that torch kept in a tensor is a number here.
     group = {"nesterov": False, "maximize": False, **saved, "params": params}
-    group.update({name: group[name].item() for name in RATES if hasattr(group[name], "item")})
+    for name in (*RATES, "initial_lr"):
+        if hasattr(group.get(name), "item"):
+            group[name] = group[name].item()
     _check_options(group)
     return group
 

@@ -356,11 +356,12 @@ def test_a_state_may_hold_torchs_own_tensors_and_what_sgd_does_not_read() -> Non
     ours, theirs = optimizers_of_both_sides([0.5], momentum=0.5)
     take_steps(theirs, theirs.param_groups[0]["params"], 2, torch.from_numpy)
     state = theirs.state_dict()
-    state["param_groups"][0].update(name="all", lr=torch.tensor(0.25), max_lr=1.0)
+    state["param_groups"][0].update(name="all", lr=torch.tensor(0.25), initial_lr=torch.tensor(0.5), max_lr=1.0)
     ours.load_state_dict(state)
     [group] = ours.state_dict()["param_groups"]
     assert (group["lr"], group["name"], group["max_lr"]) == (0.25, "all", 1.0)
     assert type(group["lr"]) is float
+    assert (group["initial_lr"], type(group["initial_lr"])) == (0.5, float)
     v, theirs_v = ours.momentum_buffers[0], state["state"][0]["momentum_buffer"]
     np.testing.assert_array_equal(v, theirs_v.numpy())
     assert v is not None
