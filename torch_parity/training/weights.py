@@ -257,19 +257,19 @@ def _naming(found: Shapes, build: Callable[..., Any], rename: bool) -> Naming | 
         return None
     bare, prefixes = _without_prefixes(found)
     ways: list[tuple[dict[str, str], list[str]]] = [({name: name for name in found}, [])]
-    if prefixes and len(bare) == len(found):
+    if prefixes:
         ways.append((bare, [f"names without {' and '.join(prefixes)}"]))
     counts = [shape[0] for shape in reversed(found.values()) if shape and shape[0] > 0]  # the last layer's first
     needs = {classes: _shapes(build, classes) for classes in counts}
     for classes, needed in needs.items():
         for names, remarks in ways:
             if {own: found[name] for own, name in names.items()} == needed:
-                return Naming({own: names[own] for own in needed}, classes, remarks)
+                return Naming(names, classes, remarks)
     for classes, needed in needs.items() if rename else ():
         matched = _by_shape(found, needed)
         if matched is not None:
             layers = {_layer(theirs): _layer(own) for own, theirs in matched.items()}
-            told = ", ".join(f"{theirs} is {own}" for theirs, own in layers.items())
+            told = ", ".join(f"{theirs or 'the one without a name'} is {own}" for theirs, own in layers.items())
             return Naming(matched, classes, [f"layers matched by shape and order: {told}"])
     return None
 

@@ -158,6 +158,19 @@ def test_real_wrappers_of_torch(tmp_path: Path) -> None:
         assert_loaded(Classifier(tmp_path / name, "formula"), model.state_dict())
 
 
+def test_weights_saved_on_a_gpu(tmp_path: Path) -> None:
+    """There is none here: torch writes the device as text before the numbers, and this is another text."""
+    torch.save(state(), tmp_path / "cpu.pt")
+    with zipfile.ZipFile(tmp_path / "cpu.pt") as saved, zipfile.ZipFile(tmp_path / "gpu.pt", "w") as changed:
+        for name in saved.namelist():
+            content = saved.read(name)
+            if name.endswith("/data.pkl"):
+                assert content.count(b"X\x03\x00\x00\x00cpu") > 0
+                content = content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+            changed.writestr(name, content)
+    assert_loaded(Classifier(tmp_path / "gpu.pt", "formula"), state())
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own parts
 def test_a_compiled_network(tmp_path: Path) -> None:
@@ -409,6 +422,25 @@ def test_layers_of_one_shape_go_by_their_order(suffix: str, tmp_path: Path) -> N
     classifier = Classifier(path, network)
     biases = [one[0] for name, one in classifier.numpy.state_dict().items() if name.endswith("bias")]
     np.testing.assert_array_equal(biases, np.array([number / 100 for number in range(13)], np.float32))
+
+
+def test_as_many_layers_of_each_shape_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "alike.py").write_text(ALIKE)
+    shapes = [(20, 784), *[(20, 20)] * 10, (20, 784), (10, 20)]
+    weights = {f"fc{number}.weight": torch.ones(shape) for number, shape in enumerate(shapes)}
+    weights |= {f"fc{number}.bias": torch.ones(shape[:1]) for number, shape in enumerate(shapes)}
+    torch.save(weights, tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match=r"weights.pt does not fit .*alike.py:build: 1.weight has shape none"):
+        Classifier(tmp_path / "weights.pt", f"{tmp_path / 'alike.py'}:build")
+
+
+def test_a_layer_saved_alone_has_no_name(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("def build(nn): return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n")
+    layer = torch.nn.Linear(784, 10)
+    torch.save(layer.state_dict(), tmp_path / "weights.pt")
+    classifier = Classifier(tmp_path / "weights.pt", f"{tmp_path / 'one.py'}:build")
+    assert classifier.remarks == ["layers matched by shape and order: the one without a name is 1"]
+    assert_loaded(classifier, {"1." + name: tensor for name, tensor in layer.state_dict().items()})
 
 
 def test_names_are_matched_only_where_the_network_is_named(tmp_path: Path) -> None:
