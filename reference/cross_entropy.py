@@ -171,7 +171,10 @@ class CrossEntropy:
         bytes_too = input.ndim < 3 and not (self.smoothing > 0 and weight is not None and self.reduction == "mean")
         if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
             allowed = "int64 or uint8" if bytes_too else "int64"
-            raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+            raise TypeError(
+                f"target must be {allowed} class indices, or probabilities shaped like input, got {target.dtype}; "
+                "write target.astype(np.int64)"
+            )
         if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
             raise ValueError(
                 f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
