@@ -162,6 +162,13 @@ def test_the_plain_file_is_read_where_torchvision_left_both(tmp_path: Path) -> N
     assert_read(tmp_path, arrays)
 
 
+def test_the_plain_file_is_read_also_where_it_is_spelled_otherwise(tmp_path: Path) -> None:
+    arrays = small_data_set()
+    write(tmp_path, arrays, [name.replace("-idx", ".idx") for name in datasets.NAMES])
+    write(tmp_path, small_data_set(seed=1), GZ_NAMES, gzipped_idx)
+    assert_read(tmp_path, arrays)
+
+
 def test_mnist_is_read_where_torchvision_keeps_several_data_sets(tmp_path: Path) -> None:
     arrays = small_data_set()
     write(tmp_path / "MNIST/raw", arrays)
@@ -226,12 +233,14 @@ def test_a_file_may_lie_in_a_folder_of_its_own_name(tmp_path: Path, folder: str,
         assert_read(tmp_path / "emnist-letters", arrays)
 
 
-def test_the_name_of_the_folder_may_alone_have_the_prefix(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("folder", "file"), [("emnist-letters-", ""), ("", "emnist-letters-")])
+def test_the_prefix_may_stand_in_one_of_both_names(tmp_path: Path, folder: str, file: str) -> None:
     """The name within an archive is often another."""
-    for prefix, seed in (("emnist-digits-", 0), ("emnist-letters-", 1)):
-        for name, array in zip(datasets.NAMES, small_data_set(seed), strict=True):
-            write(tmp_path / f"{prefix}{name}", [array], [name])
-    assert_read(tmp_path / "emnist-letters", small_data_set(seed=1))
+    arrays = small_data_set(seed=1)
+    write(tmp_path, small_data_set(), [f"emnist-digits-{name}" for name in datasets.NAMES])
+    for name, array in zip(datasets.NAMES, arrays, strict=True):
+        write(tmp_path / f"{folder}{name}", [array], [f"{file}{name}"])
+    assert_read(tmp_path / "emnist-letters", arrays)
 
 
 def test_some_files_may_lie_in_folders_of_their_own_and_the_others_beside(tmp_path: Path) -> None:
