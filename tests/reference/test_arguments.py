@@ -82,6 +82,11 @@ MISTAKEN: dict[str, tuple[Any, str]] = {
         "target must be int64 or uint8 class indices, or probabilities shaped like input, got int32; "
         "write target.astype(np.int64)",
     ),
+    "one-hot labels of too few classes": (
+        lambda: reference.cross_entropy(SCORES, ONE_HOT[:, :2].astype(np.float32)),
+        "target must be int64 or uint8 class indices, or probabilities shaped like input, got float32 of shape (2, 2), "
+        "input (2, 3)",
+    ),
     "pixels": (
         lambda: reference.conv2d(IMAGE.astype(np.uint8), KERNEL.astype(np.float32)),
         f"input must be float32 or float64, got uint8{PIXELS}",
