@@ -281,13 +281,16 @@ def test_other_data_in_the_new_place_are_refused_and_nothing_is_changed(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_a_run_without_a_configuration_goes_on(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+def test_a_run_without_a_configuration_goes_on_and_gets_none(digits: MNIST, whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "copy")
-    for content in (None, b"{", b"3", b"[]"):
-        (folder / "config.json").unlink(missing_ok=True)
-        if content is not None:
-            (folder / "config.json").write_bytes(content)
+    config = folder / "config.json"
+    config.unlink()
+    assert go_on(folder, digits).steps == STEPS
+    assert not config.exists()
+    for damaged in ("{", "3", "[]"):
+        config.write_text(damaged)
         assert go_on(folder, digits).steps == STEPS
+        assert config.read_text() == damaged
 
 
 def longer(folder: Path, data: MNIST, epochs: int) -> Summary:
