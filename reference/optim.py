@@ -24,13 +24,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, integer, number
+from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, number
 from reference.instead import OPTIMIZERS, missing
 from reference.parameter import Parameter
 
 __all__ = ["SGD", "Parameter"]
 
 RATES = ("lr", "momentum", "dampening", "weight_decay")
+# What a group may hold beside SGD's options: a schedule's note of the first rate, and how torch is to compute the step,
+# which changes nothing here and is handed back to it.
+NOTES = ("initial_lr", "foreach", "fused", "differentiable", "capturable", "param_names")
 
 
 class SGD:
@@ -117,27 +120,33 @@ class SGD:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a snapshot, its options included.
+        """Go on from a snapshot, its options included, of this class or, its tensors on the CPU, of torch's SGD.
 
-        Raises ValueError where groups, options or shapes differ, TypeError for a v of another dtype; then nothing is
-        changed.
+        As in torch, parameters go by their order and not by their numbers, and what else a group holds is kept.
+        Raises ValueError where groups, options or shapes differ, or where it is of another kind of optimizer,
+        TypeError for a v of another dtype; then nothing is changed.
         """
-        own, given = self.state_dict()["param_groups"], state_dict["param_groups"]
-        if [group["params"] for group in given] != [group["params"] for group in own]:
-            raise ValueError(f"state_dict must have parameters {[group['params'] for group in own]} in its groups")
+        given = state_dict["param_groups"]
+        if [len(group["params"]) for group in given] != [len(group["params"]) for group in self.param_groups]:
+            own = [group["params"] for group in self.state_dict()["param_groups"]]
+            raise ValueError(f"state_dict must have parameters {own} in its groups")
         groups = [
-            _checked_group({**options, "params": group["params"]}, group)
-            for options, group in zip(given, self.param_groups, strict=True)
+            _loaded_group(options, group["params"]) for options, group in zip(given, self.param_groups, strict=True)
         ]
         parameters = [parameter for group in groups for parameter in group["params"]]
+        positions = {number: position for position, number in enumerate(itertools.chain(*(g["params"] for g in given)))}
         buffers: list[Array | None] = [None] * len(parameters)
-        for index, entry in state_dict["state"].items():
-            if not 0 <= integer("the parameter's number", index) < len(parameters):
-                raise ValueError(f"state_dict must number {len(parameters)} parameters from 0 on, got {index}")
-            data, v = parameters[index].data, entry["momentum_buffer"]
-            check_floats(data=data, momentum_buffer=v)
-            check_shape("momentum_buffer", v, data.shape, f"as parameter {index}")
-            buffers[index] = v.copy()
+        for parameter_number, entry in state_dict["state"].items():
+            if parameter_number not in positions:
+                raise ValueError(f"state_dict has a state for parameter {parameter_number!r}, and no group has that")
+            v = entry.get("momentum_buffer")  # torch has none, or None, where there is no momentum
+            if v is not None:
+                position = positions[parameter_number]
+                v = np.asarray(v).copy() if hasattr(v, "__array__") else v
+                data = parameters[position].data
+                check_floats(data=data, momentum_buffer=v)
+                check_shape("momentum_buffer", v, data.shape, f"as parameter {position}")
+                buffers[position] = v
         self.param_groups, self.momentum_buffers = groups, buffers
 
     @ieee754
@@ -190,7 +199,7 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     """A group with the defaults filled in; TypeError or ValueError names what is wrong."""
     if not isinstance(group, dict) or "params" not in group:
         raise TypeError(f"params must hold dictionaries with the key 'params' throughout, got {group!r}")
-    unknown = sorted(set(group) - set(defaults) - {"params"})
+    unknown = sorted(set(group) - set(defaults) - {"params", *NOTES})
     if unknown:
         raise ValueError(f"a parameter group takes the options {', '.join(defaults)}, got {', '.join(unknown)}")
     full = {**defaults, **group}
@@ -203,6 +212,20 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
             raise TypeError(f"params must hold Parameters, got {type(parameter).__name__}")
     _check_options(full)
     return full
+
+
+def _loaded_group(saved: dict[str, Any], params: list[Parameter]) -> dict[str, Any]:
+    """The group of ``params`` that a snapshot describes; ValueError where it is not one of SGD."""
+    lacking = [name for name in RATES if name not in saved]
+    if lacking:
+        raise ValueError(f"state_dict must be that of an SGD, and a group of it has no {', '.join(lacking)}")
+    # Older ones of torch lack the two switches.  A number that torch kept in a tensor is a number here.
+    group = {"nesterov": False, "maximize": False, **saved, "params": params}
+    for name in (*RATES, "initial_lr"):
+        if hasattr(group.get(name), "item"):
+            group[name] = group[name].item()
+    _check_options(group)
+    return group
 
 
 def _check_once(groups: list[dict[str, Any]]) -> int:

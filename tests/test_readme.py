@@ -3,11 +3,13 @@
 import doctest
 import os
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import torch_parity.proof.export
@@ -19,7 +21,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 README, TRAINING = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/training.md"))
 
 PIPELINE, TWO_SIDES, EXAMPLE, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-OWN_ROW, OWN_CLASS, LIBRARY = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
+OWN_ROW, OWN_CLASS, CHECKPOINT, LIBRARY = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
 
 
 def run(program: str, folder: Path) -> str:
@@ -52,6 +54,19 @@ def test_the_networks_of_ones_own_train_alike_on_both_sides(source: str, tmp_pat
     (tmp_path / "my_net.py").write_text(source, encoding="utf-8")
     summary = torch_parity.train(f"{tmp_path / 'my_net.py'}:build", epochs=1, limit=256, dtype="float64")
     assert 0 < summary.max_weight_difference < 1e-13
+
+
+def test_training_goes_on_from_a_checkpoint_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.py").write_text(CHECKPOINT, encoding="utf-8")
+    page = runpy.run_path("page.py")
+    for weights, parameter in zip(page["theirs"].parameters(), page["ours"].parameters(), strict=True):
+        parameter.grad = weights.grad.numpy()
+    for optimizer in (page["twin"], page["optimizer"]):
+        optimizer.step()
+        assert optimizer.param_groups[0]["momentum"] == 0.9
+    for name, weights in page["theirs"].state_dict().items():
+        np.testing.assert_allclose(page["ours"].state_dict()[name], weights.numpy(), rtol=1e-6)
 
 
 @pytest.mark.slow

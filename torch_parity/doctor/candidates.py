@@ -5,12 +5,13 @@ A candidate gives, for a question and one of its results, the wrong result that 
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import numpy as np
 
 from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.audit.mistakes.cross_entropy import with_clipping, with_epsilon
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.right import Answer, answer, with_mistakes
 from torch_parity.proof.pairs import Pair, pair_named
@@ -41,9 +42,30 @@ class Candidate:
         return frozenset(one.name + one.explanation for one in self.mistakes)
 
 
+# Other numbers than the 1e-7 of the table that people keep a logarithm finite with.
+EPSILONS = (1e-5, 1e-6, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15, 1e-16)
+
+
 def singles(formula: str, backward: bool) -> list[Candidate]:
     """One known mistake each: those of the output, or those of the gradients and of the output that they need."""
-    return [_planted(formula, (mistake,)) for mistake in _known(formula, backward)]
+    known = _known(formula, backward)
+    if formula == "cross_entropy" and not backward:
+        known += _with_other_epsilons(known)
+    return [_planted(formula, (mistake,)) for mistake in known]
+
+
+def _with_other_epsilons(known: list[Mistake]) -> list[Mistake]:
+    changes = {"epsilon-in-the-logarithm": with_epsilon, "probabilities-clipped": with_clipping}
+    return [
+        replace(
+            mistake,
+            explanation=mistake.explanation.replace("1e-7", f"{epsilon:.0e}".replace("e-0", "e-")),
+            forward=changes[mistake.name](epsilon),
+        )
+        for mistake in known
+        if mistake.name in changes
+        for epsilon in EPSILONS
+    ]
 
 
 def pairs(formula: str, known: list[Mistake]) -> Iterator[Candidate]:

@@ -14,11 +14,8 @@ from torch_parity.audit.mistakes import Mistake
 from torch_parity.doctor import candidates, questions
 from torch_parity.doctor.candidates import Candidate, General
 from torch_parity.doctor.question import JUDGED, Array, Question
-from torch_parity.doctor.right import APART, Expected, allowed, identical, same
+from torch_parity.doctor.right import APART, Expected, identical, same
 from torch_parity.doctor.subject import Takes
-
-# More explanations than this left are none.
-MOST_EXPLANATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Diagnosis:
 
 
 def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]) -> Diagnosis | None:
-    """The diagnosis of ``result``; None where no known mistake explains it, or more than a handful do."""
+    """The diagnosis of ``result``; None where no known mistake explains it."""
     judged = _most_telling_first([one for one in evidence if one.question.kind in JUDGED], result)
     if not any(one.got is not None and result in one.got for one in judged):
         return None
@@ -65,7 +62,7 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
     if not found:
         found = [c for c in candidates.known_and_general(formula, backward, mistakes) if _explains(c, result, judged)]
     found = _simplest(formula, backward, result, _fewest(found))
-    if not found or len(found) > MOST_EXPLANATIONS:
+    if not found:
         return None
     first = found[0]
     bits = all(_bits(first, result, one) for one in judged if one.question.kind != "real")
@@ -87,9 +84,7 @@ def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]
     def right(one: Evidence) -> bool:
         if one.got is None or result not in one.got:
             return True
-        return same(
-            one.got[result], one.expected.results[result], allowed(one.expected.scales[result], one.got[result])
-        )
+        return same(one.got[result], one.expected.results[result], one.expected.allowed(result, one.got[result]))
 
     return sorted(evidence, key=right)
 
@@ -128,7 +123,7 @@ def _tolerance(one: Evidence, result: str, wrong: Array) -> float:
     """That of the rounding; by the size of the wrong result where that is larger."""
     assert one.got is not None
     finite = np.abs(wrong[np.isfinite(wrong)]).max(initial=0.0) if wrong.dtype.kind == "f" else 0.0
-    return allowed(max(one.expected.scales[result], float(finite)), one.got[result])
+    return one.expected.allowed(result, one.got[result], float(finite))
 
 
 def _bits(candidate: Candidate, result: str, one: Evidence) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from torch_parity.doctor.diagnosis import Evidence
 from torch_parity.doctor.question import JUDGED
-from torch_parity.doctor.right import allowed, close
+from torch_parity.doctor.right import close
 
 AXES = {
     "output": ("image", "channel", "row", "column"),
@@ -36,12 +36,13 @@ def pattern(result: str, evidence: list[Evidence]) -> str:
             if got.size == right.size:
                 return f"the shape is {got.shape} where it should be {right.shape}"
             return f"the shape is {got.shape} where it should be {right.shape}: other sizes, so nothing can be compared"
-        masks.append(~close(got, right, allowed(one.expected.scales[result], got)))
+        masks.append(~close(got, right, one.expected.allowed(result, got)))
     wrong = [mask for mask in masks if mask.any()]
     if not wrong:
         return ""
     cases = f"on {len(wrong)} of {len(masks)} cases" if len(wrong) < len(masks) else "on every case"
-    for words, region in _regions(result, wrong[0].ndim):
+    one_rank = len({mask.ndim for mask in wrong}) == 1
+    for words, region in _regions(result, wrong[0].ndim) if one_rank else ():
         if all(not (mask & ~region(mask.shape)).any() for mask in wrong) and any(
             not region(mask.shape).all() for mask in wrong
         ):

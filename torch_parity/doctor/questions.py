@@ -159,7 +159,7 @@ def _pools(formula: str, kinds: tuple[str, ...]) -> "Maker":
                 padding = 0
             options: dict[str, Any] = {
                 "kernel_size": _spelled(_square(takes, kernel)),
-                "stride": _option(takes, "stride", stride, None),
+                "stride": _option(takes, "stride", stride, takes.fixed.get("s")),
                 "padding": _option(takes, "padding", padding, 0),
                 "ceil_mode": _option(takes, "ceil_mode", ceil_mode, False),
             }
@@ -246,7 +246,7 @@ def _cross_entropy(takes: Takes, backward: bool, generator: Generator) -> Iterat
             # Far apart, and the true class far below: a logarithm with an epsilon shows here.
             scores = scores / 10
         arrays: dict[str, Array] = {"input": scores, "target": target}
-        if "weight" in takes.options and index % 4 == 1:
+        if "weight" in takes.options and index % 3 == 1:
             arrays["weight"] = generator.integers(1, 5, classes) / 2
         if "ignore_index" in takes.options and index % 4 == 2 and samples > 1:
             target[0] = -100

@@ -112,7 +112,7 @@ def _pools(formula: str, takes: Takes) -> Iterator[tuple[dict[str, Array], dict[
         for h, w, k in ((2, 2, 2), (3, 3, 2), (4, 4, 2), (5, 5, 2), (5, 5, 3), (4, 6, 2)):
             for stride, padding in ((None, 0), (1, 0), (2, 0), (2, 1)):
                 k = takes.fixed.get("k", k)
-                if (stride is not None and "stride" not in takes.options) or (
+                if (stride != takes.fixed.get("s") and "stride" not in takes.options) or (
                     padding and "padding" not in takes.options
                 ):
                     continue

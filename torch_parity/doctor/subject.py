@@ -18,7 +18,8 @@ class Takes:
     ``options``: the optional arguments that it has ("stride", "padding", "dilation", "groups", "ceil_mode" ...; also
     "grad_output" where a loss takes one).  ``pairs``: these may be (height, width).  ``square``: kernels must be
     square.  ``batch`` and ``bias``: True for always, False for never, None for either.  ``fixed``: sizes that cannot
-    be others, by letter, as {"C": 1}.  ``ranks``: the numbers of dimensions of an input without channels.
+    be others, by letter, as {"C": 1}, or {"s": 1} for a stride.  ``ranks``: the numbers of dimensions of an input
+    without channels.
     """
 
     options: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from torch_parity.doctor.subject import Results, Subject, described
 
 MEMORY = 6 * 2**30  # bytes of addresses: torch alone takes two or three
 WRITTEN = 64 * 2**20  # bytes of any file, what is printed among them
+OUR_FOLDER = str(Path(__file__).parents[1])
 
 
 class Bench:
@@ -66,7 +67,14 @@ class Bench:
     def problem(self, error: BaseException) -> dict[str, Any]:
         """An exception for the reader: type, message, and the traceback cut to the frames of the student's folder."""
         folder = str(self.file.parent)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(folder)]
+        # The file may stand beside this very package, and beside a .venv.
+        frames = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename.startswith(folder)
+            and not frame.filename.startswith(OUR_FOLDER)
+            and "site-packages" not in frame.filename
+        ]
         lines = [f"{Path(f.filename).name}, line {f.lineno}, in {f.name}:  {f.line}" for f in frames[-6:]]
         message = str(error).strip() or "(no message)"
         if isinstance(error, SystemExit):

@@ -26,6 +26,17 @@ def right(question: Question) -> dict[str, Array]:
     return results
 
 
+def planted(formula: str, mistake: str) -> Answers:
+    pair = with_mistakes(formula, (NAMED[mistake],))
+
+    def answers(question: Question) -> dict[str, Array]:
+        results = answer(pair, question)
+        assert results is not None
+        return results
+
+    return answers
+
+
 def changed(**changes: Callable[[Array, Question], Array]) -> Answers:
     def answers(question: Question) -> dict[str, Array]:
         return {n: changes[n](r, question) if n in changes else r for n, r in right(question).items()}
@@ -182,3 +193,58 @@ def test_rounding_is_no_difference_and_is_said(dtype: type[np.floating[Any]]) ->
 def test_an_error_a_hundred_times_rounding_is_a_difference() -> None:
     (entry,) = examined(("conv2d", changed(output=lambda r, q: r * (1 + 1e-9)))).values()
     assert entry.verdict == "different"
+
+
+@pytest.mark.parametrize("name", ["conv2d", "linear", "avg_pool2d"])
+def test_sums_in_single_precision_may_come_back_as_double(name: str) -> None:
+    def single(question: Question) -> dict[str, Array]:
+        arrays = {n: a.astype(np.float32) for n, a in question.arrays.items()}
+        less = right(Question(question.formula, question.kind, arrays, question.options))
+        return {n: r.astype(np.float64) + 0.0 for n, r in less.items()}
+
+    (entry,) = examined((name, single)).values()
+    assert entry.verdict == "equal"
+
+
+def test_a_mask_by_closeness_is_told_from_a_mask_by_equality() -> None:
+    for mistake in ("ties-by-closeness", "ties-to-all"):
+        (entry,) = examined(("max_pool2d_backward", planted("max_pool2d", mistake))).values()
+        assert names(entry) == {"grad_input": mistake}
+
+
+@pytest.mark.parametrize("epsilon", ["1e-7", "1e-8", "1e-12", "1e-15"])
+@pytest.mark.parametrize(
+    ("wrong", "mistake"),
+    [
+        (lambda p, e: np.log(p + e), "epsilon-in-the-logarithm"),
+        (lambda p, e: np.log(np.clip(p, e, 1 - e)), "probabilities-clipped"),
+    ],
+)
+def test_whatever_keeps_a_logarithm_finite_is_named(
+    wrong: Callable[[Array, float], Array], mistake: str, epsilon: str
+) -> None:
+    def loss(question: Question) -> dict[str, Array]:
+        x, target = question.arrays["input"], question.arrays["target"]
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        log_p = wrong(e / e.sum(axis=1, keepdims=True), float(epsilon))
+        return {"output": -log_p[np.arange(len(x)), target].mean()}
+
+    (entry,) = examined(("cross_entropy", loss), takes=TAKES["plain"]).values()
+    assert names(entry) == {"output": mistake}
+    assert epsilon in entry.diagnoses[0].mistakes[0].explanation
+
+
+def test_a_fault_of_the_doctors_own_does_not_end_the_examination(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch_parity.doctor import examination
+
+    def broken(subject: Found, *others: object) -> Entry:
+        if subject.name == "conv2d":
+            raise RuntimeError("no idea")
+        return Entry(subject)
+
+    monkeypatch.setattr(examination, "examine_subject", broken)
+    entries = examined(("conv2d", right), ("linear", right))
+    assert entries["conv2d"].verdict == "raises"
+    assert entries["conv2d"].problem is not None
+    assert "no idea" in entries["conv2d"].problem.message
+    assert entries["linear"].verdict == "equal"

@@ -723,6 +723,73 @@ def test_in_a_presentation_a_figure_keeps_its_keys(visit: Visits) -> None:
     assert presented(reader) == [section.name for section in SECTIONS]
 
 
+# What cannot be seen without scrolling: of the page, of a matrix, of a formula.
+HIDDEN = """() => {
+    const { scrollHeight, scrollWidth } = document.documentElement;
+    const page = scrollHeight > innerHeight || scrollWidth > innerWidth ? [`${scrollWidth} x ${scrollHeight}`] : [];
+    const boxes = [...document.querySelectorAll(".presented :is(.matrix:not(.picture), .math)")];
+    return page.concat(boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText.slice(0, 50)));
+}"""
+TYPE = "parseFloat(getComputedStyle(document.documentElement).fontSize)"
+
+
+def start_presenting(reader: Reader, width: int, height: int) -> None:
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.page.evaluate("document.getElementById('present').click()")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_in_a_presentation_a_section_is_one_slide(visit: Visits, width: int, height: int) -> None:
+    reader = visit().ready()
+    start_presenting(reader, width, height)
+    for section in SECTIONS:
+        assert presented(reader) == [section.name]
+        assert reader.page.evaluate(HIDDEN) == [], section.name
+        assert reader.page.evaluate(TYPE) > width / 120, section.name  # in a size that can be read
+        reader.page.keyboard.press("PageDown")
+
+
+@by_name
+def test_a_slide_has_room_for_every_choice_and_mistake(visit: Visits, section: Section) -> None:
+    reader = visit().ready()
+    start_presenting(reader, 1280, 720)
+    for options in some_options(section, generator(section), 6):
+        reader.choose(section, options)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], options
+    for demonstration in section.demonstrations:
+        reader.figure(section).locator("select[name=mistake]").select_option(demonstration.name)
+        reader.settled()
+        assert reader.page.evaluate(HIDDEN) == [], demonstration.name
+
+
+def test_a_slide_follows_the_window(visit: Visits) -> None:
+    reader = visit("#pooling").ready()
+    type_before = reader.page.evaluate(TYPE)
+    start_presenting(reader, 1280, 720)
+    small = reader.page.evaluate(TYPE)
+    reader.page.set_viewport_size({"width": 1920, "height": 1080})
+    reader.settled()
+    assert reader.page.evaluate(TYPE) > 1.4 * small
+    assert reader.page.evaluate(HIDDEN) == []
+    reader.page.keyboard.press("Escape")
+    assert reader.page.evaluate(TYPE) == type_before
+
+
+def test_on_a_slide_the_verdict_and_the_answer_unfold(visit: Visits) -> None:
+    reader = visit("#convolution").ready()
+    start_presenting(reader, 1280, 720)
+    figure = reader.page.locator("#convolution .figure").bounding_box()
+    for kind, inside in ((".verdicts", "pre"), (".question", "p")):
+        details = reader.page.locator(f"#convolution {kind}")
+        assert not details.locator(inside).first.is_visible()
+        details.locator("summary").click()
+        assert details.locator(inside).first.is_visible()
+        assert reader.page.locator("#convolution .figure").bounding_box() == figure  # it lies over the slide
+        assert reader.page.evaluate(HIDDEN) == []
+        details.locator("summary").click()
+
+
 # The layout.
 
 BOXES = """section => Object.fromEntries([...section.querySelectorAll(
@@ -776,6 +843,23 @@ def test_a_narrow_window_needs_no_scrolling_sideways(visit: Visits, name: str) -
         assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
     reader.page.evaluate("document.getElementById('present').click()")
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_on_paper_all_can_be_read(visit: Visits) -> None:
+    inks = """Array.from(document.querySelectorAll("body, h2, .code, .code *"), one => getComputedStyle(one).color)"""
+    reader = visit(dark=True).ready()
+    reader.page.emulate_media(media="print", color_scheme="dark")
+    assert set(reader.page.evaluate(inks)) == {"rgb(28, 39, 51)"}  # dark, on white, whatever the screen shows
+    for answer in reader.page.locator(".question > p").all():
+        assert answer.is_visible()
+    for control in reader.page.locator(".controls, .panel").all():
+        assert not control.is_visible()
+
+
+def test_the_layers_of_a_network_fit_a_narrow_window(visit: Visits) -> None:
+    reader = visit(width=360).ready()
+    for layers in reader.page.locator("#deeper .layers").all():
+        assert layers.evaluate("layers => layers.scrollWidth <= layers.clientWidth")
 
 
 def test_who_wants_no_motion_gets_none(visit: Visits) -> None:

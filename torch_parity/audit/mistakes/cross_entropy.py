@@ -70,8 +70,19 @@ def _from_log(wrong: Callable[[Array], Array]) -> Change[Forward]:
     return instead(loss)
 
 
-def _log_with_epsilon(scores: Array) -> Array:
-    return np.asarray(np.log(softmax(scores, _class_axis(scores)) + scores.dtype.type(1e-7)))
+def with_epsilon(epsilon: float) -> Change[Forward]:
+    """The loss of log(p + epsilon)."""
+    return _from_log(lambda x: np.asarray(np.log(softmax(x, _class_axis(x)) + x.dtype.type(epsilon))))
+
+
+def with_clipping(epsilon: float) -> Change[Forward]:
+    """The loss of log(p), where p is kept between epsilon and 1 - epsilon."""
+
+    def clipped(scores: Array) -> Array:
+        low, high = scores.dtype.type(epsilon), scores.dtype.type(1 - epsilon)
+        return np.asarray(np.log(np.clip(softmax(scores, _class_axis(scores)), low, high)))
+
+    return _from_log(clipped)
 
 
 def _samples(given: Options) -> int:
@@ -195,7 +206,15 @@ MISTAKES = (
         "Right to 7 digits for good predictions; bad ones never cost more than 16.",
         "Take log p = s - log(sum exp(s)) with s = x - max(x) straight from the scores; it needs no epsilon.",
         STABLE,
-        forward=_from_log(_log_with_epsilon),
+        forward=with_epsilon(1e-7),
+    ),
+    Mistake(
+        "probabilities-clipped", "cross_entropy",
+        "log(clip(p, 1e-7, 1 - 1e-7)) keeps the loss finite.",
+        "Right for middling predictions; bad ones never cost more than 16, and sure ones never nothing.",
+        "Take log p = s - log(sum exp(s)) with s = x - max(x) straight from the scores; it needs no clipping.",
+        STABLE,
+        forward=with_clipping(1e-7),
     ),
     Mistake(
         "double-softmax", "cross_entropy",

@@ -1,6 +1,7 @@
 """Max pooling, done wrongly."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,12 +37,19 @@ def ties_split(g: Array, a: Arrays, o: Options, y: Any) -> Array:
     return _to_equals(g, a, o, y[0], split=True)
 
 
-def _to_equals(g: Array, a: Arrays, o: Options, output: Array, split: bool) -> Array:
+def ties_by_closeness(g: Array, a: Arrays, o: Options, y: Any) -> Array:
+    """dL/dx where every pixel that np.isclose takes for its window's maximum gets all of the window's gradient."""
+    return _to_equals(g, a, o, y[0], split=False, equals=np.isclose)
+
+
+def _to_equals(
+    g: Array, a: Arrays, o: Options, output: Array, split: bool, equals: Callable[[Array, Array], Array] = np.equal
+) -> Array:
     windows = pooling_windows(a["input"], o, output.shape)
     frame = windows.frame(a["input"], fill=-np.inf)
     grad = np.zeros_like(frame)
     for i, j in np.ndindex(windows.outputs):
-        equal = windows.window(frame, i, j) == output[..., i, j, np.newaxis, np.newaxis]
+        equal = equals(windows.window(frame, i, j), output[..., i, j, np.newaxis, np.newaxis])
         share = g[..., i, j, np.newaxis, np.newaxis]
         if split:
             share = share / np.maximum(1, equal.sum(axis=(-2, -1), keepdims=True)).astype(g.dtype)
@@ -179,6 +187,14 @@ MISTAKES = (
         "Give the gradient to window.argmax() alone, the first of equal maxima.",
         READ_BACKWARD,
         backward=gradients_instead(input=ties_to_all),
+    ),
+    Mistake(
+        "ties-by-closeness", "max_pool2d",
+        "Every pixel that is close to the maximum, as np.isclose has it, gets the whole gradient.",
+        "Right where numbers are far apart; else also pixels that lost get some, and gradients multiply.",
+        "Give the gradient to window.argmax() alone, the first of equal maxima; no comparison is needed.",
+        READ_BACKWARD,
+        backward=gradients_instead(input=ties_by_closeness),
     ),
     Mistake(
         "ties-split", "max_pool2d",

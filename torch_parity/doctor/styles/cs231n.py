@@ -1,4 +1,8 @@
-"""CS231n's assignments: ``conv_forward_naive(x, w, b, conv_param) -> out, cache`` and their like, N,C,H,W."""
+"""CS231n's assignments: ``conv_forward_naive(x, w, b, conv_param) -> out, cache`` and their like, N,C,H,W.
+
+A variant may have any ending: ``_naive``, ``_fast``, ``_im2col``.  What joins several layers, ``conv_relu_forward``, is
+left alone: its parts are asked.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,73 +12,90 @@ import numpy as np
 
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
+from torch_parity.doctor.styles.limits import with_limits
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
-NAMES = {
-    "conv_forward": ("conv2d", 4),
-    "conv_backward": ("conv2d_backward", 2),
-    "max_pool_forward": ("max_pool2d", 2),
-    "max_pool_backward": ("max_pool2d_backward", 2),
-    "relu_forward": ("relu", 1),
-    "relu_backward": ("relu_backward", 2),
-    "affine_forward": ("linear", 3),
-    "affine_backward": ("linear_backward", 2),
-}
-VARIANTS = re.compile(r"_(naive|fast|strides|im2col|loop|loops|vectorized|numpy)$")
+Function = Callable[..., Any]
+
 SIGNATURE = "CS231n's signature"
+FORMULAS = {
+    "conv": "conv2d",
+    "max_pool": "max_pool2d",
+    "avg_pool": "avg_pool2d",
+    "average_pool": "avg_pool2d",
+    "mean_pool": "avg_pool2d",
+    "relu": "relu",
+    "affine": "linear",
+    "fc": "linear",
+    "fully_connected": "linear",
+}
+LAYER = re.compile(rf"({'|'.join(FORMULAS)})_(forward|backward)(?:_\w+)?")
+TAKES = {
+    "conv2d": Takes(options=("stride", "padding")),
+    "max_pool2d": Takes(options=("stride",)),
+    "avg_pool2d": Takes(options=("stride",)),
+    "relu": Takes(),
+    "linear": Takes(),
+}
+# A pooling that reshapes the image into its windows.
+WINDOWS_SIDE_BY_SIDE = Takes(square=True)
+# What is said of a gradient that is asked with a cache of the doctor's.
+CACHES = {
+    "conv2d": "the cache is (x, w, b, conv_param), as in the assignment",
+    "max_pool2d": "the cache is (x, pool_param), as in the assignment",
+    "avg_pool2d": "the cache is (x, pool_param)",
+    "relu": "the cache is x, as in the assignment",
+    "linear": "the cache is (x, w, b), as in the assignment",
+}
+IN_OUT_WEIGHTS = "the weights are stored (in, out)"
+MATRICES = "the input is a matrix (N, D); the assignment's may have more dimensions"
+BIAS_ROW = "the gradient of the bias has the shape (1, M)"
+LOSS_AND_GRADIENT = "the loss returns (loss, dx)"
+ONE_HOT = "the targets are one-hot"
+LINEAR_LOSS = ("the loss is that of the scores X W and returns (loss, dW)", "the regularisation is asked with 0")
+# The first argument of the DeepLearning.AI course, whose functions are called alike.
+OTHERS = {"A_prev", "hparameters", "hparams", "dA", "dZ", "Z"}
 
 
 def find(things: dict[str, Any]) -> Iterator[Subject]:
     """The functions of CS231n's assignments among ``things``."""
     for name, function in things.items():
-        base = VARIANTS.sub("", name)
-        formula, count = NAMES.get(base, ("", 0))
         arguments = parameters(function)
-        if formula and len(arguments) == count and not isinstance(function, type) and _is_ours(arguments):
-            yield _subject(name, formula, function, things)
+        if isinstance(function, type) or OTHERS & set(arguments):
+            continue
+        layer = LAYER.fullmatch(name)
+        if layer:
+            formula = FORMULAS[layer[1]]
+            if layer[2] == "forward" and len(arguments) == _count(formula) and _has_param(formula, arguments):
+                yield _forward_subject(name, formula, function)
+            elif layer[2] == "backward" and _is_backward(formula, arguments):
+                yield _backward_subject(name, formula, function, things)
         elif name == "softmax_loss" and len(arguments) == 2:
-            yield from _loss(name, function)
-        elif name in ("sgd", "sgd_momentum") and len(arguments) in (2, 3):
+            yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
+        elif re.fullmatch(r"softmax_loss(_\w+)?", name) and len(arguments) == 4:
+            yield from _loss(name, function, (LINEAR_LOSS, _identity))
+        elif re.fullmatch(r"sgd(_momentum)?", name) and len(arguments) == 3 and arguments[2] == "config":
             yield _update(name, function)
 
 
-def _is_ours(arguments: list[str]) -> bool:
-    """Not those of the DeepLearning.AI course, whose functions are called alike."""
-    return not {"A_prev", "hparameters", "dA", "dZ"} & set(arguments)
+def _has_param(formula: str, arguments: list[str]) -> bool:
+    """Whether the options come in a dictionary, where there are any: others have functions of the same names."""
+    return formula in ("relu", "linear") or "param" in arguments[-1]
 
 
-def _subject(name: str, formula: str, function: Callable[..., Any], things: dict[str, Any]) -> Subject:
-    backward = formula.endswith("_backward")
-    own = name.replace("_backward", "_forward")
-    readings = []
-    if backward:
-        if own in things:
-            readings.append(Reading(_with_own_cache(formula, function, things[own])))
-        said = () if not readings else ("the cache is (x, w, b, conv_param), as the assignment has it",)
-        readings.append(Reading(_with_cache(formula, function), said if "conv" in formula else ()))
-    else:
-        readings.append(Reading(lambda question: lambda q: {"output": _forward(function, q)[0]}))
-    takes = {
-        "conv2d": Takes(options=("stride", "padding")),
-        "max_pool2d": Takes(options=("stride",)),
-        "relu": Takes(ranks=(2, 4)),
-        "linear": Takes(),
-    }[formula.removesuffix("_backward")]
-    results: tuple[str, ...] = ("output",)
-    if backward:
-        products = formula in ("conv2d_backward", "linear_backward")
-        results = ("grad_input", "grad_weight", "grad_bias") if products else ("grad_input",)
-    return Subject(
-        formula,
-        name,
-        "cs231n",
-        SIGNATURE,
-        results,
-        tuple(readings),
-        takes,
-        own.replace("_forward", ""),
-        line_of(function),
-    )
+def _is_backward(formula: str, arguments: list[str]) -> bool:
+    """Whether it takes the upstream gradient and a cache, or the upstream gradient and the forward's arguments."""
+    if len(arguments) == 2 and "cache" in arguments[1]:
+        return True
+    return formula in ("conv2d", "linear") and len(arguments) == 1 + _count(formula) and _has_param(formula, arguments)
+
+
+# Layers.
+
+
+def _count(formula: str) -> int:
+    """How many arguments the forward has."""
+    return {"conv2d": 4, "linear": 3, "relu": 1}.get(formula, 2)
 
 
 def _arguments(question: Question) -> tuple[Any, ...]:
@@ -82,82 +103,202 @@ def _arguments(question: Question) -> tuple[Any, ...]:
     if question.formula == "conv2d":
         conv_param = {"stride": options["stride"], "pad": options["padding"]}
         return x, question.arrays["weight"], question.arrays["bias"], conv_param
-    if question.formula == "max_pool2d":
+    if question.formula in ("max_pool2d", "avg_pool2d"):
         kernel = options["kernel_size"]
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
-        stride = options["stride"] or height
-        return x, {"pool_height": height, "pool_width": width, "stride": stride}
+        return x, {"pool_height": height, "pool_width": width, "stride": options["stride"] or height}
     if question.formula == "linear":
         return x, question.arrays["weight"].T, question.arrays["bias"]
     return (x,)
 
 
-def _forward(function: Callable[..., Any], question: Question) -> tuple[Any, Any]:
-    values = function(*_arguments(question))
-    return values if isinstance(values, tuple) and len(values) == 2 else (values, None)
+def _with_images(question: Question) -> tuple[Any, ...]:
+    """The arguments of an affine layer, its input (N, d, D/d, 1), which it must flatten: a view of (N, D)."""
+    x, w, b = _arguments(question)
+    rows = next((d for d in range(2, x.shape[1]) if x.shape[1] % d == 0), 1)
+    return x.reshape(len(x), rows, -1, 1), w, b
 
 
-def _with_own_cache(
-    formula: str, function: Callable[..., Any], forward: Callable[..., Any]
-) -> Callable[[Question], Run]:
-    def run(question: Question) -> Results:
-        _, cache = _forward(forward, question)
-        return _gradients(formula, function(question.grad_output, cache))
+def _only_matrices(run: Run, forward: Function) -> Run:
+    """``run``, for code that does not take images; a product takes those of a single pixel, flattened or not."""
 
-    return lambda question: run
+    def of_matrices(question: Question) -> Results:
+        if question.arrays["input"].shape[1] > 1 and _goes_through(forward, _with_images(question)):
+            raise ValueError("the layer takes images, so it is asked with images")
+        return run(question)
 
-
-def _with_cache(formula: str, function: Callable[..., Any]) -> Callable[[Question], Run]:
-    def run(question: Question) -> Results:
-        arguments = _arguments(question)
-        return _gradients(formula, function(question.grad_output, arguments[0] if len(arguments) == 1 else arguments))
-
-    return lambda question: run
+    return of_matrices
 
 
-def _gradients(formula: str, value: Any) -> Results:
-    found = returned(value, "grad_input", "grad_weight", "grad_bias")
-    if formula == "linear_backward" and found["grad_weight"] is not None:
-        found["grad_weight"] = np.asarray(found["grad_weight"]).T
-    return found
+def _goes_through(function: Function, arguments: tuple[Any, ...]) -> bool:
+    try:
+        function(*arguments)
+    except Exception:  # whatever the code raises
+        return False
+    return True
 
 
-def _loss(name: str, function: Callable[..., Any]) -> Iterator[Subject]:
-    def forward(question: Question) -> Results:
-        return {"output": returned(function(question.arrays["input"], question.arrays["target"]), "output")["output"]}
+Put = Callable[[Question], tuple[Any, ...]]
 
-    def backward(question: Question) -> Results:
-        value = function(question.arrays["input"], question.arrays["target"])
-        return {"grad_input": returned(value, "loss", "grad_input")["grad_input"]}
 
-    said = ("the loss returns (loss, dx)",)
-    line = line_of(function)
-    yield Subject(
-        "cross_entropy",
-        name,
-        "cs231n",
-        SIGNATURE,
-        ("output",),
-        (Reading(lambda q: forward, said),),
-        Takes(),
-        name,
-        line,
-    )
-    yield Subject(
-        "cross_entropy_backward", name, "cs231n", SIGNATURE, ("grad_input",), (Reading(lambda q: backward, said),),
-        Takes(), name, line,
+def _puts(formula: str) -> tuple[tuple[Put, tuple[str, ...]], ...]:
+    """How a question is put, and what is said of it, the likeliest first."""
+    if formula == "linear":
+        return (_with_images, (IN_OUT_WEIGHTS,)), (_arguments, (IN_OUT_WEIGHTS, MATRICES))
+    return ((_arguments, ()),)
+
+
+def _takes(name: str, formula: str) -> Takes:
+    return WINDOWS_SIDE_BY_SIDE if name.endswith("_reshape") and "pool" in formula else TAKES[formula]
+
+
+def _forward_subject(name: str, formula: str, function: Function) -> Subject:
+    readings = []
+    for put, said in _puts(formula):
+        readings += _asked(formula, _output(function, put), said, function)
+    takes = _takes(name, formula)
+    return Subject(formula, name, "cs231n", SIGNATURE, ("output",), tuple(readings), takes, name, line_of(function))
+
+
+def _backward_subject(name: str, formula: str, function: Function, things: dict[str, Any]) -> Subject:
+    """With the cache of the file's own forward; where that gives none, or a wrong one, with the assignment's."""
+    forward = _forward_of(name, things)
+    spread = len(parameters(function)) > 2  # backward(dout, x, w, b, conv_param), with no cache
+    readings = []
+    if forward and not spread:
+        for put, said in _puts(formula):
+            readings += _asked(formula, _with_own_cache(function, things[forward], put), said, things[forward])
+    for put, said in _puts(formula):
+        run = _with_arguments(function, put) if spread else _with_assignment_cache(function, put)
+        readings += _asked(formula, run, said if spread else (*said, CACHES[formula]), things.get(forward))
+    products = formula in ("conv2d", "linear")
+    results = ("grad_input", "grad_weight", "grad_bias") if products else ("grad_input",)
+    return Subject(
+        formula + "_backward", name, "cs231n", SIGNATURE, results, tuple(readings), _takes(name, formula), forward,
+        line_of(function),
     )  # fmt: skip
 
 
-def _update(name: str, function: Callable[..., Any]) -> Subject:
+def _forward_of(name: str, things: dict[str, Any]) -> str:
+    """The name of the forward that belongs to a backward, "" where there is none: that of the same ending if any."""
+    own = name.replace("_backward", "_forward")
+    kind = own[: own.index("_forward") + len("_forward")]
+    return next((other for other in (own, *things) if other in things and other.startswith(kind)), "")
+
+
+def _asked(formula: str, run: Run, said: tuple[str, ...], forward: Function | None) -> list[Reading]:
+    """The readings of ``run``, also those for code with common limits, and for a bias gradient that is a row."""
+    if MATRICES in said and forward is not None:
+        run = _only_matrices(run, forward)
+    readings = with_limits(formula, run, said)
+    if formula == "linear":
+        readings.append(_reading(_with_flat_bias(run), (*said, BIAS_ROW)))
+    return readings
+
+
+def _with_flat_bias(run: Run) -> Run:
+    def flat(question: Question) -> Results:
+        found = run(question)
+        db = found.get("grad_bias")
+        if db is not None and np.ndim(db) == 2:
+            found["grad_bias"] = np.asarray(db)[0]
+        return found
+
+    return flat
+
+
+def _reading(run: Run, said: tuple[str, ...] = ()) -> Reading:
+    """A function keeps nothing from call to call: one ``run`` for all questions."""
+    return Reading(lambda question: run, said)
+
+
+def _out_and_cache(function: Function, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+    values = function(*arguments)
+    return values if isinstance(values, tuple) and len(values) == 2 else (values, None)
+
+
+def _output(function: Function, put: Put) -> Run:
+    return lambda question: {"output": _out_and_cache(function, put(question))[0]}
+
+
+def _with_own_cache(function: Function, forward: Function, put: Put) -> Run:
+    def run(question: Question) -> Results:
+        _, cache = _out_and_cache(forward, put(question))
+        return _gradients(question, put, function(question.grad_output, cache))
+
+    return run
+
+
+def _with_assignment_cache(function: Function, put: Put) -> Run:
+    def run(question: Question) -> Results:
+        arguments = put(question)
+        cache = arguments if len(arguments) > 1 else arguments[0]
+        return _gradients(question, put, function(question.grad_output, cache))
+
+    return run
+
+
+def _with_arguments(function: Function, put: Put) -> Run:
+    return lambda question: _gradients(question, put, function(question.grad_output, *put(question)))
+
+
+def _gradients(question: Question, put: Put, value: Any) -> Results:
+    found = returned(value, "grad_input", "grad_weight", "grad_bias")
+    if question.formula == "linear":
+        x, dx, dw = put(question)[0], found["grad_input"], found["grad_weight"]
+        if dx is not None and x.ndim == 4:
+            if np.shape(dx) != x.shape:
+                raise ValueError(f"dx has the shape {np.shape(dx)}, where x has the shape {x.shape}")
+            found["grad_input"] = np.reshape(dx, (len(x), -1))
+        if dw is not None:
+            found["grad_weight"] = np.asarray(dw).T
+    return found
+
+
+# The loss.
+
+
+def _scores(question: Question) -> tuple[Any, ...]:
+    return question.arrays["input"], question.arrays["target"]
+
+
+def _one_hot(question: Question) -> tuple[Any, ...]:
+    scores, target = _scores(question)
+    return scores, np.eye(scores.shape[1], dtype=scores.dtype)[target]
+
+
+def _identity(question: Question) -> tuple[Any, ...]:
+    """W, X, y, reg of a linear classifier: for X = I the scores are W, and dW is their gradient."""
+    scores, target = _scores(question)
+    return scores, np.eye(len(scores), dtype=scores.dtype), target, 0.0
+
+
+def _loss(name: str, function: Function, *ways: tuple[tuple[str, ...], Put]) -> Iterator[Subject]:
+    """Both halves of a function that returns (loss, gradient)."""
+    for formula, result, index in (("cross_entropy", "output", 0), ("cross_entropy_backward", "grad_input", 1)):
+        readings = tuple(_reading(_half(function, put, result, index), said) for said, put in ways)
+        yield Subject(formula, name, "cs231n", SIGNATURE, (result,), readings, Takes(), name, line_of(function))
+
+
+def _half(function: Function, put: Put, result: str, index: int) -> Run:
+    def run(question: Question) -> Results:
+        value = function(*put(question))
+        return {result: list(returned(value, "loss", "gradient").values())[index]}
+
+    return run
+
+
+# Updates.
+
+
+def _update(name: str, function: Function) -> Subject:
     def run(question: Question) -> Results:
         w = question.arrays["parameter"]
         config: Any = {"learning_rate": question.options["lr"], "momentum": question.options["momentum"]}
         for grad in question.arrays["grads"]:
-            w, config = returned(function(w, grad, config), "w", "config").values()
+            next_w, next_config = returned(function(w, grad, config), "w", "config").values()
+            w, config = (w if next_w is None else next_w), (config if next_config is None else next_config)
         return {"output": w}
 
     takes = Takes(options=("momentum",) if name == "sgd_momentum" else ())
-    return Subject(
-        "sgd", name, "cs231n", SIGNATURE, ("output",), (Reading(lambda q: run),), takes, name, line_of(function)
-    )
+    return Subject("sgd", name, "cs231n", SIGNATURE, ("output",), (_reading(run),), takes, name, line_of(function))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from reference import conv, definition
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections.convolution import IMAGE
@@ -103,8 +104,7 @@ SECTION = Section(
     also=({"kernel": np.array(HALF_TURN), "image": IMAGE[::-1] - 4},),
     calls=calls,
     fit=fit,
-    exercise="def conv2d_backward(g, x, K, stride=1, padding=0):\n"
-    '    """g (N, O, oH, oW), x (N, C, H, W), K (O, C, kH, kW) -> dL/dx, dL/dK, dL/db (O,)"""\n',
+    exercise=heads("conv2d_backward"),
     question="The formula of dL/dK looks like a convolution. Of what with what, and is anything turned over?",
     answer="Of the image, with g as its kernel, and nothing is turned over: for stride 1, dL/dK = x ∗ g. For dL/dx it "
     "is g that is the image, with zeros around it, and its kernel is K after half a turn. So both gradients of a "

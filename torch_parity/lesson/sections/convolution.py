@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from reference import conv, definition
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
 
@@ -55,9 +56,7 @@ SECTION = Section(
     editable=("image", "kernel", "bias"),
     options={"stride": (1, 2), "padding": (0, 1, 2), "dilation": (1, 2), "flip": (False, True)},
     calls=calls,
-    exercise='''def conv2d(x, K, b, stride=1, padding=0):
-    """x (N, C, H, W), K (O, C, kH, kW), b (O,) -> y (N, O, oH, oW)"""
-''',
+    exercise=heads("conv2d"),
     question="The kernel has a column of 1, a column of 0 and a column of −1. What does it look for, and why is the "
     "first output negative?",
     answer="It subtracts what lies on the right from what lies on the left: it looks for a vertical edge. Under its "

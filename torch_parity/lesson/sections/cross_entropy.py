@@ -8,6 +8,7 @@ import torch
 
 from reference import definition, log_softmax, log_softmax_backward
 from reference.cross_entropy import CrossEntropy
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.batch import batch
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
@@ -105,9 +106,7 @@ SECTION = Section(
     also=({"logits": np.array([[0.3, -1.7, 2.25, 0.9]])}, {"logits": np.array([[30, 0, -5, 2]])}),
     fit=fit,
     calls=calls,
-    exercise='def cross_entropy(x, t):\n    """scores x (N, C), true classes t (N,) -> the mean loss"""\n\n\n'
-    "def cross_entropy_backward(x, t):\n"
-    '    """scores x (N, C), true classes t (N,) -> dL/dx (N, C)"""\n',
+    exercise=heads("cross_entropy", "cross_entropy_backward"),
     question="The numbers of the gradient always add up to 0. Why?",
     answer="The probabilities add up to 1, and so do the y, so p − y adds up to 0. It must be so: raising all scores "
     "by the same amount changes no probability, so the loss has no slope in that direction. A step against the "

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from reference import definition, flatten, linear, linear_backward
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.batch import batch
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
@@ -82,9 +83,7 @@ SECTION = Section(
     fit=fit,
     calls=calls,
     walks="output",
-    exercise='def linear(x, W, b):\n    """x (N, I), W (O, I), b (O,) -> y (N, O)"""\n\n\n'
-    "def linear_backward(g, x, W):\n"
-    '    """g = dL/dy (N, O) -> dL/dx (N, I), dL/dW (O, I), dL/db (O,)"""\n',
+    exercise=heads("linear", "linear_backward"),
     question="A network has 16 feature maps of 4 × 4 pixels, and a dense layer with 10 outputs. How many weights does "
     "the layer have, and would they fit if the image were larger?",
     answer="The row has 16 · 4 · 4 = 256 numbers, and each of the 10 outputs has a weight for each: 2,560 weights, and "

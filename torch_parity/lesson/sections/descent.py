@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from reference import conv2d, conv2d_backward, definition, optim
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.example import Array, Call, Matrices, UnequalError
 from torch_parity.lesson.section import Demonstration, Section
 from torch_parity.lesson.sections import convolution
@@ -145,7 +146,7 @@ SECTION = Section(
     options={"eta": ETAS},
     calls=calls,
     extra=paths,
-    exercise='def sgd_step(K, grad, lr=0.001):\n    """K and dL/dK of one shape -> the new K"""\n',
+    exercise=heads("sgd"),
     question="Why does the loss explode when η is too large, though every step goes downhill?",
     answer="A step trusts the slope where it begins, but the slope changes on the way. This loss is a valley: a step "
     "that is too long ends on the opposite side, higher up, where the slope is steeper, and the next step is longer "

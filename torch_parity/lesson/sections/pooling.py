@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from reference import definition, pooling
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
 
@@ -82,9 +83,7 @@ SECTION = Section(
     calls=calls,
     fit=fit,
     extra=lambda: {"tied": TIED.tolist()},
-    exercise='def max_pool2d(x, kernel_size, stride):\n    """x (N, C, H, W) -> y (N, C, oH, oW)"""\n\n\n'
-    "def max_pool2d_backward(g, x, kernel_size, stride):\n"
-    '    """g (N, C, oH, oW) and x (N, C, H, W) -> dL/dx (N, C, H, W)"""\n',
+    exercise=heads("max_pool2d", "max_pool2d_backward"),
     question="Max pooling with a 2 × 2 window and stride 2: how many of the input's numbers get a gradient, and does "
     "it matter how large the others are?",
     answer="At most one in four: the winner of each window. The others could be changed a little without any change of "

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from reference import definition, relu, relu_backward
+from torch_parity.doctor.stubs import heads
 from torch_parity.lesson.example import Call, Matrices
 from torch_parity.lesson.section import Demonstration, Section
 
@@ -52,8 +53,7 @@ SECTION = Section(
     # Numbers that ReLU and its gradient must not change in size, or mistake for zero.
     also=({"input": np.array([[-1e5, -7, -1.5, -0.125, 0, 0.125, 1.5, 7, 1e5]])},),
     calls=calls,
-    exercise='def relu(x):\n    """x (any shape) -> y, the same shape"""\n\n\n'
-    'def relu_backward(g, x):\n    """g (the upstream gradient) and x -> dL/dx, all of one shape"""\n',
+    exercise=heads("relu", "relu_backward"),
     question="In training, a bias becomes so negative that the input of its ReLU is below 0 for every image. What will "
     "training do about it?",
     answer="Nothing. The gate is shut for every image, so the gradient of this bias and of its weights is 0, and no "

@@ -11,6 +11,7 @@ import torch
 import reference
 from reference import definition, nn, optim
 from reference.datasets import BUNDLED, NAMES, normalize, read_idx
+from torch_parity.doctor.stubs import heads
 from torch_parity.files import load_arrays
 from torch_parity.lesson.example import Array, Call, Example, Matrices, Result, UnequalError, prove
 from torch_parity.lesson.packing import packed_floats, packed_pixels
@@ -211,7 +212,7 @@ SECTION = Chain(
     on_paper=(on_paper,),
     fast=(fast, learn_numpy),
     in_torch=in_torch,
-    exercise='def softmax(x, dim=1):\n    """scores x (N, C) -> probabilities (N, C): the f at the end"""\n',
+    exercise=heads("softmax"),
     question="How many numbers did the network have to learn, and how many of them are in its kernels?",
     answer=f"{sum(map(np.size, TRAINED.values())):,}: {W.size:,} weights and {c.size} biases in the dense layer, and "
     f"only {K.size} weights and {b.size} biases in the kernels. A kernel's nine weights are used at {26 * 26} places; "

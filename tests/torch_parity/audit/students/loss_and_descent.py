@@ -26,6 +26,11 @@ def epsilon_in_the_logarithm(a: Arrays, o: Options, g: Array) -> Array:
     return -np.log(p[np.arange(len(p)), a["target"]] + 1e-7).mean()
 
 
+def probabilities_clipped(a: Arrays, o: Options, g: Array) -> Array:
+    p = np.clip(probabilities(a["input"], 1), 1e-7, 1 - 1e-7)
+    return -np.log(p[np.arange(len(p)), a["target"]]).mean()
+
+
 def softmax_over_the_batch(a: Arrays, o: Options, g: Array) -> Array:
     p = probabilities(a["input"], 0)
     return -np.log(p[np.arange(len(p)), a["target"]]).mean()
@@ -289,6 +294,7 @@ WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (diagonal_only, "grad_input", some_scores),
     (log_with_epsilon, "output", some_scores),
     (epsilon_in_the_logarithm, "output", plain_loss),
+    (probabilities_clipped, "output", plain_loss),
     (softmax_over_the_batch, "output", plain_loss),
     (gradient_not_averaged, "grad_input", plain_loss),
     (averaged_twice, "output", plain_loss),

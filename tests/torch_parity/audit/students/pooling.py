@@ -28,6 +28,16 @@ def ties_to_all(a: Arrays, o: Options, g: Array) -> Array:
     return cropped(dx, a, padding)
 
 
+def ties_by_closeness(a: Arrays, o: Options, g: Array) -> Array:
+    x, padding, at = pool_setup(a, o, -np.inf)
+    dx = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(g.shape):
+        rows, columns = at(i, j)
+        window = x[n, c, rows, columns]
+        dx[n, c, rows, columns] += g[n, c, i, j] * np.isclose(window, window.max())
+    return cropped(dx, a, padding)
+
+
 def ties_split(a: Arrays, o: Options, g: Array) -> Array:
     x, padding, at = pool_setup(a, o, -np.inf)
     dx = np.zeros_like(x)
@@ -235,6 +245,7 @@ def square(a: Arrays, o: Options) -> bool:
 
 WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (ties_to_all, "grad_input", batch),
+    (ties_by_closeness, "grad_input", batch),
     (ties_split, "grad_input", batch),
     (ties_to_last, "indices", batch),
     (padded_with_zero, "output", whole_windows),
