@@ -155,9 +155,9 @@ def _one_digit(ink: Array, mask: Array, seen: Array) -> Strokes:
     for shape, size in enumerate(sizes):
         if shape == main or (size.max() < SPECK * side and shapes.ink[shape] < SPECK_INK * shapes.ink[main]):
             continue
-        box, around = shapes.boxes[shape], shapes.boxes[main]
-        beside = _distance(box[1:], around[1:]) >= 0 and size[0] >= TALL * sizes[main][0]  # as the next digit stands
-        if _distance(box, around) <= APART * side and not beside:
+        place, around = shapes.boxes[shape], shapes.boxes[main]
+        beside = _distance(place[1:], around[1:]) >= 0 and size[0] >= TALL * sizes[main][0]  # as the next digit stands
+        if _distance(place, around) <= APART * side and not beside:
             own.append(shape)
         else:
             others += bool(size.max() >= 2 * SPECK * side)

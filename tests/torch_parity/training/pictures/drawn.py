@@ -100,7 +100,7 @@ def on_table(share: float, turn: float) -> Draw:
         along, across = turned(500, turn)
         sheet = (abs(along) < 250 * share) & (abs(across) < 225 * share)
         levels = np.where(sheet, written(inked(number, side=500, height=150), 230), 60 + 10 * np.sin(across / 9))
-        return ndimage.gaussian_filter(levels, 1) + rng.normal(0, 3, levels.shape)
+        return np.asarray(ndimage.gaussian_filter(levels, 1) + rng.normal(0, 3, levels.shape))
 
     return draw
 
@@ -108,7 +108,7 @@ def on_table(share: float, turn: float) -> Draw:
 def beside_table(number: int, rng: np.random.Generator) -> Array:
     levels = written(inked(number, side=500, height=180, at=(0.55, 0.55)), 230)
     levels[:, :60] = levels[:50] = 70
-    return ndimage.gaussian_filter(levels, 1) + rng.normal(0, 3, levels.shape)
+    return np.asarray(ndimage.gaussian_filter(levels, 1) + rng.normal(0, 3, levels.shape))
 
 
 def turned(side: int, degrees: float) -> tuple[Array, Array]:
@@ -130,7 +130,7 @@ def photograph(ruling: str, line: float = 170, share: float = 0.05, pitch: int =
         levels = (235 + (line - 235) * ruled) * (1 - ink) + 35 * ink
         towards = turned(side, rng.uniform(0, 360))[0] / side
         light = 0.85 - 0.2 * towards - 0.3 * np.square(towards)
-        return ndimage.gaussian_filter(levels, 0.8) * light + rng.normal(0, 5, levels.shape)
+        return np.asarray(ndimage.gaussian_filter(levels, 0.8) * light + rng.normal(0, 5, levels.shape))
 
     return draw
 
@@ -160,7 +160,7 @@ def doubled(number: int, rng: np.random.Generator) -> Array:
 def coloured(ink: tuple[int, int, int], ground: tuple[int, int, int]) -> Draw:
     def draw(number: int, rng: np.random.Generator) -> Array:
         covered = inked(number)[..., np.newaxis]
-        return np.array(ground) * (1 - covered) + np.array(ink) * covered
+        return np.asarray(np.array(ground) * (1 - covered) + np.array(ink) * covered)
 
     return draw
 
@@ -226,7 +226,7 @@ def nothing(number: int, rng: np.random.Generator) -> Array:
             near = np.minimum(near, np.hypot(y - y0 - along * (y1 - y0), x - x0 - along * (x1 - x0)))
         return written((7 - near).clip(0, 1))
     soft = ndimage.gaussian_filter(rng.normal(size=(300, 300)), 20 if number % 4 == 1 else 6)
-    return 255.0 - 200 * (soft > 0.02) if number % 4 == 1 else 128 + 100 * soft / abs(soft).max()
+    return np.asarray(255.0 - 200 * (soft > 0.02) if number % 4 == 1 else 128 + 100 * soft / abs(soft).max())
 
 
 DOUBTFUL: dict[str, Draw] = {"cut at the edge": cut, "two digits": two_digits, "no digit": nothing}

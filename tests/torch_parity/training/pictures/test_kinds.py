@@ -56,7 +56,7 @@ def lenet5(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READ)
 def test_38_of_40_are_read(name: str, lenet5: Any, tmp_path: Path) -> None:
-    counts = measured(READ[name], *lenet5, tmp_path)
+    counts = measured(READ[name], lenet5[0], lenet5[1], tmp_path)
     assert counts["right"] >= 38, counts
     assert counts["silent"] == 0, counts
 
@@ -64,4 +64,4 @@ def test_38_of_40_are_read(name: str, lenet5: Any, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_what_cannot_be_read_is_said(name: str, lenet5: Any, tmp_path: Path) -> None:
-    assert measured(DOUBTFUL[name], *lenet5, tmp_path)["silent"] == 0
+    assert measured(DOUBTFUL[name], lenet5[0], lenet5[1], tmp_path)["silent"] == 0
