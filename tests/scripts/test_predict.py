@@ -21,6 +21,7 @@ from tests import ROOT
 from tests.scripts import run
 from tests.torch_parity.training.test_predict import state_dict, weights
 from torch_parity.files import save_arrays
+from torch_parity.training.pictures import look
 
 __all__ = ["weights"]  # a fixture
 
@@ -47,8 +48,13 @@ def test_a_pipe_gets_plain_text_of_all_pictures_but_the_bad_ones(pictures: Path,
     done = run(SCRIPT, "absent.png", str(empty), str(pictures), "--weights", str(weights.parent), code=2)
 
     seven, two, again, end = done.stdout.split("\n\n")
-    title, head, *rows, footer = seven.splitlines()
+    title, *shown = seven.splitlines()
     assert title == f"{pictures}/a seven.png: 7"
+    seen, (head, *rows, footer) = shown[-28:-12], shown[-12:]
+    assert seen[0] == seen[-1] == f"+{'-' * 28}+"
+    assert all(re.fullmatch(r"\|[ .:=+*#%@-]{28}\|", line) for line in seen[1:-1])
+    assert seen[1] == f"|{' ' * 28}|"  # what is prepared has a margin
+    assert "@" in "".join(seen)
     assert head == "class    NumPy    torch"
     assert [row.split()[0] for row in rows] == [str(label) for label in range(10)]
     found = re.fullmatch(r" +7 +(\d+\.\d\d)% +(\d+\.\d\d)%  (#+)", rows[7])
@@ -60,7 +66,8 @@ def test_a_pipe_gets_plain_text_of_all_pictures_but_the_bad_ones(pictures: Path,
     assert again == seven.replace("a seven", "odd \\udcff")
     assert end == ""
 
-    absent, folder, bad = done.stderr.splitlines()
+    absent, folder, passed_over, bad = done.stderr.splitlines()
+    assert passed_over == f"predict.py: passed over {empty}: a folder"
     assert absent.startswith("predict.py: ")
     assert "absent.png" in absent
     assert folder == f"predict.py: {empty} is a folder without pictures"
@@ -81,6 +88,48 @@ def test_json(pictures: Path, weights: Path) -> None:
         assert sum(values) == pytest.approx(1)
         assert values.index(max(values)) == 7
     assert 0 <= seven["largest_difference"] < 1e-5
+
+
+def test_what_is_doubtful_is_said(pictures: Path, weights: Path) -> None:
+    """Two digits in one picture are beyond the network, and a chessboard is no digit."""
+    images = mnist().test_images
+    two, chessboard = pictures / "two.png", pictures / "chessboard.png"
+    Image.fromarray(np.kron(np.hstack(list(images[:2])), np.ones((6, 6), np.uint8))).save(two)
+    squares = np.kron(np.indices((7, 7)).sum(axis=0) % 2 * 255, np.ones((20, 20)))
+    Image.fromarray(np.pad(squares.astype(np.uint8), 40)).save(chessboard)
+    arguments = (SCRIPT, str(two), str(chessboard), "--weights", str(weights))
+    text, found = run(*arguments).stdout, json.loads(run(*arguments, "--json").stdout)["pictures"]
+    assert "warning: 2 shapes stand apart, and one was read" in "\n".join(found[0]["warnings"]) + text
+    assert any(warning.startswith("it is unlike MNIST's") for warning in found[1]["warnings"])
+    for warning in found[0]["warnings"] + found[1]["warnings"]:
+        assert f"\nwarning: {warning}\n" in text
+
+
+def test_files_that_are_no_pictures_are_named(pictures: Path, weights: Path) -> None:
+    (pictures / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (pictures / "notes.txt").touch()
+    done = run(SCRIPT, str(pictures), "--weights", str(weights), "--json", code=2)
+    photograph, notes = json.loads(done.stdout)["passed_over"]
+    assert photograph["file"] == f"{pictures}/IMG_1.HEIC"
+    assert photograph["reason"] == "a photograph in HEIC, which is not read here: save it as JPEG or PNG"
+    assert notes == {"file": f"{pictures}/notes.txt", "reason": "its name does not end as a picture's does"}
+    for one in (photograph, notes):
+        assert f"predict.py: passed over {one['file']}: {one['reason']}\n" in done.stderr
+
+
+def test_pictures_are_saved_as_the_networks_see_them(pictures: Path, weights: Path, tmp_path: Path) -> None:
+    (pictures / "b bad.png").unlink()
+    again = tmp_path / "again"
+    again.mkdir()
+    Image.fromarray(mnist().test_images[2]).save(again / "a seven.png")
+    saved = tmp_path / "new" / "prepared"
+    run(SCRIPT, str(pictures), str(again), "--weights", str(weights), "--save-prepared", str(saved))
+    names = ["a seven.png.2.prepared.png", "a seven.png.prepared.png", "c [red]two.png.prepared.png"]
+    assert sorted(path.name for path in saved.iterdir()) == names
+    sources = (again / "a seven.png", pictures / "a seven.png", pictures / "c [red]two.png")
+    for name, source in zip(names, sources, strict=True):
+        with Image.open(saved / name) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), look(source).pixels)
 
 
 def in_terminal(*arguments: str) -> str:

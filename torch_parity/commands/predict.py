@@ -12,6 +12,7 @@ from torch_parity.networks import NETWORKS
 if TYPE_CHECKING:
     from torch_parity.training.predict import Pixels, Prediction
 
+SHADES = " .:-=+*#%@"  # from paper to ink
 BAR = 30  # characters for a probability of 1
 
 
@@ -23,56 +24,72 @@ def main() -> int:
     try:
         return _classify(arguments)
     except ImportError as error:
-        return _complain(f"{error}; needed are pillow, rich and safetensors: pip install 'cnn-reference[train]'")
+        return _complain(f"{error}; needed are pillow, rich, safetensors and scipy: pip install 'cnn-reference[train]'")
     except (ValueError, OSError) as error:
         return _complain(error)
 
 
 def _classify(arguments: argparse.Namespace) -> int:
     """The exit status.  What is wrong with one picture is reported, and the others are classified all the same."""
-    from torch_parity.training.predict import Classifier, picture_files, read_picture
+    from torch_parity.training.familiarity import Familiarity
+    from torch_parity.training.pictures import look, pictures_in, save_prepared
+    from torch_parity.training.predict import Classifier
 
     classifier = Classifier(arguments.weights, arguments.network)
     for remark in classifier.remarks:
         print(f"{program.name()}: {arguments.weights}: {remark}", file=sys.stderr, flush=True)
+    familiarity = Familiarity(classifier)
+    prepared: set[str] = set()
     pictures: list[dict[str, Any]] = []
+    passed_over: list[dict[str, str]] = []
     for path in arguments.pictures:
         try:
-            files = picture_files(path)
+            files, others = pictures_in(path)
         except (ValueError, OSError) as error:
             pictures.append({"picture": path, "error": str(error)})
             _complain(error)
             continue
+        for other, reason in others.items():
+            passed_over.append({"file": str(other), "reason": reason})
+            _say(f"passed over {other}: {reason}")
         for file in files:
             try:
-                pixels = read_picture(file, arguments.as_is)
-                prediction = classifier.predict(pixels)
+                picture = look(file, arguments.as_is)
+                if arguments.save_prepared:
+                    save_prepared(picture, file, arguments.save_prepared, prepared)
+                prediction = classifier.predict(picture.pixels)
+                warnings = [*picture.warnings, *familiarity.doubts(picture.pixels, prediction)]
             except (ValueError, OSError) as error:
                 pictures.append({"picture": str(file), "error": str(error)})
                 _complain(error)
                 continue
-            pictures.append({"picture": str(file), **_as_json(prediction)})
+            pictures.append({"picture": str(file), **_as_json(prediction), "warnings": warnings})
             if not arguments.json:
-                _show(str(file), pixels, prediction)
+                _show(str(file), picture.pixels, prediction, warnings)
     if arguments.json:
         about = {"network": classifier.network, "classes": classifier.classes, "remarks": classifier.remarks}
-        print(json.dumps({**about, "pictures": pictures}, indent=2))
+        print(json.dumps({**about, "pictures": pictures, "passed_over": passed_over}, indent=2))
     return 2 if any("error" in picture for picture in pictures) else 0
 
 
-def _complain(message: object) -> int:
+def _say(message: object) -> None:
     print(f"{program.name()}: {message}", file=sys.stderr, flush=True)
+
+
+def _complain(message: object) -> int:
+    _say(message)
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="Pictures are prepared as MNIST's were: grey, ink on the background that the border shows, 20 pixels on "
-        "the longer side, the centre of mass in the middle of 28 x 28.  --json prints one object: network, classes, "
-        "remarks on how the weights were read, and pictures, each with its name (picture) and class, probabilities and "
-        "largest_difference, or with error; class and probabilities are objects with the keys numpy and torch.  The "
-        "exit status is 2 where any picture could not be classified.",
+        epilog="Pictures are prepared as MNIST's were: the ink of one digit, without lines, frames and tables around "
+        "it, 20 pixels on the longer side, the centre of mass in the middle of 28 x 28.  What is unusual or doubtful "
+        "is said in warnings.  --json prints one object: network, classes, remarks on how the weights were read, "
+        "passed_over (files of folders that are no pictures, each with its reason), and pictures, each with its name "
+        "(picture) and class, probabilities, largest_difference and warnings, or with error; class and probabilities "
+        "are objects with the keys numpy and torch.  The exit status is 2 where any picture could not be classified.",
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture, or a folder of pictures")
     parser.add_argument(
@@ -87,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--as-is", action="store_true", help="pictures are 28 x 28 already, light on dark: change nothing"
     )
+    parser.add_argument(
+        "--save-prepared", metavar="FOLDER", help="write every picture as the networks see it: NAME.prepared.png"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -99,15 +119,27 @@ def _as_json(prediction: "Prediction") -> dict[str, Any]:
     }
 
 
-def _show(name: str, pixels: "Pixels", prediction: "Prediction") -> None:
-    """The class, all probabilities, and how far the sides are apart: in colour, or as plain text in a pipe."""
+def _show(name: str, pixels: "Pixels", prediction: "Prediction", warnings: list[str]) -> None:
+    """The class, what is doubtful, all probabilities, and how far the sides are apart, beside the picture as seen.
+
+    In colour, or as plain text in a pipe.
+    """
     ours, theirs = prediction.classes.values()
     title = f"{name}: {ours}" if ours == theirs else f"{name}: {ours} in NumPy, {theirs} in torch"
+    notes = [f"warning: {warning}" for warning in warnings]
     footer = f"NumPy and torch differ by at most {prediction.largest_difference:.1e}"
     if sys.stdout.isatty():
-        _print_chart(title, pixels, prediction, footer)
+        _print_chart(title, notes, pixels, prediction, footer)
     else:
-        print("\n".join([title, *_text_chart(prediction), footer, ""]), flush=True)
+        print("\n".join([title, *notes, *_text_picture(pixels), *_text_chart(prediction), footer, ""]), flush=True)
+
+
+def _text_picture(pixels: "Pixels") -> list[str]:
+    """Two rows of pixels in a line of text, in a frame: characters are about twice as high as wide."""
+    means = (pixels[::2].astype(int) + pixels[1::2]) // 2
+    lines = ["".join(SHADES[level * len(SHADES) // 256] for level in row) for row in means.tolist()]
+    edge = f"+{'-' * pixels.shape[1]}+"
+    return [edge, *(f"|{line}|" for line in lines), edge]
 
 
 def _text_chart(prediction: "Prediction") -> list[str]:
@@ -117,7 +149,7 @@ def _text_chart(prediction: "Prediction") -> list[str]:
     return lines
 
 
-def _print_chart(title: str, pixels: "Pixels", prediction: "Prediction", footer: str) -> None:
+def _print_chart(title: str, notes: list[str], pixels: "Pixels", prediction: "Prediction", footer: str) -> None:
     """Beside the bars stands the picture as the networks see it, two rows of pixels in a line of text."""
     from rich.bar import Bar
     from rich.console import Console
@@ -140,4 +172,4 @@ def _print_chart(title: str, pixels: "Pixels", prediction: "Prediction", footer:
     both = Table.grid(padding=(0, 2))
     both.add_row(Text("\n").join(lines), chart)
     console = Console()
-    console.print(Text(title, "bold"), both, Text(footer), "", sep="\n")
+    console.print(Text(title, "bold"), *(Text(note, "yellow") for note in notes), both, Text(footer), "", sep="\n")
