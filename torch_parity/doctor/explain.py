@@ -11,7 +11,7 @@ from torch_parity.doctor.diagnosis import EVERY_OPTION
 from torch_parity.doctor.examination import ARGUMENT_CHANGED, NOT_DETERMINISTIC, STATE_KEPT
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import questions
-from torch_parity.doctor.report import described, example, lesson_on, place_in_words
+from torch_parity.doctor.report import described, example, lesson_on, place_in_words, sign
 from torch_parity.doctor.right import expected, same
 from torch_parity.doctor.sheet import MISTAKE_NAME, STRONG, Sheet
 from torch_parity.doctor.smallest import smallest_first
@@ -72,7 +72,7 @@ def _known(mistake: Mistake, sheet: Sheet) -> None:
     sheet.write((mistake.name, MISTAKE_NAME), f"  (a mistake in {mistake.formula})")
     sheet.gap()
     sheet.write(mistake.explanation, label="What was done")
-    sheet.write(mistake.signature, label="How it shows")
+    sign(mistake, sheet)
     sheet.gap()
     for backward in dict.fromkeys(
         (mistake.forward is None, True)
