@@ -126,7 +126,9 @@ def _asides(entry: Entry, sheet: Sheet) -> None:
     for convention in entry.conventions:
         sheet.write(f"convention: {convention}", indent=2)
     for name, explanation in dict(entry.remarks).items():
-        sheet.write("remark: ", explanation, "  ", (f"[{name}]", MISTAKE_NAME), indent=2)
+        words = "as above" if explanation in sheet.remarks else explanation
+        sheet.remarks.add(explanation)
+        sheet.write("remark: ", words, "  ", (f"[{name}]", MISTAKE_NAME), indent=2)
 
 
 def _differences(entry: Entry, file: Path, sheet: Sheet) -> None:
@@ -291,6 +293,7 @@ def _smallest(entry: Entry, smallest: Smallest, sheet: Sheet) -> None:
 def example(expected: Array, got: Array, titles: tuple[str, str], sheet: Sheet, indent: int = 0) -> None:
     """What is expected and what came, side by side."""
     room = max(20, sheet.width - indent - 17)
+    expected, got = expected + 0, got + 0  # a zero's sign is not what differs
     sheet.labelled(side_by_side(expected, got, room, titles), indent=indent)
 
 
@@ -328,7 +331,7 @@ def _numbers(array: Array) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value + 0:.6g}"  # 0 for -0
 
 
 def _raised(entry: Entry, problem: Problem, question: Question, sheet: Sheet) -> None:

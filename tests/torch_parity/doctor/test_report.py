@@ -246,6 +246,27 @@ def test_conventions_and_remarks_take_a_line_each(tmp_path: Path) -> None:
     ]
 
 
+def test_a_remark_is_made_at_length_once() -> None:
+    remark = [("silent-float64", "All is float64.")]
+    sheet = Sheet(100)
+    for name in ("linear", "relu"):
+        report(entry_of(name, remarks=remark), Path("absent.py"), 5.0, sheet)
+    assert [line.strip() for line in str(sheet).splitlines() if "remark" in line] == [
+        "remark: All is float64.  [silent-float64]",
+        "remark: as above  [silent-float64]",
+    ]
+
+
+def test_a_zero_has_no_sign() -> None:
+    zero = np.array([[-0.0, -300.0]])
+    question = Question("log_softmax", "extreme", {"input": zero}, {"dim": 1})
+    smallest = Smallest(question, "output", zero, np.array([[0.0, 5.0]]))
+    text = told(entry_of("log_softmax", verdict="different", patterns={"output": ""}, smallest=smallest))
+    assert "-300" in text
+    assert "-0" not in text
+    assert "x 1x2 = 0, -300" in text
+
+
 def test_cases_in_words() -> None:
     assert described(CONVOLUTION, "cs231n") == (
         "x 1x1x3x3 = 1, 2, ... 9;  w 1x1x2x2 = 1, 2, 3, 4;  dout 1x1x2x2 = 1, 0, 0, 0"
