@@ -150,6 +150,15 @@ def test_wrong_arguments_are_refused(tmp_path: Path, refusal: Callable[..., str]
     assert "--adapter: there is no file absent.py" in refusal(SCRIPT, file, "--adapter", "absent.py")
 
 
+@pytest.mark.parametrize("package", ["rich", "safetensors"])
+def test_a_missing_package_is_no_traceback(package: str) -> None:
+    program = f"import sys; sys.modules['{package}'] = None; from torch_parity.commands.doctor import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert package in done.stderr
+    assert done.stderr.endswith("; pip install 'cnn-reference[doctor]'\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_only_a_name_that_the_file_has(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, RIGHT), "--only", "relu", code=2)
     assert "relu the file defines no such name; what helps: one of these: relu_forward" in " ".join(done.stdout.split())
