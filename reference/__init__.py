@@ -27,11 +27,14 @@ All of it on numbers that can be followed by hand, from an image with a vertical
     [14. 15.] [0.26894142 0.73105858]
 """
 
+from typing import TYPE_CHECKING, Any
+
 from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
+from reference.instead import PACKAGE, missing
 from reference.padding import pad, pad_backward
 from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.relu import relu, relu_backward
@@ -50,3 +53,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "cross_entropy", "cross_entropy_backward",
     "optim", "lr_scheduler", "nn", "definition", "datasets",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """A name that is not there: AttributeError with what to write instead, if ``torch`` has it."""
+        raise missing("reference", name, PACKAGE)

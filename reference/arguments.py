@@ -37,11 +37,22 @@ def check_floats(**arrays: object) -> None:
         if array.dtype is wanted:  # as nearly always
             continue
         if array.dtype not in FLOATS:
-            hint = "; reference.datasets.normalize turns pixels into floats" if array.dtype.kind in "iu" else ""
-            raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{hint}")
+            raise TypeError(f"{name} must be float32 or float64, got {array.dtype}{_what_to_write(name, arrays)}")
         if wanted is not None and array.dtype != wanted:
             raise TypeError(f"{name} must have the dtype of {first}, {wanted}, got {array.dtype}")
         first, wanted = name, array.dtype
+
+
+def _what_to_write(name: str, arrays: dict[str, Any]) -> str:
+    """What makes floats of the array ``name``, of the dtype that another one of ``arrays`` has, if it does."""
+    kind = arrays[name].dtype.kind
+    if kind not in "biuf":
+        return ""
+    others = (array.dtype for array in arrays.values() if isinstance(array, ARRAYS))
+    write = f"{name}.astype(np.{next((dtype for dtype in others if dtype in FLOATS), FLOATS[0])})"
+    if name == "input" and kind in "iu":  # only what comes in can be pixels
+        return f"; reference.datasets.normalize turns pixels (uint8) into floats, {write} other numbers"
+    return f"; write {write}"
 
 
 def check_rank(name: str, array: Array, ranks: tuple[int, ...], layout: str) -> None:

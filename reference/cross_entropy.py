@@ -171,7 +171,12 @@ class CrossEntropy:
         bytes_too = input.ndim < 3 and not (self.smoothing > 0 and weight is not None and self.reduction == "mean")
         if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
             allowed = "int64 or uint8" if bytes_too else "int64"
-            raise TypeError(f"target must be {allowed} class indices, or probabilities, got {target.dtype}")
+            # Of one number a sample these are classes; of another shape, perhaps probabilities of too few classes.
+            as_classes = "; write target.astype(np.int64)"
+            found = as_classes if target.shape == self.samples else f" of shape {target.shape}, input {input.shape}"
+            raise TypeError(
+                f"target must be {allowed} class indices, or probabilities shaped like input, got {target.dtype}{found}"
+            )
         if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
             raise ValueError(
                 f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "

@@ -18,6 +18,7 @@ Source: Loshchilov & Hutter, SGDR: stochastic gradient descent with warm restart
 Goodfellow, Bengio & Courville, Deep Learning (2016), section 8.3.1, for why the rate must fall.
 """
 
+import copy
 import math
 from typing import Any
 
@@ -28,7 +29,9 @@ from reference.optim import SGD
 class LRScheduler:
     """A schedule: ``step()`` after the optimizer's sets the learning rate of each of its ``param_groups``.
 
-    ``last_epoch`` counts these steps, and ``base_lrs`` are the rates from which the groups start, as in torch.
+    ``last_epoch`` counts these steps, and ``base_lrs`` are the rates from which the groups start, as in torch; the
+    first schedule of an optimizer notes them in its groups as "initial_lr".  To go on after step k without a saved
+    schedule, ``last_epoch=k`` takes the optimizer's rates for those of step k, and eta_0 from these notes.
 
     A schedule of one's own says what follows a learning rate:
 
@@ -44,34 +47,77 @@ class LRScheduler:
     [0.25]
     """
 
-    def __init__(self, optimizer: SGD) -> None:
-        """Take the learning rates that the groups of ``optimizer`` have now as eta_0."""
+    def __init__(self, optimizer: SGD, last_epoch: int = -1) -> None:
+        """Take the learning rates that the groups of ``optimizer`` have now as eta_0, where they note no other.
+
+        ValueError where ``last_epoch`` is below -1, or is 0 or more and a group lacks the note.
+        """
         if not isinstance(optimizer, SGD):
             raise TypeError(f"optimizer must be an SGD, got {type(optimizer).__name__}")
+        self.last_epoch = integer("last_epoch", last_epoch) + 1
+        if self.last_epoch < 0:
+            raise ValueError(f"last_epoch must be at least -1, got {last_epoch}")
+        self._check()
+        for index, group in enumerate(optimizer.param_groups):
+            if self.last_epoch > 0 and "initial_lr" not in group:
+                raise ValueError(
+                    f"last_epoch={last_epoch} needs the rate at the start as 'initial_lr' in every group of the "
+                    f"optimizer, and group {index} has none: set it, or leave last_epoch out"
+                )
         self.optimizer = optimizer
-        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
-        self.last_epoch = 0
+        self.base_lrs = [float(group.setdefault("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        self._last_lr = self._rates()
 
     def step(self) -> None:
         """Go on by one step."""
         self.last_epoch += 1
-        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self._next(float(group["lr"]), base_lr)
+        self._advance()
 
     def get_last_lr(self) -> list[float]:
-        """The learning rate of each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
+        """The learning rate of each group after the last step."""
+        return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule stands; the rates themselves stand in the optimizer."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        """All but the optimizer, as in torch: where the schedule stands, and its options."""
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name != "optimizer"})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; ValueError where it belongs to an optimizer of other groups."""
-        base_lrs = [float(lr) for lr in state_dict["base_lrs"]]
-        if len(base_lrs) != len(self.base_lrs):
-            raise ValueError(f"state_dict must have {len(self.base_lrs)} base_lrs, one per group, got {len(base_lrs)}")
-        self.last_epoch, self.base_lrs = integer("last_epoch", state_dict["last_epoch"]), base_lrs
+        """Go on from there, with the options that are saved, as torch does; the rates stand in the optimizer's state.
+
+        torch's own bookkeeping is passed over, and what the state lacks stays as it is.  ValueError for the state of
+        another schedule, or of an optimizer of other groups, and for options that cannot be; then nothing is changed.
+        """
+        missing = [name for name in ("last_epoch", "base_lrs") if name not in state_dict]
+        if missing:
+            raise ValueError(
+                f"state_dict must be that of a schedule, with last_epoch and base_lrs, got {list(state_dict)}"
+            )
+        own = vars(self).keys() - {"optimizer"}
+        others = [name for name in state_dict if name not in own and name != "verbose" and not name.startswith("_")]
+        if others:
+            raise ValueError(f"state_dict must be that of a {type(self).__name__}, got one with {', '.join(others)}")
+        loaded = copy.copy(self)
+        vars(loaded).update({name: copy.deepcopy(value) for name, value in state_dict.items() if name in own})
+        for name in ("base_lrs", "_last_lr"):
+            rates = [float(lr) for lr in getattr(loaded, name)]
+            if len(rates) != len(self.base_lrs):
+                raise ValueError(f"state_dict must have {len(self.base_lrs)} {name}, one per group, got {len(rates)}")
+            setattr(loaded, name, rates)
+        loaded.last_epoch = integer("last_epoch", loaded.last_epoch)
+        loaded._check()
+        vars(self).update(vars(loaded))
+
+    def _advance(self) -> None:
+        """Set the rates of step ``last_epoch`` from those of the step before."""
+        for group, base_lr in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self._next(float(group["lr"]), base_lr)
+        self._last_lr = self._rates()
+
+    def _rates(self) -> list[float]:
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    def _check(self) -> None:
+        """TypeError or ValueError for options that cannot be."""
 
     def _next(self, lr: float, base_lr: float) -> float:
         """eta_t from eta_{t-1} and eta_0, for t = ``last_epoch``."""
@@ -94,10 +140,15 @@ class StepLR(LRScheduler):
     [2.0]
     """
 
-    def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         """ValueError for a ``step_size`` below 1."""
-        super().__init__(optimizer)
-        self.step_size, self.gamma = integer("step_size", step_size), number("gamma", gamma)
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch)
+        if self.last_epoch > 0:  # as torch's, it goes on to the step after ``last_epoch`` at once
+            self._advance()
+
+    def _check(self) -> None:
+        self.step_size, self.gamma = integer("step_size", self.step_size), number("gamma", self.gamma)
         if self.step_size < 1:
             raise ValueError(f"step_size must be at least 1, got {self.step_size}")
 
@@ -120,10 +171,19 @@ class CosineAnnealingLR(LRScheduler):
     0.000
     """
 
-    def __init__(self, optimizer: SGD, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803, torch's name
+    def __init__(
+        self,
+        optimizer: SGD,
+        T_max: int,  # noqa: N803, torch's name
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
         """ValueError for a ``T_max`` below 1."""
-        super().__init__(optimizer)
-        self.T_max, self.eta_min = integer("T_max", T_max), number("eta_min", eta_min)
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def _check(self) -> None:
+        self.T_max, self.eta_min = integer("T_max", self.T_max), number("eta_min", self.eta_min)
         if self.T_max < 1:
             raise ValueError(f"T_max must be at least 1, got {self.T_max}")
 

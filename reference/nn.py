@@ -12,24 +12,31 @@ in a network, and works in one thread at a time.  ``backward(grad_output)`` then
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
 from reference import windows
 from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, check_shape, integer, pair
+from reference.containers import ModuleList, Sequential
 from reference.conv import Convolution
 from reference.cross_entropy import CrossEntropy
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
-from reference.optim import Parameter
+from reference.instead import LAYERS, missing
+from reference.module import Module
 from reference.padding import pad, pad_backward
+from reference.parameter import Parameter
 from reference.pooling import Maxima, avg_pool2d, avg_pool2d_backward, find_maxima
 from reference.relu import relu
 from reference.select import select
 from reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+
+__all__ = [
+    "AvgPool2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Flatten", "Identity", "Linear",
+    "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU", "ReflectionPad2d", "ReplicationPad2d",
+    "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
+]  # fmt: skip
 
 _generator = np.random.default_rng()
 
@@ -48,128 +55,14 @@ def manual_seed(seed: int) -> None:
     _generator = np.random.default_rng(seed)
 
 
-class Module:
-    """A layer, or a network of layers: whatever has parameters and a gradient.
-
-    Attributes that are Parameters or Modules are found by name, in the order in which they were set.
-
-    A network of one's own says how to go forward, and how to go back:
-
-    >>> import numpy as np
-    >>> from reference import nn
-    >>> class Twice(nn.Module):
-    ...     def forward(self, input):
-    ...         return 2 * input
-    ...     def backward(self, grad_output, needs_input_grad=True):
-    ...         return 2 * grad_output
-    >>> layer = Twice()
-    >>> print(layer(np.array([1.0, 3.0])), layer.backward(np.array([1.0, 0.0])))
-    [2. 6.] [2. 0.]
-    """
-
-    def __call__(self, input: Array) -> Array:
-        """The same as ``forward``."""
-        return self.forward(input)
-
-    def forward(self, input: Array) -> Array:
-        """The layer's formula."""
-        raise NotImplementedError(f"{type(self).__name__} must define forward")
-
-    def forward_within(self, input: Array) -> Array:
-        """The same as ``forward`` inside a network, where nobody else changes ``input``: it is kept without a copy."""
-        return self.forward(input)
-
-    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
-        """Add dL/dparameter to the parameters' ``grad`` and return dL/dinput; None unless ``needs_input_grad``.
-
-        RuntimeError before the first ``forward``, whose input the gradient depends on, and where a parameter that the
-        gradient depends on has been changed since then.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define backward")
-
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their names, such as '0.weight'."""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-            elif isinstance(value, Module):
-                yield from value.named_parameters(f"{prefix}{name}.")
-
-    def parameters(self) -> Iterator[Parameter]:
-        """The parameters, as an optimizer takes them."""
-        return (parameter for _, parameter in self.named_parameters())
-
-    def _modules(self) -> Iterator["Module"]:
-        """The layer itself, and all layers inside it."""
-        yield self
-        for value in vars(self).values():
-            if isinstance(value, Module):
-                yield from value._modules()
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for parameter in self.parameters():
-            parameter.grad = None
-
-    def float(self) -> "Module":
-        """Turn all parameters into float32, in place."""
-        return self._to(np.float32)
-
-    def double(self) -> "Module":
-        """Turn all parameters into float64, in place."""
-        return self._to(np.float64)
-
-    def _to(self, dtype: type[np.floating[Any]]) -> "Module":
-        for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
-            parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype)
-        return self
-
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters by name: a snapshot, which further training leaves alone (torch's would change)."""
-        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
-
-    def load_state_dict(self, state_dict: Mapping[str, Array]) -> None:
-        """Copy ``state_dict`` into the parameters, converted to their dtype.
-
-        Raises ValueError where names or shapes differ, TypeError for what is no float array; then nothing is changed.
-        """
-        own = dict(self.named_parameters())
-        if own.keys() != state_dict.keys():
-            missing, unexpected = sorted(own.keys() - state_dict.keys()), sorted(state_dict.keys() - own.keys())
-            raise ValueError(f"state_dict must hold all parameters; missing: {missing}, unexpected: {unexpected}")
-        for name, array in state_dict.items():
-            check_floats(**{f"state_dict[{name!r}]": array})
-            if array.shape != own[name].data.shape:
-                raise ValueError(f"state_dict[{name!r}] must have shape {own[name].data.shape}, got {array.shape}")
-        for name, parameter in own.items():
-            parameter.data[...] = state_dict[name]
-            parameter.data = parameter.data  # the same array, another version
-
-    def _remembered(self, name: str) -> Any:
-        """What ``forward`` left for the gradient."""
-        if name not in vars(self):
-            raise RuntimeError(f"{type(self).__name__}: call forward before backward")
-        return vars(self)[name]
-
-    def _check_unchanged(self, parameter: Parameter, before: tuple[Parameter, int]) -> None:
-        """RuntimeError where ``parameter`` is another one than ``before``, in ``forward``, or was set since."""
-        if parameter is not before[0] or parameter.version != before[1]:
-            raise RuntimeError(
-                f"{type(self).__name__}: the weight was changed between forward and backward, and the gradient needs "
-                "it as it was: call backward before the optimizer's step"
-            )
-
-
-def _is_own(layer: Module) -> bool:
-    """Whether ``layer`` and all inside it compute as in this file: no derived classes, no other ``forward``."""
-    return all(type(one).__module__ == __name__ and "forward" not in vars(one) for one in layer._modules())
-
-
 def _accumulate(parameter: Parameter | None, grad: Array | None) -> None:
     """Add to the gradient, as torch does: a parameter used twice collects both."""
-    if parameter is not None and grad is not None:
+    if parameter is not None and parameter.requires_grad and grad is not None:
         parameter.grad = grad if parameter.grad is None else parameter.grad + grad
+
+
+def _learns(parameter: Parameter | None) -> bool:
+    return parameter is not None and parameter.requires_grad
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
@@ -188,6 +81,7 @@ class Conv2d(Module):
     >>> from reference import nn
     >>> layer = nn.Conv2d(1, 1, kernel_size=(1, 2), bias=False)
     >>> layer.load_state_dict({"weight": np.array([[[[-1.0, 1.0]]]])})  # the difference to the right
+    <All keys matched successfully>
     >>> print(layer(np.array([[[1, 4, 4, 2]]], np.float32)))
     [[[ 3.  0. -2.]]]
     >>> print(layer.backward(np.array([[[1, 0, 0]]], np.float32)))
@@ -220,6 +114,7 @@ class Conv2d(Module):
             raise ValueError(f"padding must be an integer, a pair, 'same' or 'valid', got {padding!r}")
         if isinstance(kernel_size, tuple | list) and len(kernel_size) != 2:
             raise ValueError(f"kernel_size must be an integer or a pair of integers, got {kernel_size!r}")
+        self.in_channels, self.out_channels = channels, filters
         self.kernel_size, self.stride = pair("kernel_size", kernel_size, 1), pair("stride", stride, 1)
         self.dilation, self.groups, self.padding_mode = pair("dilation", dilation, 1), groups, padding_mode
         self.padding = padding if isinstance(padding, str) else pair("padding", padding, 0)
@@ -252,7 +147,7 @@ class Conv2d(Module):
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.conv2d_backward``; a ``padding_mode`` hands the gradient of the frame back to its pixels."""
         convolution: Convolution = self._remembered("convolution")
-        output_mask = needs_input_grad, True, self.bias is not None
+        output_mask = needs_input_grad, self.weight.requires_grad, _learns(self.bias)
         if needs_input_grad:
             self._check_unchanged(self.weight, self.weight_before)
         grad_input, grad_weight, grad_bias = convolution.gradients(grad_output, output_mask)
@@ -261,6 +156,16 @@ class Conv2d(Module):
         if grad_input is None or self.padding_mode == "zeros":
             return grad_input
         return pad_backward(grad_input, self.input_shape, self._frame(), self.padding_mode)
+
+    def extra_repr(self) -> str:
+        """The arguments, those alone that are not the defaults from ``padding`` on."""
+        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
+        parts += [f"padding={self.padding}"] if self.padding != (0, 0) else []
+        parts += [f"dilation={self.dilation}"] if self.dilation != (1, 1) else []
+        parts += [f"groups={self.groups}"] if self.groups != 1 else []
+        parts += ["bias=False"] if self.bias is None else []
+        parts += [f"padding_mode={self.padding_mode}"] if self.padding_mode != "zeros" else []
+        return ", ".join(parts)
 
     def _frame(self) -> tuple[int, ...]:
         """The padding of another mode, done before the convolution: (left, right, top, bottom)."""
@@ -283,6 +188,10 @@ class ReLU(Module):
     [0. 0. 3.] [0. 0. 5.]
     """
 
+    def __init__(self, inplace: bool = False) -> None:
+        """``inplace`` is torch's, and saves memory there; here the input stays as it is."""
+        self.inplace = inplace
+
     def forward(self, input: Array) -> Array:
         """Any shape."""
         output = relu(input)
@@ -298,6 +207,37 @@ class ReLU(Module):
         check_floats(input=self.input_like, grad_output=grad_output)
         check_shape("grad_output", grad_output, passes.shape, "as input")
         return select(passes, grad_output)
+
+    def extra_repr(self) -> str:
+        """The argument, where it was given."""
+        return "inplace=True" if self.inplace else ""
+
+
+class Identity(Module):
+    """Nothing: gives on what it gets, in a place where a layer is left out.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.Identity()
+    >>> print(layer(np.array([-2.0, 3.0])), layer.backward(np.array([5.0, 7.0])))
+    [-2.  3.] [5. 7.]
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Take the arguments of the layer that it replaces, and forget them."""
+
+    def forward(self, input: Array) -> Array:
+        """Any shape."""
+        check_floats(input=input)
+        self.input_like, self.input_shape = np.zeros((), input.dtype), input.shape
+        return input
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """dL/dx is dL/dy."""
+        input_shape = self._remembered("input_shape")
+        check_floats(input=self.input_like, grad_output=grad_output)
+        check_shape("grad_output", grad_output, input_shape, "as input")
+        return grad_output if needs_input_grad else None
 
 
 class MaxPool2d(Module):
@@ -325,7 +265,8 @@ class MaxPool2d(Module):
         """The arguments of ``reference.max_pool2d``; the indices are kept in ``indices`` rather than returned."""
         if boolean("return_indices", return_indices):
             raise ValueError("return_indices must be False: a layer gives one array on; read its attribute indices")
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
         self.dilation, self.ceil_mode = dilation, ceil_mode
 
     def forward(self, input: Array) -> Array:
@@ -345,6 +286,13 @@ class MaxPool2d(Module):
         """See ``reference.max_pool2d_backward``."""
         maxima: Maxima = self._remembered("maxima")
         return maxima.gradient(grad_output) if needs_input_grad else None
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
 
 
 class AvgPool2d(Module):
@@ -370,7 +318,8 @@ class AvgPool2d(Module):
         divisor_override: int | None = None,
     ) -> None:
         """The arguments of ``reference.avg_pool2d``."""
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.kernel_size, self.padding = kernel_size, padding
+        self.stride = kernel_size if stride is None else stride
         self.ceil_mode, self.count_include_pad, self.divisor_override = ceil_mode, count_include_pad, divisor_override
 
     def forward(self, input: Array) -> Array:
@@ -391,6 +340,10 @@ class AvgPool2d(Module):
             grad_output, input_shape, self.kernel_size, self.stride, self.padding, self.ceil_mode,
             self.count_include_pad, self.divisor_override,
         )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        """The arguments that torch writes."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class _Pad2d(Module):
@@ -421,6 +374,10 @@ class _Pad2d(Module):
         input_shape = self._remembered("input_shape")
         return pad_backward(grad_output, input_shape, self.padding, self.mode) if needs_input_grad else None
 
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"{self.padding}"
+
 
 class ConstantPad2d(_Pad2d):
     """Padding with a constant.
@@ -441,6 +398,10 @@ class ConstantPad2d(_Pad2d):
     def _pad(self, input: Array) -> Array:
         return pad(input, self.padding, self.mode, self.value)
 
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"padding={self.padding}, value={self.value}"
+
 
 class ZeroPad2d(ConstantPad2d):
     """Padding with zeros.
@@ -456,6 +417,10 @@ class ZeroPad2d(ConstantPad2d):
     def __init__(self, padding: IntOrPair) -> None:
         """``padding`` is one number for all sides, or (left, right, top, bottom)."""
         super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"{self.padding}"
 
 
 class ReflectionPad2d(_Pad2d):
@@ -518,6 +483,10 @@ class Flatten(Module):
         input_shape = self._remembered("input_shape")
         return flatten_backward(grad_output, input_shape) if needs_input_grad else None
 
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
 
 class Linear(Module):
     """Dense layer; see ``reference.linear``.  ``weight`` (out, in), ``bias`` (out,).
@@ -526,6 +495,7 @@ class Linear(Module):
     >>> from reference import nn
     >>> layer = nn.Linear(2, 1)
     >>> layer.load_state_dict({"weight": np.array([[3.0, 5.0]]), "bias": np.array([1.0])})
+    <All keys matched successfully>
     >>> print(layer(np.array([[10, 100]], np.float32)))  # 3 * 10 + 5 * 100 + 1
     [[531.]]
     >>> print(layer.backward(np.array([[2]], np.float32)), layer.weight.grad, layer.bias.grad)
@@ -536,6 +506,7 @@ class Linear(Module):
         """A layer of ``out_features`` outputs, each of which sees all ``in_features`` inputs."""
         if min(integer("in_features", in_features), integer("out_features", out_features)) < 0:
             raise ValueError(f"in_features and out_features must not be negative, got {in_features}, {out_features}")
+        self.in_features, self.out_features = in_features, out_features
         self.weight = _uniform((out_features, in_features), in_features)
         self.bias = _uniform((out_features,), in_features) if bias else None
 
@@ -553,7 +524,8 @@ class Linear(Module):
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.linear_backward``."""
-        input, output_mask = self._remembered("input"), (needs_input_grad, True, self.bias is not None)
+        input = self._remembered("input")
+        output_mask = needs_input_grad, self.weight.requires_grad, _learns(self.bias)
         if needs_input_grad:
             self._check_unchanged(self.weight, self.weight_before)
         grad_input, grad_weight, grad_bias = linear_backward(
@@ -562,6 +534,10 @@ class Linear(Module):
         _accumulate(self.weight, grad_weight)
         _accumulate(self.bias, grad_bias)
         return grad_input
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
 class Softmax(Module):
@@ -588,6 +564,10 @@ class Softmax(Module):
         output = self._remembered("output")
         return softmax_backward(grad_output, output, self.dim) if needs_input_grad else None
 
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"dim={self.dim}"
+
 
 class LogSoftmax(Module):
     """Log-probabilities from scores; see ``reference.log_softmax``.
@@ -613,91 +593,33 @@ class LogSoftmax(Module):
         output = self._remembered("output")
         return log_softmax_backward(grad_output, output, self.dim) if needs_input_grad else None
 
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"dim={self.dim}"
 
-class Sequential(Module):
-    """Layers one after another, each fed with the output of the one before.
+
+class Loss(np.ndarray[Any, Any]):
+    """The array that a loss returns.  What is computed with it is an array, or a number, like any other.
 
     >>> import numpy as np
-    >>> from reference import nn
-    >>> network = nn.Sequential(nn.ReLU(), nn.Flatten())
-    >>> print(network(np.array([[[-1.0, 2.0], [3.0, -4.0]]])))
-    [[0. 2. 3. 0.]]
-    >>> print(network.backward(np.array([[5.0, 6, 7, 8]])))
-    [[[0. 6.]
-      [7. 0.]]]
+    >>> from reference.nn import Loss
+    >>> loss = np.array(0.5).view(Loss)
+    >>> print(loss, loss.item(), type(loss / 2).__name__)
+    0.5 0.5 float64
     """
 
-    @overload
-    def __init__(self, *layers: Module) -> None: ...
-    @overload
-    def __init__(self, layers: "OrderedDict[str, Module]", /) -> None: ...
-    def __init__(self, *layers: Any) -> None:
-        """Take the layers in order, named '0', '1', ...; or one OrderedDict with names."""
-        named = layers[0] if len(layers) == 1 and isinstance(layers[0], OrderedDict) else dict(enumerate(layers))
-        for name, layer in named.items():
-            if not isinstance(layer, Module):
-                raise TypeError(f"layers must be Modules, got {type(layer).__name__}")
-            if not str(name) or "." in str(name) or hasattr(self, str(name)):
-                raise ValueError(f"layers must have names that are not empty, dotted or taken, got {name!r}")
-            setattr(self, str(name), layer)
-        every = [id(module) for module in self._modules()]
-        if len(set(every)) < len(every):
-            raise ValueError("layers must hold each Module once, got one twice: it would remember its last input only")
+    def backward(self, *args: object, **kwargs: object) -> NoReturn:
+        """RuntimeError with what to write instead: an array does not know the network that it came from."""
+        raise RuntimeError(
+            "loss.backward(): NumPy derives nothing by itself; write network.backward(criterion.backward())"
+        )
 
-    @property
-    def layers(self) -> list[Module]:
-        """The layers in order."""
-        return [layer for layer in vars(self).values() if isinstance(layer, Module)]
-
-    def __len__(self) -> int:
-        """How many layers."""
-        return len(self.layers)
-
-    def __getitem__(self, index: int) -> Module:
-        """The layer at ``index``."""
-        return self.layers[index]
-
-    def __iter__(self) -> Iterator[Module]:
-        """The layers in order."""
-        return iter(self.layers)
-
-    def forward(self, input: Array) -> Array:
-        """The input through all layers."""
-        return self._chain(input, outside=input)
-
-    def forward_within(self, input: Array) -> Array:
-        """The same, inside another network."""
-        return self._chain(input, outside=None)
-
-    def _chain(self, value: Array, outside: Array | None) -> Array:
-        """``value`` through all layers; ``outside`` is the last array that others may have got hold of, if any.
-
-        A layer need not copy what stays inside the network.  But what a layer of the user's own gives on, it may keep.
-        """
-        for layer in self:
-            own = _is_own(layer)
-            shared = outside is not None and (value is outside or np.may_share_memory(value, outside))
-            value = layer.forward_within(value) if own and not shared else layer.forward(value)
-            outside = outside if own else value
-        return value
-
-    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
-        """The chain rule: the gradient through all layers, last to first, each turning dL/doutput into dL/dinput.
-
-        Stops where no one asks further: without ``needs_input_grad``, at the first layer that has parameters.
-        """
-        grad: Array | None = grad_output
-        layers = self.layers
-        # The first layer that learns: its input, and all before it, need no gradient of their own.
-        first = next((i for i, layer in enumerate(layers) if any(layer.parameters())), len(layers))
-        for i, layer in reversed([*enumerate(layers)]):
-            if grad is None:
-                break
-            grad = layer.backward(grad, needs_input_grad or i > first)
-        return grad
+    def __array_wrap__(self, array: Any, context: object = None, return_scalar: bool = False) -> Any:
+        """Give a result as NumPy gives it for plain arrays."""
+        return array[()] if return_scalar else np.asarray(array)
 
 
-class CrossEntropyLoss:
+class CrossEntropyLoss(Module):
     """Cross-entropy; see ``reference.cross_entropy``.
 
     >>> import numpy as np
@@ -722,25 +644,36 @@ class CrossEntropyLoss:
         self.weight, self.ignore_index = weight, ignore_index
         self.reduction, self.label_smoothing = reduction, label_smoothing
 
-    def __call__(self, input: Array, target: Array | IntArray) -> Array:
+    # A loss takes two arrays, and is where the gradient begins.
+    def __call__(self, input: Array, target: Array | IntArray) -> Array:  # type: ignore[override]
         """The same as ``forward``."""
         return self.forward(input, target)
 
-    def forward(self, input: Array, target: Array | IntArray) -> Array:
+    def forward(self, input: Array, target: Array | IntArray) -> Array:  # type: ignore[override]
         """The loss of scores ``input`` against ``target``."""
         self.cross_entropy = CrossEntropy(
             input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
-        return self.cross_entropy.loss()
+        return self.cross_entropy.loss().view(Loss)
 
-    def backward(self, grad_output: Array | None = None) -> Array:
+    def backward(self, grad_output: Array | None = None) -> Array:  # type: ignore[override]
         """dL/dinput; ``grad_output``, shaped like the loss, is 1 unless given."""
-        if "cross_entropy" not in vars(self):
-            raise RuntimeError("CrossEntropyLoss: call forward before backward")
-        log_p = self.cross_entropy.log_p
+        cross_entropy: CrossEntropy = self._remembered("cross_entropy")
+        log_p = cross_entropy.log_p
         if grad_output is None:
             if self.reduction == "none":
                 raise ValueError("grad_output must be given for reduction 'none', where there is a loss per sample")
             grad_output = np.ones((), log_p.dtype)
         check_floats(input=log_p, grad_output=grad_output)
-        return self.cross_entropy.gradients(grad_output)[0]
+        return cross_entropy.gradients(grad_output)[0]
+
+    def _to(self, dtype: Any) -> Self:
+        self.weight = None if self.weight is None else self.weight.astype(dtype)
+        return self
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """A name that is not there: AttributeError with what to write instead, if ``torch.nn`` has it."""
+        raise missing("reference.nn", name, LAYERS)

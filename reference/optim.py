@@ -20,42 +20,20 @@ al., On the importance of initialization and momentum in deep learning (2013).
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, integer, number
+from reference.arguments import Array, boolean, check_floats, check_shape, ieee754, number
+from reference.instead import OPTIMIZERS, missing
+from reference.parameter import Parameter
+
+__all__ = ["SGD", "Parameter"]
 
 RATES = ("lr", "momentum", "dampening", "weight_decay")
-
-
-class Parameter:
-    """An array that training changes: ``data``, and its gradient ``grad`` (None until there is one).
-
-    ``version`` counts how often ``data`` was set, by ``data = array`` or ``data -= array``, so that a layer can tell
-    that it is not what it was.  (As in torch, a change through a part of it, ``data[0] = 1``, is not noticed.)
-
-    >>> import numpy as np
-    >>> from reference.optim import Parameter
-    >>> kernel = Parameter(np.array([1.0, 0, -1]))
-    >>> print(kernel.data, kernel.grad)
-    [ 1.  0. -1.] None
-    """
-
-    def __init__(self, data: Array) -> None:
-        """Take ``data`` (float32 or float64) as it is, without a copy."""
-        check_floats(data=data)
-        self._data, self.version = data, 0
-        self.grad: Array | None = None
-
-    @property
-    def data(self) -> Array:
-        """The numbers."""
-        return self._data
-
-    @data.setter
-    def data(self, data: Array) -> None:
-        self._data, self.version = data, self.version + 1
+# What a group may hold beside SGD's options: a schedule's note of the first rate, and how torch is to compute the step,
+# which changes nothing here and is handed back to it.
+NOTES = ("initial_lr", "foreach", "fused", "differentiable", "capturable", "param_names")
 
 
 class SGD:
@@ -109,16 +87,26 @@ class SGD:
         groups = given if isinstance(given[0], dict) else [{"params": given}]
         _check_options(defaults)  # even where every group overrides them, as torch does
         self.param_groups = [_checked_group(group, defaults) for group in groups]
-        everything = [id(parameter) for group in self.param_groups for parameter in group["params"]]
-        if len(set(everything)) < len(everything):
-            raise ValueError("params must hold each Parameter once, got one twice")
-        self.momentum_buffers: list[Array | None] = [None] * len(everything)
+        self.defaults = defaults
+        count = _check_once(self.param_groups)
+        self.momentum_buffers: list[Array | None] = [None] * count
 
-    def zero_grad(self) -> None:
-        """Forget all gradients: they would add up otherwise."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients: they would add up otherwise.  Without ``set_to_none`` they become zeros."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                parameter.grad = None
+                parameter.forget_grad(set_to_none)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Also train the parameters of a further group; options that it does not have are the optimizer's own.
+
+        Raises what the constructor raises; then nothing is changed.
+        """
+        group = _checked_group(param_group, self.defaults)
+        groups = [*self.param_groups, group]
+        _check_once(groups)
+        self.param_groups = groups
+        self.momentum_buffers += [None] * len(group["params"])
 
     def state_dict(self) -> dict[str, Any]:
         """A snapshot to go on from, in torch's form: 'state', each v by the parameter's number, and 'param_groups'.
@@ -132,27 +120,33 @@ class SGD:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a snapshot, its options included.
+        """Go on from a snapshot, its options included, of this class or, its tensors on the CPU, of torch's SGD.
 
-        Raises ValueError where groups, options or shapes differ, TypeError for a v of another dtype; then nothing is
-        changed.
+        As in torch, parameters go by their order and not by their numbers, and what else a group holds is kept.
+        Raises ValueError where groups, options or shapes differ, or where it is of another kind of optimizer,
+        TypeError for a v of another dtype; then nothing is changed.
         """
-        own, given = self.state_dict()["param_groups"], state_dict["param_groups"]
-        if [group["params"] for group in given] != [group["params"] for group in own]:
-            raise ValueError(f"state_dict must have parameters {[group['params'] for group in own]} in its groups")
+        given = state_dict["param_groups"]
+        if [len(group["params"]) for group in given] != [len(group["params"]) for group in self.param_groups]:
+            own = [group["params"] for group in self.state_dict()["param_groups"]]
+            raise ValueError(f"state_dict must have parameters {own} in its groups")
         groups = [
-            _checked_group({**options, "params": group["params"]}, group)
-            for options, group in zip(given, self.param_groups, strict=True)
+            _loaded_group(options, group["params"]) for options, group in zip(given, self.param_groups, strict=True)
         ]
         parameters = [parameter for group in groups for parameter in group["params"]]
+        positions = {number: position for position, number in enumerate(itertools.chain(*(g["params"] for g in given)))}
         buffers: list[Array | None] = [None] * len(parameters)
-        for index, entry in state_dict["state"].items():
-            if not 0 <= integer("the parameter's number", index) < len(parameters):
-                raise ValueError(f"state_dict must number {len(parameters)} parameters from 0 on, got {index}")
-            data, v = parameters[index].data, entry["momentum_buffer"]
-            check_floats(data=data, momentum_buffer=v)
-            check_shape("momentum_buffer", v, data.shape, f"as parameter {index}")
-            buffers[index] = v.copy()
+        for parameter_number, entry in state_dict["state"].items():
+            if parameter_number not in positions:
+                raise ValueError(f"state_dict has a state for parameter {parameter_number!r}, and no group has that")
+            v = entry.get("momentum_buffer")  # torch has none, or None, where there is no momentum
+            if v is not None:
+                position = positions[parameter_number]
+                v = np.asarray(v).copy() if hasattr(v, "__array__") else v
+                data = parameters[position].data
+                check_floats(data=data, momentum_buffer=v)
+                check_shape("momentum_buffer", v, data.shape, f"as parameter {position}")
+                buffers[position] = v
         self.param_groups, self.momentum_buffers = groups, buffers
 
     @ieee754
@@ -205,7 +199,7 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     """A group with the defaults filled in; TypeError or ValueError names what is wrong."""
     if not isinstance(group, dict) or "params" not in group:
         raise TypeError(f"params must hold dictionaries with the key 'params' throughout, got {group!r}")
-    unknown = sorted(set(group) - set(defaults) - {"params"})
+    unknown = sorted(set(group) - set(defaults) - {"params", *NOTES})
     if unknown:
         raise ValueError(f"a parameter group takes the options {', '.join(defaults)}, got {', '.join(unknown)}")
     full = {**defaults, **group}
@@ -220,6 +214,28 @@ def _checked_group(group: Any, defaults: dict[str, Any]) -> dict[str, Any]:
     return full
 
 
+def _loaded_group(saved: dict[str, Any], params: list[Parameter]) -> dict[str, Any]:
+    """The group of ``params`` that a snapshot describes; ValueError where it is not one of SGD."""
+    lacking = [name for name in RATES if name not in saved]
+    if lacking:
+        raise ValueError(f"state_dict must be that of an SGD, and a group of it has no {', '.join(lacking)}")
+    # Older ones of torch lack the two switches.  A number that torch kept in a tensor is a number here.
+    group = {"nesterov": False, "maximize": False, **saved, "params": params}
+    for name in (*RATES, "initial_lr"):
+        if hasattr(group.get(name), "item"):
+            group[name] = group[name].item()
+    _check_options(group)
+    return group
+
+
+def _check_once(groups: list[dict[str, Any]]) -> int:
+    """How many parameters the groups have.  ValueError where one has two places."""
+    everything = [id(parameter) for group in groups for parameter in group["params"]]
+    if len(set(everything)) < len(everything):
+        raise ValueError("params must hold each Parameter once, got one twice")
+    return len(everything)
+
+
 def _check_options(options: dict[str, Any]) -> None:
     """TypeError or ValueError names what is wrong with an option."""
     for name in RATES:
@@ -232,3 +248,10 @@ def _check_options(options: dict[str, Any]) -> None:
             f"nesterov needs momentum above 0 and dampening 0, got momentum {options['momentum']}, "
             f"dampening {options['dampening']}"
         )
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """A name that is not there: AttributeError with what to write instead, if ``torch.optim`` has it."""
+        raise missing("reference.optim", name, OPTIMIZERS)

@@ -3,11 +3,13 @@
 import doctest
 import os
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import torch_parity.proof.export
@@ -19,7 +21,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 README, TRAINING = ((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "docs/training.md"))
 
 PIPELINE, TWO_SIDES, EXAMPLE, READER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-(LIBRARY,) = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
+CHECKPOINT, LIBRARY = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
 
 
 def run(program: str, folder: Path) -> str:
@@ -45,6 +47,19 @@ def test_the_example_prints_what_it_says() -> None:
     example = doctest.DocTestParser().get_doctest(EXAMPLE, {}, "README", "README.md", 0)
     assert doctest.DocTestRunner().run(example, out=failures.append).attempted == 4
     assert not failures, "".join(failures)
+
+
+def test_training_goes_on_from_a_checkpoint_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.py").write_text(CHECKPOINT, encoding="utf-8")
+    page = runpy.run_path("page.py")
+    for weights, parameter in zip(page["theirs"].parameters(), page["ours"].parameters(), strict=True):
+        parameter.grad = weights.grad.numpy()
+    for optimizer in (page["twin"], page["optimizer"]):
+        optimizer.step()
+        assert optimizer.param_groups[0]["momentum"] == 0.9
+    for name, weights in page["theirs"].state_dict().items():
+        np.testing.assert_allclose(page["ours"].state_dict()[name], weights.numpy(), rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -1,10 +1,15 @@
 """Architectures, each written once and built on both sides: pass ``reference.nn`` or ``torch.nn``.
 
-Images are (N, 1, 28, 28), scores (N, classes).
+Images are (N, 1, 28, 28), scores (N, classes).  ``own`` finds an architecture of one's own in a file.
 """
 
+import inspect
+import runpy
+import sys
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -64,3 +69,75 @@ RECIPES = {
     "mnist-example": Recipe(batch_size=32),
     "vgg-small": Recipe(epochs=5),
 }
+
+
+OWN_FILE = "network.py"  # what a run calls the copy that it keeps of a file of one's own
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A function of one's own that builds a network from ``nn``, and perhaps ``classes``; called as it is."""
+
+    name: str  # of file and function, such as 'my_net.py:build'
+    path: Path
+    source: bytes
+    build: Callable[..., Any] = field(repr=False)
+
+    def __call__(self, nn: Any, classes: int = 10) -> Any:
+        """The network.  ValueError, with file and line, where the function raises an error."""
+        try:
+            takes_classes = "classes" in inspect.signature(self.build).parameters
+            return self.build(nn, classes=classes) if takes_classes else self.build(nn)
+        except Exception as error:
+            raise ValueError(explained(error, self.path)) from error
+
+
+def own(text: str) -> OwnNetwork:
+    """The function that ``text`` names as FILE.py:FUNCTION.
+
+    The file is run, as Python's import does, and finds what lies beside it.  Raises FileNotFoundError where there is no
+    such file, ValueError, with file and line where there is one, where it cannot be run or has no such function.
+    """
+    file, _, function = text.rpartition(":")
+    if not file.endswith(".py"):
+        raise ValueError(f"a network of one's own must be given as FILE.py:FUNCTION, got {text!r}")
+    path = Path(file).expanduser().resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"{file}: there is no such file")
+    source = path.read_bytes()
+    before = list(sys.path)
+    sys.path.insert(0, str(path.parent))
+    try:
+        contents = runpy.run_path(str(path), run_name=path.stem)
+    except Exception as error:
+        raise ValueError(explained(error, path)) from error
+    finally:
+        sys.path[:] = before
+    build = contents.get(function)
+    if not callable(build):
+        found = [name for name, one in contents.items() if inspect.isfunction(one) and one.__module__ == path.stem]
+        raise ValueError(f"{file}: there is no function {function!r}; its functions: {', '.join(found) or 'none'}")
+    return OwnNetwork(f"{path.name}:{function}", path, source, build)
+
+
+def named(name: str, folder: Path | None = None) -> Callable[..., Any]:
+    """The function that builds the network ``name``: one of ``NETWORKS``, or one of one's own as ``own`` takes it.
+
+    Of the latter ``folder``, a run's, may have the copy.  Raises what ``own`` raises, ValueError for an unknown name.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    if ".py" not in name:
+        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, or FILE.py:FUNCTION, got {name!r}")
+    if folder is not None and (folder / OWN_FILE).is_file():
+        return own(f"{folder / OWN_FILE}:{name.rpartition(':')[2]}")
+    return own(name)
+
+
+def explained(error: Exception, path: Path) -> str:
+    """The error in words, with the place where it came out of the file ``path``; without one, where it did not."""
+    what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}, line {error.lineno}: {error.msg}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}: {what}" if lines else what

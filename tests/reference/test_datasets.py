@@ -162,6 +162,13 @@ def test_the_plain_file_is_read_where_torchvision_left_both(tmp_path: Path) -> N
     assert_read(tmp_path, arrays)
 
 
+def test_the_plain_file_is_read_also_where_it_is_spelled_otherwise(tmp_path: Path) -> None:
+    arrays = small_data_set()
+    write(tmp_path, arrays, [name.replace("-idx", ".idx") for name in datasets.NAMES])
+    write(tmp_path, small_data_set(seed=1), GZ_NAMES, gzipped_idx)
+    assert_read(tmp_path, arrays)
+
+
 def test_mnist_is_read_where_torchvision_keeps_several_data_sets(tmp_path: Path) -> None:
     arrays = small_data_set()
     write(tmp_path / "MNIST/raw", arrays)
@@ -180,7 +187,11 @@ def test_several_data_sets_are_an_error(tmp_path: Path) -> None:
     write(tmp_path / "KMNIST/raw", small_data_set())
     write(tmp_path / "FashionMNIST/raw", small_data_set())
     text = message(ValueError, datasets.mnist, tmp_path)
-    assert text == f"data_dir must hold one data set, got {tmp_path} with several: FashionMNIST/raw, KMNIST/raw"
+    assert text == (
+        f"data_dir must hold one data set, got {tmp_path} with several: FashionMNIST/raw, KMNIST/raw; "
+        f"give one, as in {tmp_path}/FashionMNIST/raw"
+    )
+    assert_read(tmp_path / "FashionMNIST/raw", small_data_set())
 
 
 def test_several_prefixes_are_an_error(tmp_path: Path) -> None:
@@ -191,6 +202,242 @@ def test_several_prefixes_are_an_error(tmp_path: Path) -> None:
         f"{tmp_path} must hold one data set, got several: emnist-digits, emnist-letters; "
         f"append one, as in {tmp_path / 'emnist-digits'}"
     )
+
+
+# Files as unpackers leave them
+
+
+@pytest.mark.parametrize("prefix", ["", "emnist-letters-"])
+@pytest.mark.parametrize(
+    ("folder", "file"),
+    [
+        ("{}", "{}"),  # some unpackers
+        ("{}", "{}.gz"),
+        ("{}.gz", "{}"),
+        ("dot {}", "dot {}"),  # both with a dot: train-images.idx3-ubyte
+        ("{}", "dot {}"),  # the dot that the archive remembers
+        ("stem {}", "{}"),  # train-images
+    ],
+)
+def test_a_file_may_lie_in_a_folder_of_its_own_name(tmp_path: Path, folder: str, file: str, prefix: str) -> None:
+    def spelled(pattern: str, name: str) -> str:
+        kind, _, rest = pattern.rpartition(" ")
+        name = {"": name, "dot": name.replace("-idx", ".idx"), "stem": name.partition("-idx")[0]}[kind]
+        return rest.format(prefix + name)
+
+    arrays = small_data_set()
+    for name, array in zip(datasets.NAMES, arrays, strict=True):
+        write(tmp_path / spelled(folder, name), [array], [spelled(file, name)])
+    assert_read(tmp_path, arrays)
+    if prefix:
+        assert_read(tmp_path / "emnist-letters", arrays)
+
+
+@pytest.mark.parametrize(("folder", "file"), [("emnist-letters-", ""), ("", "emnist-letters-")])
+def test_the_prefix_may_stand_in_one_of_both_names(tmp_path: Path, folder: str, file: str) -> None:
+    """The name within an archive is often another."""
+    arrays = small_data_set(seed=1)
+    write(tmp_path, small_data_set(), [f"emnist-digits-{name}" for name in datasets.NAMES])
+    for name, array in zip(datasets.NAMES, arrays, strict=True):
+        write(tmp_path / f"{folder}{name}", [array], [f"{file}{name}"])
+    assert_read(tmp_path / "emnist-letters", arrays)
+
+
+def test_some_files_may_lie_in_folders_of_their_own_and_the_others_beside(tmp_path: Path) -> None:
+    arrays = small_data_set()
+    write(tmp_path / TRAIN_IMAGES, arrays[:1], [TRAIN_IMAGES])
+    write(tmp_path, arrays[1:], datasets.NAMES[1:])
+    assert_read(tmp_path, arrays)
+
+
+def test_a_file_beside_comes_before_one_in_a_folder_of_its_own_and_plain_before_gz(tmp_path: Path) -> None:
+    arrays, others = small_data_set(), small_data_set(seed=1)
+    write(tmp_path, arrays, [name.replace("-idx", ".idx") for name in datasets.NAMES])
+    for name, array in zip(datasets.NAMES, others, strict=True):
+        write(tmp_path / name, [array], [name])
+    assert_read(tmp_path, arrays)
+    for path in tmp_path.glob("*.idx*"):
+        path.unlink()
+    for name in datasets.NAMES:
+        write(tmp_path / name, [arrays[0]], [f"{name}.gz"], gzipped_idx)
+    assert_read(tmp_path, others)
+
+
+def test_a_folder_that_holds_another_part_than_its_name_says_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, small_data_set()[:3], datasets.NAMES[:3])
+    write(tmp_path / TEST_LABELS, small_data_set()[:1], [TRAIN_LABELS])
+    (tmp_path / TEST_LABELS / TEST_LABELS).mkdir()
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    there = ", ".join([TEST_IMAGES, f"{TEST_LABELS}/", TRAIN_IMAGES, TRAIN_LABELS])
+    assert text == f"{tmp_path} must hold {TEST_LABELS} (or .gz, or test for t10k), got {there}"
+
+
+def test_the_only_folder_with_data_is_read_whatever_its_name(tmp_path: Path) -> None:
+    """EMNIST's archive unpacks into ``gzip``."""
+    arrays = small_data_set()
+    (tmp_path / "other").mkdir()
+    write(tmp_path / "gzip", arrays, [f"emnist-mnist-{name}.gz" for name in datasets.NAMES], gzipped_idx)
+    assert_read(tmp_path, arrays)
+    assert_read(tmp_path / "emnist-mnist", arrays)
+    write(tmp_path / "FashionMNIST/raw", small_data_set(seed=1))
+    assert_read(tmp_path, small_data_set(seed=1))
+
+
+def test_training_images_that_are_missing_are_named_with_the_prefix_of_the_others(tmp_path: Path) -> None:
+    write(tmp_path, small_data_set()[1:], [f"digits-{name}" for name in datasets.NAMES[1:]])
+    text = message(FileNotFoundError, datasets.mnist, tmp_path)
+    assert text.startswith(f"{tmp_path} must hold digits-{TRAIN_IMAGES} (or .gz), got digits-t10k-")
+
+
+def test_a_tilde_is_ones_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arrays = small_data_set()
+    write(tmp_path / "data", arrays)
+    assert_read("~/data", arrays)
+    assert_read(Path("~") / "data", arrays)
+    text = message(FileNotFoundError, datasets.mnist, "~/absent")
+    assert f"got {tmp_path / 'absent'}, which is neither" in text
+
+
+# QMNIST, whose labels are integers in eight columns
+
+QMNIST_NAMES = [
+    "qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int",
+    "qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int",
+]  # fmt: skip
+
+
+def write_labels(path: Path, labels: Any, code: int = 0x0C) -> None:
+    """As big-endian integers of ``code``."""
+    dtype = {0x0B: ">i2", 0x0C: ">i4"}[code]
+    path.write_bytes(header(*labels.shape, magic=bytes([0, 0, code])) + labels.astype(dtype).tobytes())
+
+
+def write_qmnist(folder: Path) -> Any:
+    """The four files of QMNIST; gives back the arrays that ``mnist`` should read."""
+    arrays = small_data_set()
+    write(folder, arrays, QMNIST_NAMES)
+    for place in (1, 3):
+        table = np.random.default_rng(place).integers(0, 2**31, (len(arrays[place]), 8))
+        table[:, 0] = arrays[place]
+        write_labels(folder / QMNIST_NAMES[place], table)
+    return arrays
+
+
+@pytest.mark.parametrize("folder", ["", "QMNIST/raw"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gz"])
+def test_the_class_is_the_first_column_of_qmnists_labels(tmp_path: Path, folder: str, compress: Any) -> None:
+    arrays = write_qmnist(tmp_path / folder)
+    for path in (tmp_path / folder).iterdir():
+        path.write_bytes(compress(path.read_bytes()))
+    (tmp_path / folder / "xnist-images-idx3-ubyte.xz").touch()
+    assert_read(tmp_path, arrays)
+    assert_read(tmp_path / folder / "qmnist", arrays)
+
+
+@pytest.mark.parametrize("code", [0x0B, 0x0C])
+def test_labels_may_be_integers_in_one_column(tmp_path: Path, code: int) -> None:
+    arrays = small_data_set()
+    write(tmp_path, arrays)
+    for place in (1, 3):
+        arrays[place] = arrays[place].astype(np.int64) + 300
+        write_labels(tmp_path / datasets.NAMES[place], arrays[place], code)
+    assert_read(tmp_path, arrays)
+
+
+@pytest.mark.parametrize("code", [0x0B, 0x0C])
+def test_integers_are_read_in_this_machines_byte_order(tmp_path: Path, code: int) -> None:
+    table = np.array([[1, -2, 300], [4, 5, -6]], {0x0B: np.int16, 0x0C: np.int32}[code])
+    write_labels(tmp_path / "file", table, code)
+    np.testing.assert_array_equal(datasets.read_idx(tmp_path / "file"), table, strict=True)
+
+
+@pytest.mark.parametrize(("columns", "code"), [(7, 0x0C), (8, 0x0B), (1, 0x0C)])
+def test_a_table_that_is_not_qmnists_is_refused(tmp_path: Path, columns: int, code: int) -> None:
+    write_qmnist(tmp_path)
+    write_labels(tmp_path / QMNIST_NAMES[1], np.zeros((5, columns)), code)
+    dtype = {0x0B: "int16", 0x0C: "int32"}[code]
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == (
+        f"{tmp_path / QMNIST_NAMES[0]} has shape (5, 7, 6) and {tmp_path / QMNIST_NAMES[1]} has shape (5, {columns}) "
+        f"of {dtype}; need images (N, H, W) and labels (N), or (N, 8) of int32 as QMNIST has them, with the same N"
+    )
+
+
+@pytest.mark.parametrize("wrong", [-1, 65536, 5 << 24])
+def test_labels_that_no_network_could_have_are_refused(tmp_path: Path, wrong: int) -> None:
+    """The last is a 5 with its bytes the wrong way round."""
+    write(tmp_path, small_data_set())
+    write_labels(tmp_path / TEST_LABELS, np.array([0, 65535, 7]))
+    assert datasets.mnist(tmp_path).test_labels.tolist() == [0, 65535, 7]
+    write_labels(tmp_path / TEST_LABELS, np.array([0, wrong, 7]))
+    text = message(ValueError, datasets.mnist, tmp_path)
+    low, high = min(wrong, 0), max(wrong, 7)
+    assert text == f"{tmp_path / TEST_LABELS}: got labels from {low} to {high}, need 0 to 65535"
+
+
+def test_images_of_integers_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, small_data_set())
+    write_labels(tmp_path / TEST_IMAGES, small_data_set()[2])
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == f"{tmp_path / TEST_IMAGES} holds int32; need images of uint8"
+
+
+def test_labels_of_integers_are_counted_as_they_lie_in_memory(tmp_path: Path) -> None:
+    """As stored, turned round, and as int64: 72 bytes for a row of eight."""
+    count = 12_000_000
+    magic = [b"\0\0\x08", b"\0\0\x0c"] * 2
+    shapes = [(count, 1, 1), (count, 8), (1, 1, 1), (1, 8)]
+    for name, shape, one in zip(QMNIST_NAMES, shapes, magic, strict=True):
+        (tmp_path / name).write_bytes(header(*shape, magic=one))
+    text = message(ValueError, datasets.mnist, tmp_path)
+    assert text == f"{tmp_path} claims a data set of {73 * (count + 1)} bytes in memory; need at most {3 << 28}"
+
+
+# EMNIST, whose images are stored transposed
+
+
+@pytest.mark.parametrize("height", [7, 6])
+def test_transposed_images_are_turned_upright(tmp_path: Path, height: int) -> None:
+    arrays = small_data_set()
+    upright = [array[:, :height] if array.ndim == 3 else array for array in arrays]
+    stored = [array.transpose(0, 2, 1) if array.ndim == 3 else array for array in upright]
+    write(tmp_path, stored)
+    assert_read(tmp_path, stored)
+    read: list[Any] = list(datasets.mnist(tmp_path, transposed=True))
+    for got, array in zip(read, upright, strict=True):
+        np.testing.assert_array_equal(got, array)
+        assert got.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("folder", "prefix", "transposed"),
+    [
+        ("", "emnist-letters-", True),
+        ("EMNIST/raw", "emnist-mnist-", True),
+        ("my EMNIST", "", True),
+        ("EMNIST/raw", "", True),
+        ("EMNIST/other", "", False),
+        ("", "qmnist-", False),
+        ("KMNIST/raw", "", False),
+        ("", "fakemnist-", False),
+        ("", "", False),
+    ],
+)
+def test_names_tell_what_is_transposed(tmp_path: Path, folder: str, prefix: str, transposed: bool) -> None:
+    write(tmp_path / "data" / folder, small_data_set(), [prefix + name for name in datasets.NAMES])
+    assert datasets.is_transposed(tmp_path / "data" / folder) is transposed
+
+
+def test_names_in_folders_of_their_own_tell_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, array in zip(datasets.NAMES, small_data_set(), strict=True):
+        write(tmp_path / f"emnist-digits-{name}", [array], [name])
+    assert datasets.is_transposed(tmp_path)
+    (tmp_path / "EMNIST").mkdir()
+    write(tmp_path / "EMNIST", small_data_set())
+    monkeypatch.chdir(tmp_path / "EMNIST")
+    assert datasets.is_transposed(".")
+    assert not datasets.is_transposed(None)
 
 
 SPLITS = ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
@@ -246,7 +493,10 @@ def test_files_of_two_data_sets_are_not_mixed(tmp_path: Path) -> None:
     names = [("digits-" if "train" in name else "letters-") + name for name in datasets.NAMES]
     write(tmp_path, small_data_set(), names)
     text = message(FileNotFoundError, datasets.mnist, tmp_path)
-    assert "must hold digits-t10k-images-idx3-ubyte (or .gz), got digits-train-images-idx3-ubyte, " in text
+    assert (
+        "must hold digits-t10k-images-idx3-ubyte (or .gz, or test for t10k), got digits-train-images-idx3-ubyte, "
+        in text
+    )
 
 
 @pytest.mark.parametrize("missing", datasets.NAMES)
@@ -256,7 +506,8 @@ def test_a_missing_file_is_named_with_the_folder_and_what_is_there(tmp_path: Pat
     (folder / missing).unlink()
     there = ", ".join(sorted(name for name in datasets.NAMES if name != missing))
     text = message(FileNotFoundError, datasets.mnist, tmp_path)
-    assert text == f"{folder} must hold {missing} (or .gz), got {there}"
+    others = "or .gz, or test for t10k" if missing.startswith("t10k") else "or .gz"
+    assert text == f"{folder} must hold {missing} ({others}), got {there}"
 
 
 def test_a_folder_without_data(tmp_path: Path) -> None:
@@ -270,10 +521,11 @@ def test_a_folder_without_data(tmp_path: Path) -> None:
 
 def test_what_is_not_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path in (tmp_path / "absent", tmp_path / "file"):
-        text = message(FileNotFoundError, datasets.mnist, path)
-        assert (
-            text == f"data_dir must be a folder that holds {TRAIN_IMAGES}, or FOLDER/PREFIX of such files, got {path}"
+    for name, what in (("absent", "neither"), ("file", f"a file; give its folder, {tmp_path}")):
+        text = message(FileNotFoundError, datasets.mnist, tmp_path / name)
+        assert text == (
+            f"data_dir must be a folder that holds {TRAIN_IMAGES}, or FOLDER/PREFIX of such files, "
+            f"got {tmp_path / name}, which is {what}"
         )
 
 
@@ -343,7 +595,19 @@ DAMAGED = {
     "three bytes": (b"\0\0\x08", "got 3 bytes in all, need an IDX header: 4 bytes"),
     "no magic number": (b"PNG" + bytes(99), "got a file that begins with 0x504e4700, need an IDX file"),
     "second byte": (header(2, magic=b"\0\1\x08") + b"ab", "begins with 0x00010801, need an IDX file"),
-    "type int32": (header(2, magic=b"\0\0\x0c") + bytes(8), "got IDX type code 0x0c, need 0x08 (unsigned byte)"),
+    "type float32": (
+        header(2, magic=b"\0\0\x0d") + bytes(8),
+        "got IDX type code 0x0d, need one of 0x08 (uint8), 0x0b (int16), 0x0c (int32)",
+    ),
+    "type int8": (header(2, magic=b"\0\0\x09") + b"ab", "got IDX type code 0x09, need one of 0x08"),
+    "cut in integers": (
+        header(2, 3, magic=b"\0\0\x0c") + bytes(23),
+        "got only 23 bytes after the header, need 24 for shape (2, 3) of int32",
+    ),
+    "integers above the limit": (
+        header((3 << 27) + 1, magic=b"\0\0\x0b"),
+        "claims shape (402653185,), 805306370 bytes; need",
+    ),
     "rank 0": (header() + b"a", "got 0 dimensions, need 1 to 4"),
     "rank 5": (header(1, 1, 1, 1, 1) + b"a", "got 5 dimensions, need 1 to 4"),
     "cut in the sizes": (header(2, 3)[:-1], "got 7 bytes of sizes, need 8 for 2 dimensions"),
@@ -390,7 +654,7 @@ DAMAGED_GZIP = {
     "checksum": (flipped(WHOLE, -8), "CRC check failed"),
     "length": (flipped(WHOLE, len(WHOLE) - 4), "Incorrect length"),
     "stream": (WHOLE[:10] + b"\xff" + WHOLE[11:], "decompressing"),
-    "more after the end": (WHOLE + b"more", "Not a gzipped file"),
+    "more after the end": (WHOLE + b"more", "(what follows its end is no other one (b'mo'))"),
 }
 
 

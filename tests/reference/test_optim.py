@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.optim import lr_scheduler
 
 from reference import optim
 from tests.reference.comparing import (
@@ -283,9 +284,127 @@ def test_without_momentum_there_is_no_state() -> None:
     assert ours.state_dict()["state"] == {}
 
 
+def numpys(state: Any) -> Any:
+    """A state_dict of torch with NumPy's arrays for its tensors."""
+    if isinstance(state, dict):
+        return {name: numpys(entry) for name, entry in state.items()}
+    return state.numpy().copy() if isinstance(state, torch.Tensor) else state
+
+
+def torchs(state: dict[str, Any]) -> dict[str, Any]:
+    """A state_dict of the reference with torch's tensors for its arrays."""
+    entries = {
+        index: {name: torch.from_numpy(v.copy()) for name, v in entry.items()}
+        for index, entry in state["state"].items()
+    }
+    return {**state, "state": entries}
+
+
+TORCHS_OPTIONS: list[dict[str, Any]] = [
+    {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.01},
+    {"momentum": 0.5, "nesterov": True, "foreach": True},
+    {"momentum": 0.5, "maximize": True, "fused": True},
+    {"differentiable": False},
+]
+
+
+@pytest.mark.parametrize("options", TORCHS_OPTIONS)
+def test_torchs_state_goes_on_here_and_the_states_from_here_go_on_in_torch(options: dict[str, Any]) -> None:
+    """After every step the parameters are torch's; the numbers are such that nothing rounds."""
+    ours, _ = optimizers_of_both_sides([9.0, 9.0], momentum=0.25)  # all options come with the state
+    groups = [{"params": [torch.nn.Parameter(torch.ones(2))], "lr": lr} for lr in (0.5, 0.25)]
+    theirs = torch.optim.SGD(groups, **options)
+    lr_scheduler.StepLR(theirs, 2)  # notes initial_lr
+    parameters = [parameter for group in ours.param_groups for parameter in group["params"]]
+    twins = [parameter for group in theirs.param_groups for parameter in group["params"]]
+
+    def step(optimizer: Any, those: Any, wrap: Any) -> None:
+        for number, parameter in enumerate(those):
+            parameter.grad = wrap(np.array([0.5, number - 0.25], np.float32))
+        optimizer.step()
+
+    def compare() -> None:
+        for parameter, twin in zip(parameters, twins, strict=True):
+            if "weight_decay" in options:  # where torch may round once
+                np.testing.assert_allclose(parameter.data, twin.detach().numpy(), rtol=1e-6)
+            else:
+                np.testing.assert_array_equal(parameter.data, twin.detach().numpy())
+
+    for _ in range(2):
+        step(theirs, twins, torch.from_numpy)
+    for parameter, twin in zip(parameters, twins, strict=True):
+        parameter.data[...] = twin.detach().numpy()
+    ours.load_state_dict(numpys(theirs.state_dict()))
+    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]
+    for _ in range(2):
+        step(theirs, twins, torch.from_numpy)
+        step(ours, parameters, np.copy)
+        compare()
+
+    _, theirs = optimizers_of_both_sides([9.0, 9.0], momentum=0.25)
+    twins = [parameter for group in theirs.param_groups for parameter in group["params"]]
+    for parameter, twin in zip(parameters, twins, strict=True):
+        twin.data = tensor(parameter.data)
+    theirs.load_state_dict(torchs(ours.state_dict()))
+    for _ in range(2):
+        step(theirs, twins, torch.from_numpy)
+        step(ours, parameters, np.copy)
+        compare()
+
+
+def test_a_state_may_hold_torchs_own_tensors_and_what_sgd_does_not_read() -> None:
+    ours, theirs = optimizers_of_both_sides([0.5], momentum=0.5)
+    take_steps(theirs, theirs.param_groups[0]["params"], 2, torch.from_numpy)
+    state = theirs.state_dict()
+    state["param_groups"][0].update(name="all", lr=torch.tensor(0.25), initial_lr=torch.tensor(0.5), max_lr=1.0)
+    ours.load_state_dict(state)
+    [group] = ours.state_dict()["param_groups"]
+    assert (group["lr"], group["name"], group["max_lr"]) == (0.25, "all", 1.0)
+    assert type(group["lr"]) is float
+    assert (group["initial_lr"], type(group["initial_lr"])) == (0.5, float)
+    v, theirs_v = ours.momentum_buffers[0], state["state"][0]["momentum_buffer"]
+    np.testing.assert_array_equal(v, theirs_v.numpy())
+    assert v is not None
+    v += 1  # a copy
+    assert not np.array_equal(v, theirs_v.numpy())
+
+
+def test_parameters_go_by_their_order_and_no_momentum_is_no_state() -> None:
+    """Older versions of torch number parameters otherwise, say None for no momentum, and lack two of the options."""
+    ours, _ = optimizers_of_both_sides([0.5, 0.25], momentum=0.5, nesterov=True)
+    options = {"lr": 1.0, "momentum": 0.5, "dampening": 0, "weight_decay": 0}
+    v = np.array([1.0, 2.0], np.float32)
+    for nothing in ({"momentum_buffer": None}, {}):
+        ours.load_state_dict(
+            {
+                "state": {71: {"momentum_buffer": v}, 35: nothing},
+                "param_groups": [{**options, "params": [35]}, {**options, "params": [71]}],
+            }
+        )
+        first, second = ours.momentum_buffers
+        assert first is None
+        np.testing.assert_array_equal(second, v)
+        assert [(group["nesterov"], group["maximize"]) for group in ours.param_groups] == [(False, False)] * 2
+
+
+def test_a_group_keeps_torchs_notes_from_the_start() -> None:
+    notes: dict[str, Any] = {
+        "initial_lr": 0.5,
+        "foreach": None,
+        "fused": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+    [group] = optim.SGD([{"params": optim.Parameter(np.ones(2)), **notes}]).param_groups
+    assert {name: group[name] for name in notes} == notes
+
+
+SAVED_GROUP = {"params": [0], "lr": 0.1, "momentum": 0.9, "dampening": 0, "weight_decay": 0}
+
+
 def optimizer_state(**changes: Any) -> dict[str, Any]:
     """The state of an optimizer of one parameter, with some of it replaced."""
-    return {"state": {0: {"momentum_buffer": np.ones(2, np.float32)}}, "param_groups": [{"params": [0]}], **changes}
+    return {"state": {0: {"momentum_buffer": np.ones(2, np.float32)}}, "param_groups": [SAVED_GROUP], **changes}
 
 
 @pytest.mark.parametrize(
@@ -293,18 +412,29 @@ def optimizer_state(**changes: Any) -> dict[str, Any]:
     [
         (optimizer_state(param_groups=[]), ValueError, r"state_dict must have parameters \[\[0\]\] in its groups"),
         (optimizer_state(param_groups=[{"params": [0, 1]}]), ValueError, r"must have parameters \[\[0\]\]"),
-        (optimizer_state(param_groups=[{"params": [0], "lr": -1.0}]), ValueError, "lr must not be negative"),
-        (optimizer_state(param_groups=[{"params": [0], "rate": 1.0}]), ValueError, "got rate"),
-        (optimizer_state(state={1: {}}), ValueError, "must number 1 parameters from 0 on, got 1"),
+        (optimizer_state(param_groups=[{**SAVED_GROUP, "lr": -1.0}]), ValueError, "lr must not be negative"),
+        (optimizer_state(param_groups=[{**SAVED_GROUP, "lr": "0.1"}]), TypeError, "lr must be a real number"),
+        (optimizer_state(param_groups=[{**SAVED_GROUP, "maximize": 1}]), TypeError, "maximize must be True or False"),
+        (
+            optimizer_state(param_groups=[{"params": [0], "lr": 0.1, "betas": (0.9, 0.999), "weight_decay": 0}]),
+            ValueError,
+            "state_dict must be that of an SGD, and a group of it has no momentum, dampening",
+        ),
+        (optimizer_state(state={1: {}}), ValueError, "state_dict has a state for parameter 1, and no group has that"),
         (
             optimizer_state(state={0: {"momentum_buffer": np.ones(3, np.float32)}}),
             ValueError,
-            "momentum_buffer must have shape",
+            r"momentum_buffer must have shape \(2,\) \(as parameter 0\)",
         ),
         (
             optimizer_state(state={0: {"momentum_buffer": np.ones(2)}}),
             TypeError,
             "momentum_buffer must have the dtype of data, float32, got float64",
+        ),
+        (
+            optimizer_state(state={0: {"momentum_buffer": [1.0, 1.0]}}),
+            TypeError,
+            "momentum_buffer must be a NumPy array, got list",
         ),
     ],
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from reference.datasets import mnist
@@ -112,6 +113,29 @@ def test_weights_that_cannot_be_used(pictures: Path, tmp_path: Path) -> None:
     done = run(SCRIPT, str(pictures), "--weights", str(tmp_path / "weights"), code=2)
     assert done.stderr.startswith(f"predict.py: {tmp_path}/weights does not say whose weights it holds")
     assert done.stdout == ""
+
+
+def test_weights_of_torch_for_a_network_of_ones_own(pictures: Path, tmp_path: Path) -> None:
+    """How the weights were read is said beside the result, so that a pipe gets the result alone."""
+    (tmp_path / "my_net.py").write_text("def build(nn):\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n")
+    fives = {"module.fc.weight": torch.zeros(10, 784).half(), "module.fc.bias": torch.eye(10)[5].half()}
+    torch.save({"epoch": 7, "model": fives}, tmp_path / "mine.pt")
+    picture, network = str(pictures / "a seven.png"), f"{tmp_path / 'my_net.py'}:build"
+    options = ["--weights", str(tmp_path / "mine.pt"), "--network", network]
+    remarks = [
+        "the weights are those under 'model'",
+        "layers matched by shape and order: module.fc is 1",
+        "float16 widened to float32, which changes no number",
+    ]
+    for more in ([], ["--json"]):
+        done = run(SCRIPT, picture, *options, *more)
+        assert done.stderr.splitlines() == [f"predict.py: {tmp_path}/mine.pt: {remark}" for remark in remarks]
+    found = json.loads(done.stdout)
+    assert (found["network"], found["remarks"]) == (network, remarks)
+    assert found["pictures"][0]["class"] == {"numpy": 5, "torch": 5}
+
+    done = run(SCRIPT, picture, "--weights", str(tmp_path / "mine.pt"), "--network", "resnet", code=2)
+    assert done.stderr.startswith("predict.py: network must be one of formula, ")
 
 
 def test_what_to_install_is_named(pictures: Path) -> None:

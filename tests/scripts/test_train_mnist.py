@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
 from reference.datasets import NAMES, mnist
 from tests import ROOT
 from tests.scripts import run
+from torch_parity.commands import train
 from torch_parity.files import load_arrays
 from torch_parity.training.runs import CHECKPOINT, WEIGHTS
 
@@ -124,7 +126,10 @@ def test_drift_stands_beside_the_difference(few: str, tmp_path: Path) -> None:
         (("--network", "resnet"), "invalid choice"),
         (("--nesterov", "--momentum", "0"), "nesterov needs momentum"),
         (("--resume", "nowhere"), "nowhere must be the folder of a run"),
-        (("--resume", "nowhere", "--lr", "1"), "--resume goes on with the run's own settings, got also lr"),
+        (("--resume", "nowhere", "--lr", "1"), "--resume goes on with the run's own settings, got also lr; only"),
+        (("--resume", "nowhere", "--transposed"), "settings, got also transposed; only --data-dir (its data have"),
+        (("--resume", "nowhere", "--epochs", "9"), "nowhere must be the folder of a run"),
+        (("--resume", "nowhere", "--data-dir", "."), "nowhere must be the folder of a run"),
         (("--resume", "nowhere", "--runs-dir", "README.md"), "settings, got also runs_dir"),
         (("--optimizer", "sgd"), "unrecognized arguments: --optimizer"),
         (("--runs-dir", "README.md"), "README.md"),
@@ -137,6 +142,89 @@ def test_bad_arguments_are_refused(
         arguments = (*arguments, "--runs-dir", str(tmp_path))
     assert message in refusal(SCRIPT, *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Call the script in this process, which need not load torch again; it prints, and draws no page."""
+
+    def call(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [SCRIPT, *arguments])
+        monkeypatch.setattr(train, "_write_report", lambda *_: None)
+        assert train.main() == 0
+        return capsys.readouterr().out
+
+    return call
+
+
+def transposed(folder: str, to: Path) -> Path:
+    """The data set in ``folder`` as EMNIST has it."""
+    to.mkdir()
+    for name in NAMES:
+        content = (Path(folder) / name).read_bytes()
+        if "images" in name:
+            images = np.frombuffer(content[16:], np.uint8).reshape(-1, 28, 28)
+            content = content[:16] + images.transpose(0, 2, 1).tobytes()
+        (to / f"emnist-digits-{name}").write_bytes(content)
+    return to
+
+
+def test_emnists_images_are_turned_upright_and_that_is_said(
+    few: str, tmp_path: Path, called: Callable[..., str]
+) -> None:
+    folder = transposed(few, tmp_path / "data")
+    for number, (data, options, said) in enumerate(
+        (
+            (str(folder), (), "stored transposed, as their names say (--no-transposed if they are not), and turned up"),
+            (str(folder), ("--transposed",), "stored transposed, and turned upright"),
+            (str(folder), ("--no-transposed",), None),
+            (few, (), None),
+        )
+    ):
+        runs = tmp_path / f"runs{number}"
+        text = called("--data-dir", data, "--limit", "64", "--epochs", "1", "--runs-dir", str(runs), *options)
+        assert f"the images are {said}" in text if said else "transposed" not in text
+    digests = [sha256(the_run(tmp_path / f"runs{number}")) for number in range(4)]
+    assert digests[0] == digests[1] == digests[3] != digests[2]
+    folder.rename(tmp_path / "moved")
+    text = called("--resume", str(the_run(tmp_path / "runs0")), "--data-dir", str(tmp_path / "moved"))
+    assert "the images are stored transposed, and turned upright\n" in text
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("constant", "the learning rate stays"),
+        ("step", "the learning rate goes on falling in steps"),
+        ("cosine", "as in torch the cosine keeps its T_max, the end of epoch 1, after which the learning rate climbs"),
+    ],
+)
+def test_a_run_that_is_made_longer_says_what_its_learning_rate_does(
+    schedule: str, said: str, few: str, tmp_path: Path, called: Callable[..., str]
+) -> None:
+    options = ("--data-dir", few, "--limit", "64", "--schedule", schedule, "--runs-dir", str(tmp_path))
+    assert said not in called(*options, "--epochs", "1")
+    text = called("--resume", str(the_run(tmp_path)), "--epochs", "2")
+    assert text.startswith("formula on 64 images, 2 epochs")
+    assert f"\n2 epochs in all; {said}" in text
+    assert re.search(r"^ +2 +2/2 +test accuracy", text, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_what_was_trained_on_emnist_reads_upright_digits(few: str, tmp_path: Path) -> None:
+    """Trained, moved, made longer; then it reads a digit of MNIST, which is upright."""
+    folder = transposed(few, tmp_path / "data")
+    run(SCRIPT, "--data-dir", str(folder), "--epochs", "5", "--quiet", "--runs-dir", str(tmp_path / "runs"))
+    folder.rename(tmp_path / "moved")
+    trained = str(the_run(tmp_path / "runs"))
+    run(SCRIPT, "--resume", trained, "--data-dir", str(tmp_path / "moved"), "--epochs", "8", "--quiet")
+    digits = mnist()
+    for number in range(10):
+        Image.fromarray(255 - digits.test_images[number]).save(tmp_path / f"{number}.png")
+    pictures = [str(tmp_path / f"{number}.png") for number in range(10)]
+    text = run("scripts/predict.py", *pictures, "--weights", trained, "--json").stdout
+    found = [picture["class"]["numpy"] for picture in json.loads(text)["pictures"]]
+    assert sum(ours == label for ours, label in zip(found, digits.test_labels, strict=False)) >= 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

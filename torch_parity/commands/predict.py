@@ -33,6 +33,8 @@ def _classify(arguments: argparse.Namespace) -> int:
     from torch_parity.training.predict import Classifier, picture_files, read_picture
 
     classifier = Classifier(arguments.weights, arguments.network)
+    for remark in classifier.remarks:
+        print(f"{program.name()}: {arguments.weights}: {remark}", file=sys.stderr, flush=True)
     pictures: list[dict[str, Any]] = []
     for path in arguments.pictures:
         try:
@@ -53,9 +55,8 @@ def _classify(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 _show(str(file), pixels, prediction)
     if arguments.json:
-        print(
-            json.dumps({"network": classifier.network, "classes": classifier.classes, "pictures": pictures}, indent=2)
-        )
+        about = {"network": classifier.network, "classes": classifier.classes, "remarks": classifier.remarks}
+        print(json.dumps({**about, "pictures": pictures}, indent=2))
     return 2 if any("error" in picture for picture in pictures) else 0
 
 
@@ -69,13 +70,20 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         epilog="Pictures are prepared as MNIST's were: grey, ink on the background that the border shows, 20 pixels on "
         "the longer side, the centre of mass in the middle of 28 x 28.  --json prints one object: network, classes, "
-        "and pictures, each with its name (picture) and class, probabilities and largest_difference, or with error; "
-        "class and probabilities are objects with the keys numpy and torch.  The exit status is 2 where any picture "
-        "could not be classified.",
+        "remarks on how the weights were read, and pictures, each with its name (picture) and class, probabilities and "
+        "largest_difference, or with error; class and probabilities are objects with the keys numpy and torch.  The "
+        "exit status is 2 where any picture could not be classified.",
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a picture, or a folder of pictures")
-    parser.add_argument("--weights", required=True, help="safetensors file, or a run's folder with weights.safetensors")
-    parser.add_argument("--network", choices=NETWORKS, help="whose weights they are, where the file does not say it")
+    parser.add_argument(
+        "--weights", required=True, help="a run's folder, or a state_dict in a safetensors file or by torch.save"
+    )
+    parser.add_argument(
+        "--network",
+        metavar="NETWORK",
+        help=f"whose weights they are, where the file does not say it: {', '.join(NETWORKS)}, or one of your own as "
+        "FILE.py:FUNCTION, which makes it from nn; names that differ are matched by shape and order",
+    )
     parser.add_argument(
         "--as-is", action="store_true", help="pictures are 28 x 28 already, light on dark: change nothing"
     )

@@ -15,9 +15,10 @@ from torch_parity.training.download import SOURCES, download
 from torch_parity.training.lockstep import PRECISIONS
 from torch_parity.training.loop import Diverged, Stopped, Training
 from torch_parity.training.runs import RunFolder
-from torch_parity.training.settings import SCHEDULES
+from torch_parity.training.settings import SCHEDULES, Settings
 
 RUNS_DIR = "runs"
+MAY_CHANGE = ("data_dir", "epochs")  # of a run that goes on
 NOT_SETTINGS = ("json", "quiet", "runs_dir", "resume", "drift", "download")
 
 
@@ -57,7 +58,7 @@ def _train(arguments: argparse.Namespace, group: Group | None) -> int:
             shown.message(f"{text}; make room if that is why")
 
         with shown:
-            shown.message(f"kept in {run.folder}")
+            shown.message("\n".join([f"kept in {run.folder}", *_notes(arguments, settings)]))
             summary = loop.finish(prepared, run, shown.update, trouble, shown.report_every)
             _write_report(prepared, run, trouble)
     except Stopped as stopped:
@@ -83,10 +84,12 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
     first = group is None or group.rank == 0
     if arguments.resume is not None:
         given |= {name: True for name in ("drift", "download", "runs_dir") if getattr(arguments, name)}
-        if given:
-            also = ", ".join(given)
-            raise ValueError(f"--resume goes on with the run's own settings, got also {also}")
-        prepared, run = loop.load(arguments.resume, group=group)
+        if also := ", ".join(name for name in given if name not in MAY_CHANGE):
+            raise ValueError(
+                f"--resume goes on with the run's own settings, got also {also}; only --data-dir (its data have "
+                "moved) and --epochs (it gets longer) may be given with it"
+            )
+        prepared, run = loop.load(arguments.resume, group=group, **given)
         return prepared, run if first else None
     if arguments.drift:
         given["drift_threads"] = 2 if given.get("threads", 1) == 1 else 1
@@ -94,6 +97,25 @@ def _begin(arguments: argparse.Namespace, group: Group | None) -> tuple[Training
         given["data_dir"] = download(arguments.download, given.get("data_dir", "data"), on_url=_say_url)
     prepared = loop.prepare(**given, group=group)
     return prepared, loop.begin(prepared, arguments.runs_dir or RUNS_DIR) if first else None
+
+
+def _notes(arguments: argparse.Namespace, settings: Settings) -> list[str]:
+    """What the user should know of the data, and of a run that has been made longer."""
+    notes = []
+    if settings.transposed:
+        told = arguments.transposed or arguments.resume
+        why = "" if told else ", as their names say (--no-transposed if they are not)"
+        notes.append(f"the images are stored transposed{why}, and turned upright")
+    if arguments.resume and arguments.epochs:
+        period = settings.cosine_epochs or settings.epochs
+        rate = {
+            "constant": "the learning rate stays",
+            "step": "the learning rate goes on falling in steps",
+            "cosine": f"as in torch the cosine keeps its T_max, the end of epoch {period}, after which the "
+            "learning rate climbs again",
+        }[settings.schedule]
+        notes.append(f"{settings.epochs} epochs in all; {rate}")
+    return notes
 
 
 def _write_report(training: Training, run: RunFolder, on_trouble: Callable[[str], None]) -> None:
@@ -153,10 +175,20 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--download", choices=SOURCES, help="fetch this data set into --data-dir (default: data) and use it"
     )
+    data.add_argument(
+        "--transposed",
+        action=argparse.BooleanOptionalAction,
+        help="its images are stored transposed, as EMNIST's are: turn them upright (default: as their names say)",
+    )
     data.add_argument("--limit", type=int, help="train on the first LIMIT images only")
     output = parser.add_argument_group("output")
     output.add_argument("--runs-dir", help=f"where the run gets its folder (default: {RUNS_DIR})")
-    output.add_argument("--resume", metavar="RUN", help="go on with the run in this folder, with its own settings")
+    output.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with the run in this folder, with its own settings; "
+        "--data-dir says where its data are now, --epochs how many it shall have in all",
+    )
     output.add_argument("--quiet", action="store_true", help="show the result only")
     output.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser

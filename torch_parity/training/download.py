@@ -85,7 +85,7 @@ def download(
     if name not in sources:
         raise ValueError(f"download must be one of {', '.join(sources)}, got {name!r}")
     source = sources[name]
-    raw = Path(folder) / source.folder / "raw"
+    raw = Path(folder).expanduser() / source.folder / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     mirrors = _Mirrors(source.mirrors, scheme, timeout, longest, on_url)
     for stem, (size, sha256) in zip(NAMES, source.files, strict=True):

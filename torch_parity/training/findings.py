@@ -20,12 +20,12 @@ from reference.datasets import MNIST, normalize
 from torch_parity.files import load_arrays
 from torch_parity.networks import NETWORKS
 from torch_parity.training.lockstep import PRECISIONS, SIDES, TEST_BATCH
-from torch_parity.training.runs import WEIGHTS
+from torch_parity.training.runs import CONFIG, WEIGHTS
 
 Array = npt.NDArray[Any]
 IntArray = npt.NDArray[np.integer[Any]]
 
-CONFIG, METRICS, SUMMARY = "config.json", "metrics.csv", "summary.json"
+METRICS, SUMMARY = "metrics.csv", "summary.json"
 TEST_ACCURACY = {side: f"{side}_test_accuracy" for side in SIDES}  # filled at the end of an epoch, else empty
 METRIC_COLUMNS = (
     "epoch",

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.datasets import MNIST, classes, mnist
+from reference.datasets import MNIST, classes, is_transposed, mnist
 from torch_parity.machine import machine, threads
 from torch_parity.networks import RECIPES, Recipe
 from torch_parity.training.distributed import Group
 from torch_parity.training.lockstep import SIDES, Lockstep
-from torch_parity.training.runs import RunFolder
+from torch_parity.training.runs import CONFIG, RunFolder
 from torch_parity.training.settings import OWN, Settings
 from torch_parity.training.signals import stop_on_signals
 
@@ -159,7 +159,10 @@ class Training:
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there.  ValueError where it was another network, or other data."""
         if numbers["data"] != self.digest:
-            raise ValueError("the data differ from those that the run began with; it needs the same to go on")
+            raise ValueError(
+                f"the data differ from those that the run began with; it needs the same to go on (SHA-256 of the run's "
+                f"{numbers['data']}, got {self.digest}); --data-dir says where they are now"
+            )
         self.both.load_state(arrays, numbers["lockstep"])
         for name in POSITION:
             setattr(self, name, numbers[name])
@@ -246,6 +249,18 @@ class Keeper:
 
         self._attempt(write, f"the checkpoint after step {training.step}")
 
+    def keep_settings(self, training: Training) -> None:
+        """Keep what has changed since the run began: it is where its data are, or how long it is."""
+
+        def write(run: RunFolder) -> None:
+            config = run.config()
+            revised = {**config, **asdict(training.settings)}
+            if config and config != revised:
+                run.write_checkpoint(*training.state())
+                run.write_json(CONFIG, revised)
+
+        self._attempt(write, CONFIG)
+
     def keep_metrics(self, rows: list[dict[str, Any]]) -> None:
         """Write the metrics alone."""
         self._attempt(lambda run: run.write_metrics(rows), "metrics.csv")
@@ -311,12 +326,14 @@ def resume(
     network: Callable[[Any], Any] | None = None,
     data: MNIST | None = None,
     *,
+    data_dir: str | os.PathLike[str] | None = None,
+    epochs: int | None = None,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_trouble: Callable[[str], None] = lambda text: None,
     report_every: int = 100,
 ) -> Summary:
     """Go on with the run in ``folder``, as ``load`` and ``finish`` do."""
-    training, run = load(folder, network, data)
+    training, run = load(folder, network, data, data_dir=data_dir, epochs=epochs)
     return finish(training, run, on_step, on_trouble, report_every)
 
 
@@ -325,27 +342,33 @@ def prepare(
     data: MNIST | None = None,
     *,
     data_dir: str | os.PathLike[str] | None = None,
+    transposed: bool | None = None,
     group: Group | None = None,
     **settings: Any,
 ) -> Training:
     """A training run before its first step, which the processes of ``group`` share.
 
     ``network`` is a name from ``networks.NETWORKS``, or a function that builds one from ``nn``.  The data are ``data``,
-    or those in the folder ``data_dir``, or the bundled MNIST.  ``settings`` are those of ``Settings``; the network's
-    recipe has the others.
+    or those in the folder ``data_dir``, or the bundled MNIST.  ``transposed`` is whether the images in ``data_dir`` are
+    stored so, and are to be turned upright; by default as their names say.  ``settings`` are the others of
+    ``Settings``; the network's recipe has what is left.
     Raises ValueError for settings that make no sense and data that are damaged, TypeError for settings that do not
     exist, FileNotFoundError for data that are not there.
     """
-    if data is not None and data_dir is not None:
-        raise ValueError(f"data and data_dir exclude each other, got both, data_dir {os.fspath(data_dir)!r}")
+    _check_one_source(data, data_dir)
+    if data is not None and transposed is not None:
+        raise ValueError(f"transposed is for images in data_dir, got {transposed!r} with data")
     unknown = sorted(set(settings) - {field.name for field in fields(Settings)})
     if unknown:
         raise TypeError(f"settings must be fields of Settings, got {', '.join(unknown)}")
-    folder = None if data_dir is None else str(Path(data_dir).resolve())
-    data = mnist(folder) if data is None else data
+    folder = None if data_dir is None else _absolute(data_dir)
+    if data is None:
+        transposed = is_transposed(folder) if transposed is None else transposed
+        data = mnist(folder, transposed)
     name, build = (network, None) if isinstance(network, str) else (OWN, network)
     recipe = asdict(RECIPES.get(name, Recipe()))
-    return Training(Settings(network=name, data_dir=folder, **{**recipe, **settings}), data, build, group)
+    settings |= {"data_dir": folder, "transposed": bool(transposed)}
+    return Training(Settings(network=name, **{**recipe, **settings}), data, build, group)
 
 
 def begin(training: Training, runs_dir: str | os.PathLike[str]) -> RunFolder:
@@ -366,24 +389,46 @@ def load(
     network: Callable[[Any], Any] | None = None,
     data: MNIST | None = None,
     group: Group | None = None,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    epochs: int | None = None,
 ) -> tuple[Training, RunFolder]:
     """The run in ``folder``, at its last checkpoint: it goes on to the same bits as if it had never stopped.
 
     (On torch's side with the same threads, on both with the same kernels.)  ``network`` and ``data`` are needed where
-    the run was given its own.  Raises FileNotFoundError where there is no run, ValueError where its files are damaged
-    or the data differ.
+    the run was given its own.  ``data_dir`` is where its data are now, if they have moved.  ``epochs`` makes it longer,
+    and counts those that it has made; see ``Settings.longer`` for the schedule.  Raises FileNotFoundError where there
+    is no run or there are no data, ValueError where its files are damaged, the data differ, or ``epochs`` adds nothing.
     """
+    _check_one_source(data, data_dir)
     run = RunFolder(folder)
     arrays, numbers = run.read_checkpoint()
     try:
         settings = Settings(**numbers["settings"])
+        if data_dir is not None:
+            settings = replace(settings, data_dir=_absolute(data_dir))
+        if epochs is not None:
+            settings = settings.longer(epochs, made=numbers["epoch"] - 1)
         if network is None and settings.network == OWN:
             raise ValueError("the run has a network of its own; pass the function that builds it")
-        training = Training(settings, mnist(settings.data_dir) if data is None else data, network, group)
+        data = mnist(settings.data_dir, settings.transposed) if data is None else data
+        training = Training(settings, data, network, group)
         training.load_state(arrays, numbers)
+    except FileNotFoundError as error:
+        advice = "; --data-dir says where the data are now" if data_dir is None else ""
+        raise FileNotFoundError(f"{folder}: cannot go on: {error}{advice}") from error
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{folder}: cannot go on: {error}") from error
     return training, run
+
+
+def _check_one_source(data: MNIST | None, data_dir: str | os.PathLike[str] | None) -> None:
+    if data is not None and data_dir is not None:
+        raise ValueError(f"data and data_dir exclude each other, got both, data_dir {os.fspath(data_dir)!r}")
+
+
+def _absolute(data_dir: str | os.PathLike[str]) -> str:
+    return str(Path(data_dir).expanduser().resolve())
 
 
 def finish(
@@ -401,6 +446,7 @@ def finish(
     of the group has ended.
     """
     keeper = Keeper(run, on_trouble)
+    keeper.keep_settings(training)
     alone = run is None and training.group is None
     signals = contextlib.nullcontext(lambda: 0) if alone else stop_on_signals()
     with threads(training.settings.threads), signals as stopped, contextlib.closing(training.both):

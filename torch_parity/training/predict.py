@@ -20,9 +20,9 @@ from PIL import Image, ImageOps
 
 import reference
 from reference.datasets import normalize
-from torch_parity.files import load_arrays
-from torch_parity.networks import NETWORKS
+from torch_parity.networks import NETWORKS, named
 from torch_parity.training.runs import WEIGHTS
+from torch_parity.training.weights import SavedWeights, fit, fitting, read_weights
 
 Array = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
@@ -59,29 +59,31 @@ class Classifier:
     """A network with the same weights on both sides."""
 
     def __init__(self, path: str | os.PathLike[str], network: str | None = None) -> None:
-        """Load ``path``: a safetensors file of torch's state_dict, or a run's folder with ``weights.safetensors``.
+        """Load ``path``: a file of weights as ``read_weights`` takes it, or a run's folder.
 
-        ``network`` is a name from ``NETWORKS``; without it, the file's metadata must have one under 'network'.  There
-        may be any number of classes, and all weights are float32 or all are float64.
+        ``network`` is a name from ``NETWORKS``, or FILE.py:FUNCTION of one's own; without it, the file's metadata must
+        have one under 'network'.  There may be any number of classes.  ``remarks`` says what a user should know of the
+        way the weights were read.
         Raises OSError for a file that cannot be read, ValueError for one that is damaged or does not fit the network.
         """
-        path = Path(path) / WEIGHTS["numpy"] if Path(path).is_dir() else Path(path)
-        weights, metadata = load_arrays(path)
-        network = network or metadata.get("network")
-        if network is None:
-            raise ValueError(f"{path} does not say whose weights it holds: name the network, {', '.join(NETWORKS)}")
-        if network not in NETWORKS:
-            raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
-        self.network = network
-        self.classes = _check_weights(path, network, weights)
-        build = NETWORKS[network]
+        folder = Path(path) if Path(path).is_dir() else None
+        saved = read_weights(Path(path) if folder is None else folder / WEIGHTS["numpy"])
+        self.network = network or _network_in(saved, may_be_own=folder is not None)
+        build = named(self.network, folder)
+        weights = fit(saved, build, self.network, rename=network is not None)
+        self.classes, self.remarks = weights.classes, weights.remarks
         self.numpy, self.torch = build(reference.nn, self.classes), build(torch.nn, self.classes)
-        self.dtype = next(iter(weights.values())).dtype
+        if not isinstance(self.numpy, reference.nn.Module):
+            raise ValueError(
+                f"{self.network} must make its network from the argument nn: given reference.nn, it made a "
+                f"{type(self.numpy).__name__} of something else"
+            )
+        self.dtype = next(iter(weights.arrays.values())).dtype
         if self.dtype == np.float64:
             self.numpy.double()
             self.torch.double()
-        self.numpy.load_state_dict(weights)
-        self.torch.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        self.numpy.load_state_dict(weights.arrays)
+        self.torch.load_state_dict({name: torch.from_numpy(array) for name, array in weights.arrays.items()})
 
     def predict(self, pixels: Pixels) -> Prediction:
         """The probabilities of all classes for ``pixels`` (28, 28).  ValueError where huge weights overflow."""
@@ -90,31 +92,25 @@ class Classifier:
             theirs = torch.softmax(self.torch(torch.from_numpy(image)), dim=1).numpy()
         ours = reference.softmax(self.numpy(image), dim=1)
         if not (np.isfinite(ours).all() and np.isfinite(theirs).all()):
-            raise ValueError("the scores are not finite: the weights are damaged or far too large")
+            raise ValueError("the scores are not finite: the weights are far too large")
         return Prediction({"numpy": ours[0], "torch": theirs[0]})
 
 
-def _check_weights(path: Path, network: str, weights: dict[str, Array]) -> int:
-    """The number of classes.  ValueError, naming ``path``, unless ``weights`` are those of ``network``."""
-    dtypes = {str(array.dtype) for array in weights.values()}
-    if dtypes not in ({"float32"}, {"float64"}):
+def _network_in(saved: SavedWeights, may_be_own: bool) -> str:
+    """The network that the metadata name; ValueError where they name none, or code that no one asked to run."""
+    name = saved.metadata.get("network")
+    if name is None:
+        alike = fitting(saved, NETWORKS)
+        hint = f"; its shapes are those of {', '.join(alike)}" if alike else ""
         raise ValueError(
-            f"{path} must hold weights of float32 or of float64, got {', '.join(sorted(dtypes)) or 'none'}"
+            f"{saved.path} does not say whose weights it holds: name the network, {', '.join(NETWORKS)}, "
+            f"or FILE.py:FUNCTION{hint}"
         )
-    with torch.device("meta"):  # shapes alone: a file may claim a billion classes
-        last = list(NETWORKS[network](torch.nn).state_dict())[-1]
-        classes = max(1, weights[last].size) if last in weights else 1
-        needed = {name: tuple(array.shape) for name, array in NETWORKS[network](torch.nn, classes).state_dict().items()}
-    found = {name: array.shape for name, array in weights.items()}
-    for name in [*needed, *found]:
-        if found.get(name) != needed.get(name):
-            raise ValueError(
-                f"{path} does not fit {network}: {name} has shape {found.get(name, 'none')}, "
-                f"needs {needed.get(name, 'none')}"
-            )
-        if not np.isfinite(weights[name]).all():
-            raise ValueError(f"{path} is damaged: {name} holds numbers that are not finite")
-    return classes
+    if name not in NETWORKS and ".py" in name and not may_be_own:
+        raise ValueError(
+            f"{saved.path} holds weights of {name}, says the file: name the network, if you trust that code"
+        )
+    return name
 
 
 def picture_files(path: str | os.PathLike[str]) -> list[Path]:

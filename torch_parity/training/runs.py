@@ -30,6 +30,7 @@ Array = npt.NDArray[Any]
 
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 WEIGHTS = {"numpy": "weights.safetensors", "torch": "weights-torch.safetensors"}
+CONFIG = "config.json"
 STATE = "state"  # the key of the checkpoint's numbers in its metadata
 
 
@@ -38,14 +39,14 @@ class RunFolder:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         """Take a folder that is there.  FileNotFoundError where it is not, or no run has got as far as a checkpoint."""
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
         if not (self.folder / CHECKPOINT).is_file():
             raise FileNotFoundError(f"{folder} must be the folder of a run, with {CHECKPOINT} in it: there is none")
 
     @classmethod
     def create(cls, parent: str | os.PathLike[str], network: str, config: Mapping[str, Any]) -> "RunFolder":
         """A new folder in ``parent``, named after the time and the network.  OSError where it cannot be made."""
-        stem = Path(parent) / f"{time.strftime('%Y%m%d-%H%M%S')}-{network}"
+        stem = Path(parent).expanduser() / f"{time.strftime('%Y%m%d-%H%M%S')}-{network}"
         folder, number = stem, 1
         while True:
             try:
@@ -58,12 +59,19 @@ class RunFolder:
                 folder = stem.with_name(f"{stem.name}-{number}")
         run = cls.__new__(cls)
         run.folder = folder
-        run.write_json("config.json", config)
+        run.write_json(CONFIG, config)
         return run
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write the file ``name``."""
         write_atomically(self.folder / name, (json.dumps(content, indent=2) + "\n").encode())
+
+    def config(self) -> dict[str, Any]:
+        """What ``config.json`` says; empty where there is none, or it is damaged."""
+        try:
+            return dict(json.loads((self.folder / CONFIG).read_bytes()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return {}
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows so far, with the keys of the first as columns; None is an empty field."""

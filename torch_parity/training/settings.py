@@ -1,6 +1,6 @@
 """How to train: everything that is needed to repeat a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch_parity.training.sides import Schedule
@@ -32,10 +32,12 @@ class Settings:
     limit: int | None = None  # of the training images
     drift_threads: int | None = None
     data_dir: str | None = None  # None is the bundled MNIST
+    transposed: bool = False  # whether its images are stored so, and turned upright
+    cosine_epochs: int | None = None  # of the schedule 'cosine': half its wave; None is all epochs
 
     def __post_init__(self) -> None:
         """Check what no other part does; ValueError names what is wrong."""
-        for name in ("epochs", "batch_size", "step_size", "threads", "limit", "drift_threads"):
+        for name in ("epochs", "batch_size", "step_size", "threads", "limit", "drift_threads", "cosine_epochs"):
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
@@ -54,4 +56,19 @@ class Settings:
             return None
         if self.schedule == "step":
             return lambda module, optimizer: module.StepLR(optimizer, self.step_size * steps_per_epoch, self.gamma)
-        return lambda module, optimizer: module.CosineAnnealingLR(optimizer, self.epochs * steps_per_epoch)
+        epochs = self.cosine_epochs or self.epochs
+        return lambda module, optimizer: module.CosineAnnealingLR(optimizer, epochs * steps_per_epoch)
+
+    def longer(self, epochs: int, made: int) -> "Settings":
+        """The same for a run of ``epochs`` in all, of which ``made`` have been.  ValueError where that adds nothing.
+
+        The schedule goes on as torch's, which loads the state of the old one: a cosine keeps its T_max, and the rate
+        climbs again where it would have ended.
+        """
+        if epochs < self.epochs or epochs == made:
+            raise ValueError(
+                f"epochs counts all of a run, those made included: it must be more than {self.epochs}, got {epochs}"
+            )
+        if self.schedule != "cosine" or epochs == self.epochs:
+            return replace(self, epochs=epochs)
+        return replace(self, epochs=epochs, cosine_epochs=self.cosine_epochs or self.epochs)

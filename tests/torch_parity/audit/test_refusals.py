@@ -342,7 +342,7 @@ POOLING = [
         ("padding above half", ValueError, {"padding": 2}, ("padding", "at most half the kernel 2", "got 2")),
         ("padding same", TypeError, {"padding": "same"}, ("padding", "integer", "got 'same'")),
         ("ceil_mode 1", TypeError, {"ceil_mode": 1}, ("ceil_mode", "True or False", "got 1")),
-        ("pixels", TypeError, {"input": zeros(2, 4, 7, 5, dtype=np.uint8)}, ("float32", "got uint8", "normalize")),
+        ("pixels", TypeError, {"input": zeros(2, 4, 7, 5, dtype=np.uint8)}, ("float32", "got uint8", "astype")),
     ]
 ]  # fmt: skip
 

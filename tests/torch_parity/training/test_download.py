@@ -177,6 +177,14 @@ def test_what_is_there_is_not_fetched_again(fetch: Fetch) -> None:
     assert_complete(fetch())  # not even a mirror is needed
 
 
+def test_a_tilde_is_ones_home(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(fetch.folder))
+    fetch.folder = Path("~/data")
+    folder = fetch("good")
+    assert folder == Path.home() / "data/Digits/raw"
+    assert_complete(folder)
+
+
 @pytest.mark.parametrize("damage", [lambda content: content[:-9], lambda content: content[:-1] + b"\x7f"])
 def test_a_damaged_file_is_fetched_again(fetch: Fetch, damage: Callable[[bytes], bytes]) -> None:
     path = fetch("good") / GZ[2]

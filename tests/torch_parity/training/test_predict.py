@@ -430,9 +430,8 @@ BAD_WEIGHTS: dict[str, tuple[Any, str]] = {
     "one too many": ({**state_dict(), "5.bias": np.zeros(3, np.float32)}, "5.bias has shape .3,., needs none"),
     "none": ({}, "must hold weights of float32 or of float64, got none"),
     "integers": (changed("0.bias", lambda array: array.astype(int)), "float64, got float32, int64"),
-    "halves": ({name: array.astype(np.float16) for name, array in state_dict().items()}, "float64, got float16"),
     "two dtypes": (changed("4.bias", lambda array: array.astype(float)), "float64, got float32, float64"),
-    "not finite": (changed("0.weight", not_finite), "is damaged: 0.weight holds numbers that are not finite"),
+    "not finite": (changed("0.weight", not_finite), "cannot be used: 0.weight has numbers that are not finite"),
     "many classes": (
         changed("4.bias", lambda array: np.zeros(1 << 20, np.float32)),
         "4.weight has .* needs .1048576, 1352",

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 import reference
-from reference.datasets import MNIST, mnist
+from reference.datasets import MNIST, NAMES, mnist
 from torch_parity import resume, train
 from torch_parity.files import load_arrays, save_arrays
 from torch_parity.networks import RECIPES, lenet5
@@ -201,6 +202,209 @@ def test_other_data_are_refused(digits: MNIST, whole: Path) -> None:
     other = digits._replace(train_labels=digits.train_labels[::-1].copy())
     with pytest.raises(ValueError, match="the data differ from those that the run began with"):
         resume(whole, data=other)
+
+
+# Runs that move, and that get longer
+
+
+def write_idx(folder: Path, data: MNIST, prefix: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: list[Any] = list(data)
+    for name, array in zip(NAMES, arrays, strict=True):
+        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        (folder / (prefix + name)).write_bytes(header + array.astype(np.uint8).tobytes())
+    return folder
+
+
+def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the configuration says, and the checkpoint."""
+    config = json.loads((folder / "config.json").read_text())
+    settings = RunFolder(folder).read_checkpoint()[1]["settings"]
+    return {name: config[name] for name in settings}, settings
+
+
+def test_data_that_have_moved_are_named_and_go_with_the_run(digits: MNIST, tmp_path: Path) -> None:
+    data = write_idx(tmp_path / "old", digits)
+    run = begin(prepare("lenet5", data_dir=data, epochs=3, batch_size=64), tmp_path / "runs")
+    data.rename(tmp_path / "new")
+    with pytest.raises(FileNotFoundError) as error:
+        load(run.folder)
+    assert str(error.value).startswith(f"{run.folder}: cannot go on: data_dir must be a folder")
+    assert str(error.value).endswith(f"got {data}, which is neither; --data-dir says where the data are now")
+    with pytest.raises(FileNotFoundError, match=r"absent, which is neither$"):  # no advice to do what was done
+        load(run.folder, data_dir=tmp_path / "absent")
+    training, _ = load(run.folder, data_dir=tmp_path / "new")
+    with pytest.raises(Stopped):
+        training.run(keeper=module.Keeper(run), stopped=lambda: 15)
+    assert load(run.folder)[0].settings.data_dir == str(tmp_path / "new")
+
+
+def test_where_the_data_are_now_is_kept_before_the_first_step(
+    digits: MNIST, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed in the next epoch finds them all the same; what the machine was stays."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = begin(prepare("formula", data_dir=write_idx(tmp_path / "old", digits), epochs=2), "~/runs")
+    assert run.folder.parent == tmp_path / "runs"
+    facts = json.loads((run.folder / "config.json").read_text())
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(KeyboardInterrupt):
+        resume(f"~/runs/{run.folder.name}", data_dir="~/new", epochs=4, on_step=_interrupt)
+    changes = {"data_dir": str(tmp_path / "new"), "epochs": 4, "cosine_epochs": 2}
+    config, settings = settings_of(run.folder)
+    assert config == settings
+    assert json.loads((run.folder / "config.json").read_text()) == {**facts, **changes}
+
+
+def _interrupt(progress: Progress) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_same_data_may_lie_in_other_files(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "copy")
+    data = write_idx(tmp_path / "data", digits, "digits-")
+    assert resume(folder, data_dir=data).accuracy == json.loads((whole / "summary.json").read_text())["accuracy"]
+
+
+def test_other_data_in_the_new_place_are_refused_and_nothing_is_changed(
+    digits: MNIST, whole: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(whole, tmp_path / "copy")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    other = digits._replace(test_labels=digits.test_labels[::-1].copy())
+    with pytest.raises(ValueError, match="cannot go on: the data differ from those that the run began with") as error:
+        resume(folder, data_dir=write_idx(tmp_path / "data", other), epochs=5)
+    assert module.digest(digits) in str(error.value)
+    assert f"got {module.digest(other)}" in str(error.value)
+    with pytest.raises(ValueError, match="data and data_dir exclude each other"):
+        resume(folder, data=digits, data_dir=tmp_path / "data")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_run_without_a_configuration_goes_on_and_gets_none(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "copy")
+    config = folder / "config.json"
+    config.unlink()
+    assert go_on(folder, digits).steps == STEPS
+    assert not config.exists()
+    for damaged in ("{", "3", "[]"):
+        config.write_text(damaged)
+        assert go_on(folder, digits).steps == STEPS
+        assert config.read_text() == damaged
+
+
+def longer(folder: Path, data: MNIST, epochs: int) -> Summary:
+    return resume(folder, data=data, epochs=epochs, report_every=2)
+
+
+@pytest.mark.parametrize("options", [{"schedule": "constant"}, {"schedule": "step", "gamma": 0.5}])
+@pytest.mark.parametrize("stop", [3, 8])
+def test_made_longer_it_ends_as_if_made_in_one_go(
+    options: dict[str, Any], stop: int, digits: MNIST, tmp_path: Path
+) -> None:
+    """Stopped within the first of two epochs, or at the end of both."""
+    once = train("formula", digits, epochs=3, batch_size=64, runs_dir=tmp_path / "once", report_every=2, **options)
+    training = prepare("formula", digits, epochs=2, batch_size=64, **options)
+    run = begin(training, tmp_path / "twice")
+    if stop == 3:
+        with pytest.raises(Stopped):
+            training.run(report_every=2, keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == stop))
+    else:
+        finish(training, run, report_every=2)
+    summary = longer(run.folder, digits, 3)
+    assert once.run is not None
+    assert kept(run.folder) == kept(Path(once.run))
+    assert summary.weights_sha256 == once.weights_sha256
+    assert summary.steps == STEPS
+    assert settings_of(run.folder)[0] == settings_of(Path(once.run))[0]
+
+
+def test_a_cosine_that_is_made_longer_keeps_its_period_as_torchs_does(digits: MNIST, tmp_path: Path) -> None:
+    """What a torch script does that builds the schedule for all epochs and loads the state of the old one."""
+    options: dict[str, Any] = {"batch_size": 125, "schedule": "cosine", "lr": 0.5}
+    run = begin(prepare("formula", digits, epochs=2, **options), tmp_path)
+    finish(*load(run.folder, data=digits))
+    rates: dict[str, list[float]] = {"numpy": [], "torch": []}
+    training, _ = load(run.folder, data=digits, epochs=3)
+
+    def note(progress: Progress) -> None:
+        rates["numpy"].append(progress.lr)
+        rates["torch"].append(training.both.torch.optimizer.param_groups[0]["lr"])
+
+    finish(training, run, note, report_every=1)
+    expected = torch_rates(steps=4, more=2)
+    np.testing.assert_allclose(rates["numpy"], expected[4:6], rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(rates["torch"], expected[5:], rtol=1e-12, atol=1e-15)
+    assert rates["numpy"][0] < 1e-15 < rates["numpy"][1]  # it climbs again
+    assert training.settings.cosine_epochs == 2
+    again = longer(run.folder, digits, 4)
+    config, settings = settings_of(run.folder)
+    assert (config["epochs"], config["cosine_epochs"]) == (settings["epochs"], settings["cosine_epochs"]) == (4, 2)
+    once = train("formula", digits, epochs=4, cosine_epochs=2, runs_dir=tmp_path / "once", **options)
+    assert once.weights_sha256 == again.weights_sha256
+
+
+def torch_rates(steps: int, more: int) -> list[float]:
+    """The learning rates of ``steps`` steps of torch's cosine from 0.5, of ``more`` after a restart, and the next."""
+    rates: list[float] = []
+    state: list[Any] = []
+    for length, count in ((steps, steps), (steps + more, more)):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=length)
+        if state:
+            optimizer.load_state_dict(state[0])
+            schedule.load_state_dict(state[1])
+        for _ in range(count):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step()
+        state = [optimizer.state_dict(), schedule.state_dict()]
+    return [*rates, state[0]["param_groups"][0]["lr"]]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_epochs_that_add_none_are_refused(epochs: int, digits: MNIST, whole: Path) -> None:
+    message = f"epochs counts all of a run, those made included: it must be more than 3, got {epochs}"
+    with pytest.raises(ValueError, match=message):
+        longer(whole, digits, epochs)
+
+
+def test_the_same_command_again_goes_on_with_what_it_began(digits: MNIST, whole: Path, tmp_path: Path) -> None:
+    """Stopped, a run may be told once more how long it is to be, but not that it is shorter."""
+    training = prepare("lenet5", digits, epochs=3, batch_size=64)
+    run = begin(training, tmp_path)
+    with pytest.raises(Stopped):
+        training.run(report_every=2, keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 9))
+    with pytest.raises(ValueError, match="must be more than 3, got 2"):
+        longer(run.folder, digits, 2)
+    longer(run.folder, digits, 3)
+    assert kept(run.folder) == kept(whole)
+
+
+# Images that are stored transposed
+
+
+def test_images_are_turned_upright_where_names_or_options_say_so(digits: MNIST, tmp_path: Path) -> None:
+    turned = digits._replace(
+        train_images=digits.train_images.transpose(0, 2, 1), test_images=digits.test_images.transpose(0, 2, 1)
+    )
+    emnist = write_idx(tmp_path / "data", turned, "emnist-digits-")
+    other = write_idx(tmp_path / "turned", turned)
+    upright, stored = module.digest(digits), module.digest(turned)
+    for training, transposed, digest in (
+        (prepare("formula", data_dir=emnist), True, upright),
+        (prepare("formula", data_dir=emnist, transposed=False), False, stored),
+        (prepare("formula", data_dir=other), False, stored),
+        (prepare("formula", data_dir=other, transposed=True), True, upright),
+        (prepare("formula", digits), False, upright),
+    ):
+        assert (training.settings.transposed, training.digest) == (transposed, digest)
+    run = begin(prepare("formula", data_dir=emnist), tmp_path / "runs")
+    assert json.loads((run.folder / "config.json").read_text())["transposed"] is True
+    moved, _ = load(run.folder, data_dir=other)  # the run knows, whatever the new names say
+    assert moved.settings.transposed
+    with pytest.raises(ValueError, match="transposed is for images in data_dir, got True with data"):
+        prepare("formula", digits, transposed=True)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -448,6 +652,7 @@ def test_the_classes_are_those_of_the_labels(digits: MNIST) -> None:
     ("settings", "error", "message"),
     [
         ({"schedule": "linear"}, ValueError, "schedule must be one of constant, step, cosine, got 'linear'"),
+        ({"cosine_epochs": 0}, ValueError, "cosine_epochs must be at least 1, got 0"),
         ({"step_size": 0}, ValueError, "step_size must be at least 1, got 0"),
         ({"drift_threads": 1}, ValueError, "drift_threads must differ from threads, got 1 for both"),
         ({"learning_rate": 1}, TypeError, "settings must be fields of Settings, got learning_rate"),

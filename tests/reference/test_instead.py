@@ -1,0 +1,63 @@
+"""Lines without a meaning here say what to write instead."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import reference
+from reference import lr_scheduler, nn, optim
+from reference.instead import LAYERS, LEAVE_OUT, MODULE, OPTIMIZERS, PACKAGE, PARAMETER
+
+OWNERS: dict[str, tuple[Any, Any, dict[str, str]]] = {
+    "Linear": (nn.Linear(1, 1), torch.nn.Linear(1, 1), MODULE),
+    "Parameter": (nn.Linear(1, 1).weight, torch.nn.Linear(1, 1).weight, PARAMETER),
+    "reference.nn": (nn, torch.nn, LAYERS),
+    "reference.optim": (optim, torch.optim, OPTIMIZERS),
+    "reference": (reference, torch, PACKAGE),
+}
+LINES = [(owner, name) for owner, (_, _, table) in OWNERS.items() for name in table]
+
+
+@pytest.mark.parametrize(("owner", "name"), LINES)
+def test_what_torch_has_and_this_has_not_is_explained(owner: str, name: str) -> None:
+    ours, theirs, table = OWNERS[owner]
+    assert hasattr(theirs, name)
+    with pytest.raises(AttributeError, match=f"^{re.escape(f'{owner!r} has no {name!r}: {table[name]}')}$") as found:
+        getattr(ours, name)
+    assert found.value.name == name
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_what_nobody_has_is_not_there(owner: str) -> None:
+    with pytest.raises(AttributeError, match=f"^{re.escape(f'{owner!r} has no')} 'nonsense'$"):
+        _ = OWNERS[owner][0].nonsense
+    assert not hasattr(OWNERS[owner][0], "nonsense")
+
+
+def test_some_of_them_in_words() -> None:
+    with pytest.raises(AttributeError, match=r"it draws at random.*nn\.Identity"):
+        nn.Dropout(0.5)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=LEAVE_OUT):
+        nn.Sequential().cuda()  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"optim.SGD\(params"):
+        optim.Adam([])  # type: ignore[attr-defined]
+
+
+def test_the_lines_that_are_advised_work() -> None:
+    reference.nn.manual_seed(1)
+    layer = nn.Linear(2, 1).to(np.float64)
+    layer.weight.data[...] = [[1, 2]]
+    assert layer.weight.data.tolist() == [[1, 2]]
+    optim.SGD(layer.parameters(), lr=0.02, momentum=0.9)
+    x = np.array([[-1.0, 1.0]])
+    assert (reference.relu(x) == nn.ReLU()(x)).all()
+    image = np.random.default_rng(0).standard_normal((2, 3, 6, 6))
+    pooled = torch.nn.AdaptiveAvgPool2d(2)(torch.from_numpy(image)).numpy()
+    assert np.abs(nn.AvgPool2d(3)(image) - pooled).max() < 1e-15
+    scores, labels = np.array([[1.0, 2.0]]), np.array([1])
+    log_p, target = torch.log_softmax(torch.from_numpy(scores), 1), torch.from_numpy(labels)
+    assert abs(nn.CrossEntropyLoss()(scores, labels) - torch.nn.NLLLoss()(log_p, target).item()) < 1e-15
+    assert lr_scheduler.StepLR(optim.SGD([nn.Parameter(x)]), 1)
