@@ -215,10 +215,10 @@ def _factor(letter: str, times: bool) -> General:
         "N oH oW": "the number of images and windows N oH oW",
     }[letter]  # fmt: skip
     if times:
-        return General(
-            "factor", f"Every number is multiplied by {meaning}.", f"Leave out the factor {letter}, or sum less."
-        )
-    return General("factor", f"Every number is divided by {meaning}.", f"Leave out the division by {letter}.")
+        remedy = f"Look for a factor {letter}, or a sum where a mean is meant."
+        return General("factor", f"Every number is multiplied by {meaning}.", remedy)
+    remedy = f"Look for a division by {letter}, or a mean where a sum is meant."
+    return General("factor", f"Every number is divided by {meaning}.", remedy)
 
 
 def _times(result: Array, question: Question, letter: str, power: int) -> Array | None:

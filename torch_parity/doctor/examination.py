@@ -40,7 +40,11 @@ STATE_KEPT = General(
     "The same call gives another result after a call with other numbers: something is kept in between.",
     "Set every buffer to zero at the start of a call, and keep nothing that the next call adds to.",
 )
-ONLY_NONFINITE = "It differs from torch only where NaN or infinity comes in"
+NON_FINITE = General(
+    "non-finite",
+    "It differs from torch only where NaN or infinity comes in.",
+    "Select, as np.where(x <= 0, 0, g) does, where you multiply by a mask: 0 times infinity is NaN.",
+)
 SINGLE_LOST = (
     "Given float32, it returns float64: correct, but half as fast. NumPy makes float64 unless told, as in "
     "np.zeros(shape, x.dtype)."
@@ -421,9 +425,9 @@ def _remark(
         if any(one.got is not None and name in one.got and _verdict(one, name) == "different" for one in evidence):
             mistake = _nonfinite_mistake(entry.subject, name, evidence)
             if mistake is not None:
-                entry.remarks.append((mistake.name, f"{ONLY_NONFINITE}. {mistake.explanation}"))
+                entry.remarks.append((mistake.name, f"{NON_FINITE.explanation} {mistake.explanation}"))
             else:
-                entry.remarks.append(("non-finite", f"{ONLY_NONFINITE}."))
+                entry.remarks.append((NON_FINITE.name, NON_FINITE.explanation))
     lattice = next(question for question in judged if question.kind == "lattice")
     single = dataclasses.replace(
         lattice,

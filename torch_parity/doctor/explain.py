@@ -8,7 +8,7 @@ import numpy as np
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.doctor.candidates import Candidate, General, generals, singles
 from torch_parity.doctor.diagnosis import EVERY_OPTION
-from torch_parity.doctor.examination import ARGUMENT_CHANGED, NOT_DETERMINISTIC, STATE_KEPT
+from torch_parity.doctor.examination import ARGUMENT_CHANGED, NON_FINITE, NOT_DETERMINISTIC, STATE_KEPT
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import questions
 from torch_parity.doctor.report import described, example, lesson_on, place_in_words, sign
@@ -33,7 +33,7 @@ def general_mistakes() -> dict[str, list[General]]:
     """The mistakes that any formula can have, by name, each in all its forms."""
     found: dict[str, list[General]] = {}
     forms = (one for candidate in generals("conv2d", True) for one in candidate.mistakes if isinstance(one, General))
-    for general in (*forms, OFFSET, ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC):
+    for general in (*forms, OFFSET, ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC, NON_FINITE):
         found.setdefault(general.name, []).append(general)
     return found
 
