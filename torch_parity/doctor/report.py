@@ -293,7 +293,6 @@ def _smallest(entry: Entry, smallest: Smallest, sheet: Sheet) -> None:
 def example(expected: Array, got: Array, titles: tuple[str, str], sheet: Sheet, indent: int = 0) -> None:
     """What is expected and what came, side by side."""
     room = max(20, sheet.width - indent - 17)
-    expected, got = expected + 0, got + 0  # a zero's sign is not what differs
     sheet.labelled(side_by_side(expected, got, room, titles), indent=indent)
 
 
