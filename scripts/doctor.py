@@ -2,11 +2,7 @@
 
 import sys
 
-try:
-    from torch_parity.doctor.command import main
-except ImportError as error:
-    print(f"doctor.py: {error}; needed are rich and safetensors: pip install 'cnn-reference[doctor]'", file=sys.stderr)
-    sys.exit(2)
+from torch_parity.commands.doctor import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -69,7 +69,7 @@ def test_a_report(tmp_path: Path) -> None:
     assert "conv_forward_naive  (understood as conv2d; CS231n's signature)" in lines
     assert "  output  DIFFERENT" in lines
     assert "[kernel-flipped]" in done.stdout
-    assert "so this is it." in " ".join(done.stdout.split())
+    assert "Proven: your output is what this mistake gives in" in " ".join(done.stdout.split())
     assert "relu_forward  (relu; CS231n's signature)  equal" in lines
     assert "  blend  its name is not that of a formula" in done.stdout
     assert "what helps: --as blend=FORMULA" in " ".join(done.stdout.split())
@@ -127,6 +127,12 @@ def test_nothing_understood_is_status_2(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, "def blend(x):\n    return x\n"), code=2)
     assert "0 functions understood, 1 not" in done.stdout
     assert "  blend  its name is not that of a formula" in done.stdout
+    several = run(SCRIPT, file_with(tmp_path, "def blend(x):\n    return x\n\n\ndef mix(x):\n    return x\n"), code=2)
+    assert "  blend, mix  its name is not that of a formula; what helps: --as NAME=FORMULA" in " ".join(
+        several.stdout.split("\n")
+    )
+    empty = run(SCRIPT, file_with(tmp_path, "blend = 1\n"), code=2)
+    assert "It defines no function and no class" in empty.stdout
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -142,6 +148,15 @@ def test_wrong_arguments_are_refused(tmp_path: Path, refusal: Callable[..., str]
     assert "--as must be NAME=FORMULA" in refusal(SCRIPT, file, "--as", "conv2d")
     assert "no formula is called 'conv2'; did you mean conv2d?" in refusal(SCRIPT, file, "--as", "mine=conv2")
     assert "--adapter: there is no file absent.py" in refusal(SCRIPT, file, "--adapter", "absent.py")
+
+
+@pytest.mark.parametrize("package", ["rich", "safetensors"])
+def test_a_missing_package_is_no_traceback(package: str) -> None:
+    program = f"import sys; sys.modules['{package}'] = None; from torch_parity.commands.doctor import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert package in done.stderr
+    assert done.stderr.endswith("; pip install 'cnn-reference[doctor]'\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_only_a_name_that_the_file_has(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 >>> def relu(x):
 ...     return np.maximum(x, 0)
 >>> print(examine(relu, "relu"))
-relu  (relu; by its name, with x for input)  equal
+relu  (by its name, with x for input)  equal
 """
 
 import difflib

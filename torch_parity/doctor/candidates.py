@@ -136,7 +136,11 @@ Change = Callable[[Array, Question], Array | None]
 def _changes(formula: str, backward: bool) -> Iterator[tuple[General, Change]]:
     """The general mistakes, and what each makes of a right result (None: nothing that could be compared)."""
     yield (
-        General("sign", "The sign is wrong: each number is the negative of the right one.", "Turn the sign."),
+        General(
+            "sign",
+            "The sign is wrong: each number is the negative of the right one.",
+            "Look for a minus too many, or too few.",
+        ),
         (lambda r, q: -r),
     )
     for letter in ("N", "C", "I", "O", "H", "W", "H W", "kH kW", "oH oW", "N oH oW"):
@@ -150,10 +154,13 @@ def _changes(formula: str, backward: bool) -> Iterator[tuple[General, Change]]:
                 f"Look for a {'factor' if factor > 1 else 'division by'} {number:.0f} that does not belong there.",
             )
             yield general, (lambda r, q, factor=factor: r * factor)  # type: ignore[misc]
-    for swapped, words in (((-2, -1), "The last two axes are"), (None, "All axes are")):
+    for swapped, words in (
+        ((-2, -1), "The last two axes are exchanged: rows and columns are swapped."),
+        (None, "The axes are in reverse order."),
+    ):
         general = General(
             "transposed",
-            f"{words} exchanged: rows and columns are swapped.",
+            words,
             "Compare the shape and the order of the axes with what is wanted.",
         )
         yield general, (lambda r, q, swapped=swapped: _transposed(r, swapped))  # type: ignore[misc]
@@ -179,12 +186,16 @@ def _changes(formula: str, backward: bool) -> Iterator[tuple[General, Change]]:
     for axes, words in cuts:
         for end, cut in (("last", slice(None, -1)), ("first", slice(1, None))):
             general = General(
-                "cropped", f"The {end} {words} of the result is missing.", "Check the size of the output."
+                "cropped",
+                f"The {end} {words} of the result is missing.",
+                "Check the size of the output, and where its loops end.",
             )
             yield general, (lambda r, q, axes=axes, cut=cut: _cropped(r, axes, cut))  # type: ignore[misc]
     for axis, words in ((0, "first"), (1, "second")):
         general = General(
-            "doubled-sum", f"The result is summed over its {words} axis once too often.", "Leave this sum out."
+            "doubled-sum",
+            f"The result is summed over its {words} axis once too often.",
+            "Leave this sum out: that axis belongs to the result.",
         )
         yield general, (lambda r, q, axis=axis: r.sum(axis) if r.ndim > axis else None)  # type: ignore[misc]
     for function, words in ((np.trunc, "cut to whole numbers"), (np.floor, "rounded down to whole numbers")):
@@ -204,8 +215,10 @@ def _factor(letter: str, times: bool) -> General:
         "N oH oW": "the number of images and windows N oH oW",
     }[letter]  # fmt: skip
     if times:
-        return General("factor", f"Every number is too large by {meaning}.", f"Divide by {letter}, or sum less.")
-    return General("factor", f"Every number is divided by {meaning}.", f"Leave out the division by {letter}.")
+        remedy = f"Look for a factor {letter}, or a sum where a mean is meant."
+        return General("factor", f"Every number is multiplied by {meaning}.", remedy)
+    remedy = f"Look for a division by {letter}, or a mean where a sum is meant."
+    return General("factor", f"Every number is divided by {meaning}.", remedy)
 
 
 def _times(result: Array, question: Question, letter: str, power: int) -> Array | None:

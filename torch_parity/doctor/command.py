@@ -171,6 +171,9 @@ def _found(found: list[Found], not_understood: list[NotUnderstood], only: list[s
     for name in only:
         if name not in names and not any(one.found == name for one in found):
             raise WrongArgumentError(f"--only: the file defines no function and no class {name!r}")
+    if not found and not not_understood:
+        sheet.write("It defines no function and no class, so there is nothing to examine.")
+        return
     functions = "function" if len(found) == 1 else "functions"
     sheet.write(f"{len(found)} {functions} understood" + (f", {len(not_understood)} not" if not_understood else ""))
     sheet.gap()
@@ -219,8 +222,13 @@ def _rest(not_understood: list[NotUnderstood], printed: str, sheet: Sheet) -> No
     if not_understood:
         sheet.gap()
         sheet.write("Not understood, so not examined; that is as it should be for helpers of yours:")
+        names: dict[tuple[str, str], list[str]] = {}
         for one in not_understood:
-            sheet.write((harmless(one.found), STRONG), f"  {one.reason}; what helps: {one.what_helps}", indent=2)
+            names.setdefault((one.reason, one.what_helps.replace(one.found, "NAME")), []).append(one.found)
+        for (reason, helps), found in names.items():
+            if len(found) == 1:
+                helps = helps.replace("NAME", found[0])
+            sheet.write((harmless(", ".join(found)), STRONG), f"  {reason}; what helps: {helps}", indent=2)
     if printed.strip():
         lines = printed.strip().splitlines()
         sheet.gap()

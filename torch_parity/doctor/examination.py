@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from torch_parity.audit.mistakes import MISTAKES, Mistake
+from torch_parity.audit.mistakes import Mistake
 from torch_parity.doctor.candidates import General
 from torch_parity.doctor.diagnosis import Diagnosis, Evidence, diagnose
 from torch_parity.doctor.pattern import pattern
@@ -33,12 +33,21 @@ STEP = 2.0**-10  # of difference quotients: whole numbers and sums stay exact
 ARGUMENT_CHANGED = General(
     "argument-changed",
     "An argument is changed in place, and the caller's array with it.",
-    "Work on a copy, x = x.copy(), or write y = x + 1 where y = x; y += 1 stands.",
+    "Work on a copy, y = x.copy(). Mind that y = x copies nothing, and that y += 1 and y[mask] = 0 change it in place.",
 )
 STATE_KEPT = General(
     "state-kept",
     "The same call gives another result after a call with other numbers: something is kept in between.",
     "Set every buffer to zero at the start of a call, and keep nothing that the next call adds to.",
+)
+NON_FINITE = General(
+    "non-finite",
+    "It differs from torch only where NaN or infinity comes in.",
+    "Select, as np.where(x <= 0, 0, g) does, where you multiply by a mask: 0 times infinity is NaN.",
+)
+SINGLE_LOST = (
+    "Given float32, it returns float64: correct, but half as fast. NumPy makes float64 unless told, as in "
+    "np.zeros(shape, x.dtype)."
 )
 MEAN_IN_LAYER = "the mean over the batch is taken in the layers, not in the loss"
 NOT_DETERMINISTIC = General(
@@ -416,11 +425,9 @@ def _remark(
         if any(one.got is not None and name in one.got and _verdict(one, name) == "different" for one in evidence):
             mistake = _nonfinite_mistake(entry.subject, name, evidence)
             if mistake is not None:
-                entry.remarks.append((mistake.name, mistake.explanation))
+                entry.remarks.append((mistake.name, f"{NON_FINITE.explanation} {mistake.explanation}"))
             else:
-                entry.remarks.append(
-                    ("non-finite", "For NaN or infinity in the input, the result differs from torch's.")
-                )
+                entry.remarks.append((NON_FINITE.name, NON_FINITE.explanation))
     lattice = next(question for question in judged if question.kind == "lattice")
     single = dataclasses.replace(
         lattice,
@@ -429,8 +436,7 @@ def _remark(
     )
     reply = ask(entry.subject.index, reading, single)
     if any(array.dtype == np.float64 for array in reply.results.values()):
-        mistake = next(m for m in MISTAKES if m.name == "silent-float64")
-        entry.remarks.append((mistake.name, mistake.explanation))
+        entry.remarks.append(("silent-float64", SINGLE_LOST))
 
 
 def _nonfinite_mistake(subject: Found, name: str, evidence: list[Evidence]) -> Mistake | None:

@@ -8,10 +8,10 @@ import numpy as np
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.doctor.candidates import Candidate, General, generals, singles
 from torch_parity.doctor.diagnosis import EVERY_OPTION
-from torch_parity.doctor.examination import ARGUMENT_CHANGED, NOT_DETERMINISTIC, STATE_KEPT
+from torch_parity.doctor.examination import ARGUMENT_CHANGED, NON_FINITE, NOT_DETERMINISTIC, STATE_KEPT
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import questions
-from torch_parity.doctor.report import described, example, lesson_on, place_in_words
+from torch_parity.doctor.report import described, example, lesson_on, place_in_words, sign
 from torch_parity.doctor.right import expected, same
 from torch_parity.doctor.sheet import MISTAKE_NAME, STRONG, Sheet
 from torch_parity.doctor.smallest import smallest_first
@@ -33,7 +33,7 @@ def general_mistakes() -> dict[str, list[General]]:
     """The mistakes that any formula can have, by name, each in all its forms."""
     found: dict[str, list[General]] = {}
     forms = (one for candidate in generals("conv2d", True) for one in candidate.mistakes if isinstance(one, General))
-    for general in (*forms, OFFSET, ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC):
+    for general in (*forms, OFFSET, ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC, NON_FINITE):
         found.setdefault(general.name, []).append(general)
     return found
 
@@ -72,7 +72,7 @@ def _known(mistake: Mistake, sheet: Sheet) -> None:
     sheet.write((mistake.name, MISTAKE_NAME), f"  (a mistake in {mistake.formula})")
     sheet.gap()
     sheet.write(mistake.explanation, label="What was done")
-    sheet.write(mistake.signature, label="How it shows")
+    sign(mistake, sheet)
     sheet.gap()
     for backward in dict.fromkeys(
         (mistake.forward is None, True)

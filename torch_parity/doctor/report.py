@@ -30,6 +30,17 @@ from torch_parity.doctor.where import NAMES_BY_STYLE, UPSTREAM_NAMES, Line, line
 
 # What is not about one result, so that no result equals it.
 ABOUT_CALLS = (ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC)
+# How the verdict calls what is wrong where every number is right.
+BESIDE_THE_NUMBERS = {
+    ARGUMENT_CHANGED.name: ("arguments", "CHANGED"),
+    STATE_KEPT.name: ("called again", "DIFFERENT"),
+    NOT_DETERMINISTIC.name: ("called again", "DIFFERENT"),
+}
+# Arguments in words.
+IN_WORDS = {
+    "input": "the input", "weight": "the weights", "bias": "the bias", "target": "the targets",
+    "output": "the output", "grad_output": "the upstream gradient", "grad": "the gradient",
+}  # fmt: skip
 # Fewer numbers than this are all named.
 FEW = 6
 # Loops in Python take about so many steps a second.
@@ -46,14 +57,16 @@ def report(entry: Entry, file: Path, limit: float, sheet: Sheet) -> None:
     subject = entry.subject
     if entry.equal:
         verdict = "equal up to rounding" if entry.rounding else "equal"
-        head = f"  ({subject.name}; {subject.signature})  "
-        sheet.write((harmless(subject.found), STRONG), head, (verdict, RIGHT_ANSWER))
+        which = "" if subject.found == subject.name else f"{subject.name}; "
+        sheet.write((harmless(subject.found), STRONG), f"  ({which}{subject.signature})  ", (verdict, RIGHT_ANSWER))
         _asides(entry, sheet)
+        if entry.conventions or entry.remarks:
+            sheet.gap()  # or they would seem to be said of the next function
         return
     if unwritten(entry):
         other = _elsewhere(entry)
         state = f"not asked, as {other} is not written yet" if other else "not written yet"
-        sheet.write((harmless(subject.found), STRONG), f"  ({subject.name}; {subject.signature})  {state}")
+        sheet.write((harmless(subject.found), STRONG), f"  {state}")
         return
     sheet.gap()
     sheet.write((harmless(subject.found), STRONG), f"  (understood as {subject.name}; {subject.signature})")
@@ -102,7 +115,9 @@ def _results(entry: Entry) -> list[Part]:
     if entry.verdict != "different":
         parts += ["    ", ("RAISES AN ERROR" if entry.verdict == "raises" else "TOO SLOW", WRONG_ANSWER)]
     elif set(entry.results.values()) == {"equal"}:
-        parts += ["    side effects  ", ("DIFFERENT", WRONG_ANSWER)]
+        names = [mistake.name for one in entry.diagnoses for mistake in one.mistakes]
+        for what, words in dict(BESIDE_THE_NUMBERS[name] for name in names if name in BESIDE_THE_NUMBERS).items():
+            parts += [f"    {what}  ", (words, WRONG_ANSWER)]
     return parts
 
 
@@ -111,7 +126,9 @@ def _asides(entry: Entry, sheet: Sheet) -> None:
     for convention in entry.conventions:
         sheet.write(f"convention: {convention}", indent=2)
     for name, explanation in dict(entry.remarks).items():
-        sheet.write("remark: ", explanation, "  ", (f"[{name}]", MISTAKE_NAME), indent=2)
+        words = "as above" if explanation in sheet.remarks else explanation
+        sheet.remarks.add(explanation)
+        sheet.write("remark: ", words, "  ", (f"[{name}]", MISTAKE_NAME), indent=2)
 
 
 def _differences(entry: Entry, file: Path, sheet: Sheet) -> None:
@@ -123,7 +140,7 @@ def _differences(entry: Entry, file: Path, sheet: Sheet) -> None:
             _smallest(entry, entry.smallest, sheet)
             told = True
         for mistake in diagnoses[0].mistakes:
-            _sign(mistake, sheet)
+            sign(mistake, sheet, indent=2)
         _remedies(entry, diagnoses, file, sheet)
         read_on(diagnoses[0].mistakes, sheet, indent=2)
         sheet.gap()
@@ -155,19 +172,24 @@ def _explained(entry: Entry, diagnoses: list[Diagnosis], sheet: Sheet) -> None:
             sheet.write("- ", *_together(mistakes), indent=4)
     else:
         sheet.write(*_together(first.mistakes), indent=2)
+    if first.mistakes[0] is ARGUMENT_CHANGED and entry.changed:
+        changed = " and ".join(IN_WORDS.get(name, name) for name in entry.changed)
+        sheet.write(f"Here it is {changed}.", indent=2)
     if first.mistakes[0] in ABOUT_CALLS:
         return
     names = " and ".join(name_of(entry.subject, one.result) for one in diagnoses)
-    equals = "equals" if len(diagnoses) == 1 else "equal"
-    cases = f"{first.cases[0]} of {first.cases[1]} cases"
-    closely = ", bit for bit where nothing rounds" if all(one.bits for one in diagnoses) else ", but for rounding"
+    are = "is" if len(diagnoses) == 1 else "are"
+    closely = "to the last bit where nothing rounds" if all(one.bits for one in diagnoses) else "up to rounding"
+    cases = f"in {first.cases[0]} of {first.cases[1]} cases, {closely}"
     if first.instead:
-        sheet.write(f"Your {names} {equals} each of these wrong formulas on {cases}{closely}.", indent=2)
+        sheet.write(f"Your {names} {are} what each of these gives {cases}.", indent=2)
         if first.telling:
             sheet.write(f"A case that would tell: {first.telling}.", indent=2)
     else:
-        which = "the formula with both mistakes" if len(first.mistakes) > 1 else "that wrong formula"
-        sheet.write(f"Your {names} {equals} {which} on {cases}{closely}, so this is it.", indent=2)
+        which = "these two mistakes together give" if len(first.mistakes) > 1 else "this mistake gives"
+        sheet.write(
+            f"Proven: your {names} {are} what {which} {cases}, and no other known mistake gives that.", indent=2
+        )
 
 
 def _together(mistakes: tuple[Mistake | General, ...]) -> list[Part]:
@@ -177,7 +199,8 @@ def _together(mistakes: tuple[Mistake | General, ...]) -> list[Part]:
     return parts
 
 
-def _sign(mistake: Mistake | General, sheet: Sheet, indent: int = 2) -> None:
+def sign(mistake: Mistake | General, sheet: Sheet, indent: int = 0) -> None:
+    """What one sees of a mistake, or why one sees nothing."""
     if isinstance(mistake, Mistake):
         hidden = mistake.signature.startswith("Right")
         label = "Why you may not have noticed" if hidden else "How it shows"
@@ -224,7 +247,7 @@ def place_in_words(place: str) -> str:
 
 def lesson_on(mistake: Mistake) -> str:
     """Where the lesson shows a mistake."""
-    return f"the lesson at #mistake={mistake.name}"
+    return f"lesson.html#mistake={mistake.name}  (make lesson)"
 
 
 def _places(places: list[str], sheet: Sheet, indent: int) -> None:
@@ -307,7 +330,7 @@ def _numbers(array: Array) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value + 0:.6g}"  # 0 for -0
 
 
 def _raised(entry: Entry, problem: Problem, question: Question, sheet: Sheet) -> None:

@@ -25,6 +25,7 @@ class Sheet:
         """For lines of at most ``width`` columns."""
         self.width = width
         self.lines: list[Text] = []
+        self.remarks: set[str] = set()  # said on it, so that none is said twice at length
 
     def write(self, *parts: Part, label: str = "", indent: int = 0) -> None:
         """A paragraph, wrapped; with a label on the left, its further lines stand below its first words."""

@@ -11,6 +11,7 @@ import torch
 
 import reference
 from reference.optim import SGD
+from torch_parity.doctor import examine
 from torch_parity.lesson.example import Array, Call, Matrices, Result, prove
 from torch_parity.lesson.section import Section
 from torch_parity.lesson.sections import SECTIONS
@@ -62,7 +63,7 @@ def check(function: Callable[..., Any], name: str) -> None:
     """Compare a function, written by oneself, with the reference on the examples of a section; print the outcome.
 
     Its name says what it computes ("relu" or "relu_backward"), its arguments' names are those of the reference or the
-    letters of the formulas.
+    letters of the formulas.  Where it is different the doctor names the mistake; if it has no name, the case is shown.
     """
     cases = 0
     for call in islice(_calls(section(name), function), CASES):
@@ -86,12 +87,29 @@ def check(function: Callable[..., Any], name: str) -> None:
         for (what, result), got in zip(expected.items(), results, strict=False):  # indices may follow
             if not _fits(np.asarray(got), result):
                 print(f"Different in case {cases}: {what}")
+                named = _named(function)
+                if named:
+                    print(f"\n{named}")
+                    return
                 with np.printoptions(threshold=200):  # of a digit the corners
                     for argument, value in arguments.items():
                         print(f"{argument} =\n{np.asarray(value)}")
                     print(f"expected\n{result.numpy}\ngot\n{np.asarray(got)}")
                 return
     print(f"Right: equal to the reference in {cases} of {cases} cases." if cases else _unknown(function))
+
+
+def _named(function: Callable[..., Any]) -> str:
+    """What the doctor says of a wrong function; "" where it cannot name a mistake."""
+    try:
+        found = examine(function, _formula(function))
+    except ValueError:  # arguments that it does not understand
+        return ""
+    return str(found) if any(entry.diagnoses for entry in found) else ""
+
+
+def _formula(function: Callable[..., Any]) -> str:
+    return {"sgd_step": "sgd"}.get(function.__name__, function.__name__)
 
 
 def _unknown(function: Callable[..., Any]) -> str:
@@ -128,8 +146,7 @@ def _resolved(section: Section, given: Matrices, options: dict[str, Any]) -> lis
 
 def _computes(function: Callable[..., Any], call: Call) -> bool:
     """Whether ``call`` is of its formula, with no option but those that it takes."""
-    formula = function.__name__.removesuffix("_backward")
-    if call.formula != {"sgd_step": "sgd"}.get(formula, formula):
+    if call.formula != _formula(function).removesuffix("_backward"):
         return False
     options = inspect.signature(SGD if call.formula == "sgd" else getattr(reference, call.formula)).parameters
     taken = {LETTERS.get(name, name) for name in inspect.signature(function).parameters}

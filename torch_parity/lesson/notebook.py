@@ -33,7 +33,7 @@ BEGINNING = """\
 
 Every formula, forward and backward, computed by `reference`, which is NumPy that a person can read, and by torch, and
 proven equal. Run the cells from top to bottom; change a number, and run its section's cells again. They need this
-project: `pip install .` in its folder.\
+project: `pip install ".[lesson]"` in its folder.\
 """
 IMPORTS = """\
 import numpy as np

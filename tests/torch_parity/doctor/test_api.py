@@ -190,6 +190,14 @@ def test_the_package_is_imported_without_torch() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.parametrize("package", ["rich", "safetensors"])
+def test_what_is_missing_is_said(package: str) -> None:
+    program = f"import sys; sys.modules['{package}'] = None; from torch_parity.doctor import examine"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    said = f"ImportError: the doctor needs {package}: pip install 'cnn-reference[doctor]'"
+    assert done.stderr.splitlines()[-1] == said
+
+
 def test_there_is_nothing_else_in_it() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'examin'"):
         _ = torch_parity.doctor.examin

@@ -45,6 +45,16 @@ def never_wrong(entry: Entry, planted: set[str]) -> bool:
     )
 
 
+@pytest.mark.parametrize("name", sorted(REMARKS))
+def test_a_remark_says_why_it_is_no_fault(name: str) -> None:
+    mistake = next(one for one in MISTAKES if one.name == name)
+    ((_, words),) = examined((mistake,), mistake.forward is None, TAKES["reference"]).remarks
+    if name == "silent-float64":
+        assert words.startswith("Given float32, it returns float64: correct")
+    else:
+        assert words == f"It differs from torch only where NaN or infinity comes in. {mistake.explanation}"
+
+
 @pytest.mark.parametrize("mistake", MISTAKES[::5], ids=lambda mistake: str(mistake.name))
 def test_some_mistakes_are_named(mistake: Mistake) -> None:
     for backward in halves(mistake):

@@ -22,9 +22,9 @@ def test_a_mistake_with_an_example() -> None:
     assert "Example          conv2d_backward:  x 1x1x2x2 = 1, 2, 3, 4;  w 1x1x2x2 = 1, 2, 3," in text
     assert "grad_input expected    with the mistake" in text
     assert "[[1. 2.]               [[4. 3.]" in text
-    for label in ("What was done", "How it shows", "What to do", "Read on"):
+    for label in ("What was done", "Why you may not have noticed", "What to do", "Read on"):
         assert f"\n{label}  " in text
-    assert text.endswith("the lesson at #mistake=input-gradient-unflipped")
+    assert text.endswith("lesson.html#mistake=input-gradient-unflipped  (make lesson)")
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -17,7 +17,7 @@ from tests.torch_parity.doctor.entries import (
 )
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.doctor.diagnosis import Diagnosis
-from torch_parity.doctor.examination import Entry, Smallest
+from torch_parity.doctor.examination import STATE_KEPT, Entry, Smallest
 from torch_parity.doctor.process import Problem
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.report import described, multiplications, report, summary
@@ -64,7 +64,7 @@ CONVOLUTION = Question(
 def test_what_is_equal_takes_one_line(tmp_path: Path) -> None:
     assert said(tmp_path, RELU + RELU_BACKWARD).splitlines() == [
         "relu_forward  (relu; CS231n's signature)  equal",
-        "relu_backward  (relu_backward; CS231n's signature)  equal",
+        "relu_backward  (CS231n's signature)  equal",
     ]
 
 
@@ -81,13 +81,13 @@ def test_a_mistake_from_the_verdict_to_the_lesson(tmp_path: Path) -> None:
     flat = words(text)
     for part in (planted.explanation, f"[{planted.name}]", planted.signature, planted.remedy):
         assert words(part) in flat
-    assert "Your db equals that wrong formula on 15 of 15 cases" in flat
-    assert "so this is it." in flat
+    assert "Proven: your db is what this mistake gives in 15 of 15 cases, to the last bit where nothing rounds" in flat
+    assert "and no other known mistake gives that." in flat
     assert "Look at line 11: db = dout.mean(axis=0)" in flat
     assert lines[-3:] == [
         "  Read on          reference/dense.py, linear_backward",
         f"                   doctor.py --explain {planted.name}",
-        f"                   the lesson at #mistake={planted.name}",
+        f"                   lesson.html#mistake={planted.name}  (make lesson)",
     ]
 
 
@@ -99,7 +99,7 @@ def test_it_keeps_to_the_width(tmp_path: Path, width: int) -> None:
 
 def test_a_stub_is_not_written_yet(tmp_path: Path) -> None:
     (line,) = said(tmp_path, "def relu_forward(x):\n    raise NotImplementedError\n").splitlines()
-    assert line == "relu_forward  (relu; CS231n's signature)  not written yet"
+    assert line == "relu_forward  not written yet"
 
 
 def test_what_needs_a_stub_is_not_asked() -> None:
@@ -159,7 +159,7 @@ def test_two_mistakes_together() -> None:
     both = (mistake("kernel-flipped"), mistake("bias-forgotten"))
     text = words(told(_diagnosed(Diagnosis("output", both, "proven", (12, 12), True))))
     assert text.index("Two mistakes together.") < text.index("[kernel-flipped]") < text.index("[bias-forgotten]")
-    assert "Your output equals the formula with both mistakes on 12 of 12 cases" in text
+    assert "Proven: your output is what these two mistakes together give in 12 of 12 cases" in text
     assert words(both[0].remedy) in text
     assert words(both[1].remedy) in text
     assert f"Why you may not have noticed {words(both[0].signature)}" in text
@@ -173,9 +173,9 @@ def test_what_cannot_be_told_apart_is_not_given_as_certain() -> None:
     assert "One of these mistakes, which the cases here cannot tell apart:" in text
     assert "[kernel-flipped]" in text
     assert "[kernel-transposed]" in text
-    assert "each of these wrong formulas on 12 of 12 cases, but for rounding." in text
+    assert "Your output is what each of these gives in 12 of 12 cases, up to rounding." in text
     assert "A case that would tell: x 2x3x5x7, stride 2." in text
-    assert "so this is it" not in text
+    assert "Proven" not in text
 
 
 def _diagnosed(found: Diagnosis) -> Entry:
@@ -219,19 +219,52 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 
 def test_an_argument_changed_in_place_is_no_wrong_number(tmp_path: Path) -> None:
     text = said(tmp_path, RELU + "def relu_backward(dout, cache):\n    dout[cache <= 0] = 0\n    return dout\n")
-    assert "dx  equal    side effects  DIFFERENT" in text
+    assert "dx  equal    arguments  CHANGED" in text
     assert "[argument-changed]" in text
-    assert "wrong formula" not in text
+    assert "Here it is the upstream gradient." in text
+    assert "this mistake gives" not in text
+
+
+def test_what_is_kept_from_call_to_call_is_no_wrong_number() -> None:
+    found = Diagnosis("output", (STATE_KEPT,), "proven", (12, 12), True)
+    text = told(entry_of("relu", verdict="different", results={"output": "equal"}, diagnoses=[found]))
+    assert "  output  equal    called again  DIFFERENT" in text
+    assert "[state-kept]" in text
 
 
 def test_conventions_and_remarks_take_a_line_each(tmp_path: Path) -> None:
     entry = entry_of(
         "linear", conventions=["the bias has shape (1, O)"], remarks=[("silent-float64", "All is float64.")]
     )
-    assert told(entry).splitlines()[1:] == [
+    sheet = Sheet(100)
+    for one in (entry, entry_of("relu")):
+        report(one, Path("absent.py"), 5.0, sheet)
+    assert str(sheet).splitlines()[1:4] == [
         "  convention: the bias has shape (1, O)",
         "  remark: All is float64.  [silent-float64]",
+        "",  # or they would seem to be said of the next
     ]
+
+
+def test_a_remark_is_made_at_length_once() -> None:
+    remark = [("silent-float64", "All is float64.")]
+    sheet = Sheet(100)
+    for name in ("linear", "relu"):
+        report(entry_of(name, remarks=remark), Path("absent.py"), 5.0, sheet)
+    assert [line.strip() for line in str(sheet).splitlines() if "remark" in line] == [
+        "remark: All is float64.  [silent-float64]",
+        "remark: as above  [silent-float64]",
+    ]
+
+
+def test_a_zero_has_no_sign() -> None:
+    zero = np.array([[-0.0, -300.0]])
+    question = Question("log_softmax", "extreme", {"input": zero}, {"dim": 1})
+    smallest = Smallest(question, "output", zero, np.array([[0.0, 5.0]]))
+    text = told(entry_of("log_softmax", verdict="different", patterns={"output": ""}, smallest=smallest))
+    assert "-300" in text
+    assert "-0" not in text
+    assert "x 1x2 = 0, -300" in text
 
 
 def test_cases_in_words() -> None:

@@ -75,6 +75,25 @@ def test_a_wrong_function_is_shown_where(capsys: pytest.CaptureFixture[str]) -> 
     assert "expected\n" in said
 
 
+def test_a_known_mistake_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def flipped(x: Array, K: Array, b: Array, stride: int = 1, padding: int = 0) -> Any:  # noqa: N803
+        return definition.conv2d(x, K[:, :, ::-1, ::-1], b, stride, padding)
+
+    check(named("conv2d", flipped), "convolution")
+    said = capsys.readouterr().out
+    assert said.startswith("Different in case 1: output\n\nconv2d  (understood as conv2d; ")
+    assert "[kernel-flipped]" in said
+    assert "output expected    yours" in said
+
+
+def test_a_step_of_training_is_named_as_its_stub_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def sgd_step(K: Array, grad: Array, lr: float = 0.001) -> Any:  # noqa: N803
+        return K + lr * grad
+
+    check(sgd_step, "descent")
+    assert "[climbing]" in capsys.readouterr().out
+
+
 def test_a_function_that_breaks_down_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     def broken(x: Array, K: Array, b: Array, stride: int = 1, padding: int = 0) -> Any:  # noqa: N803
         return x @ x[0, 0, 0, :2]
