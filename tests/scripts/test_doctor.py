@@ -177,7 +177,7 @@ def test_explain_knows_the_names() -> None:
 
 
 def test_the_first_lines_come_before_torch_is_loaded(tmp_path: Path) -> None:
-    """What was understood is printed within 3 seconds, long before the first function is finished."""
+    """What was understood is printed before the half of the time is over that is mostly torch's loading."""
     command = [sys.executable, SCRIPT, file_with(tmp_path, RIGHT)]
     start = time.monotonic()
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -185,10 +185,11 @@ def test_the_first_lines_come_before_torch_is_loaded(tmp_path: Path) -> None:
         first, second = process.stdout.readline(), process.stdout.readline()
         seconds = time.monotonic() - start
         rest = process.stdout.read()
+    whole = time.monotonic() - start
     assert process.returncode == 0
     assert first.startswith("Examines ")
     assert second == "1 function understood\n"
-    assert seconds < 3
+    assert seconds < whole / 2
     assert rest.splitlines()[-1].startswith("1 of 1 right   ")
 
 
