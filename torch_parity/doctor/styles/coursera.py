@@ -56,7 +56,7 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
     for name, function in functions.items():
         if name in SINGLES and len(parameters(function)) == SINGLES[name][0]:
             yield from SINGLES[name][1](name, function)
-        elif name in ours:
+        elif name in ours and _forward_name(name, functions) in (*ours, ""):
             yield from _layer(name, function, functions)
         if re.fullmatch(r"update_parameters(_with_gd)?", name) and len(parameters(function)) == 3:
             yield _update(name, function)
@@ -64,6 +64,12 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             yield _momentum(name, function)
         elif name == "softmax" and len(parameters(function)) == 1 and ours:
             yield _softmax(name, function)
+
+
+def _forward_name(name: str, functions: dict[str, Function]) -> str:
+    """The name of the forward that goes with a backward, if the file has one."""
+    forward = name.replace("_backward", "_forward")
+    return forward if forward != name and forward in functions else ""
 
 
 LOSS_NAME = re.compile(r"(compute_)?(cost|loss)|(categorical_)?cross_entropy(_cost|_loss)?")
