@@ -184,6 +184,8 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         return _of_forward(role, question, form)
     if role == "input_shape":
         return handed(arrays["input"], question, form).shape
+    if role == "weight_shape":
+        return kernels_given(arrays["weight"], form.kernels).shape
     if role in ("kernel_size", "kernel_height", "kernel_width"):
         kernel = options["kernel_size"]
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel

@@ -148,6 +148,8 @@ def takes(formula: str, bound: Bound) -> Takes:
         options.append("padding 'same'")
     if isinstance(bound.default("padding"), str):
         options.remove("padding")  # it is asked for in words alone
+    if "reduction" in options and not source.mentions(bound.function, "none"):
+        options.remove("reduction")  # it is the mean or the sum, whatever else is asked for
     if formula == "cross_entropy" and "weight" in bound:
         options.append("weight")
     if formula == "cross_entropy" and "grad_output" in bound.defaulted:

@@ -230,6 +230,8 @@ def room(layer: Layer) -> Takes:
         options.append("padding 'same'")
     if "padding" in options and isinstance(layer.new.default("padding"), str):
         options.remove("padding")  # it is asked for in words alone
+    if "reduction" in options and not any(source.mentions(one, "none") for one in methods):
+        options.remove("reduction")  # it is the mean or the sum, whatever else is asked for
     pairs = takes_pairs(methods, *names)
     windows = layer.formula in ("conv2d", "max_pool2d", "avg_pool2d") and "weight" not in layer.new
     two = layer.formula == "conv2d" and "kernel_width" in layer.new

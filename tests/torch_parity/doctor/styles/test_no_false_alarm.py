@@ -279,7 +279,108 @@ class OptimizerSGD(torch.optim.Optimizer):
         for group in self.param_groups:
             for p in group["params"]: p.add_(p.grad, alpha=-group["lr"])
 """
+ONE_GRADIENT = """
+import numpy as np
+
+def conv2d_grad_input(grad_output, weight, input_shape, stride=1):
+    n, c, h, w = input_shape
+    kh, kw = weight.shape[2:]
+    d = np.zeros(input_shape)
+    for i in range(grad_output.shape[2]):
+        for j in range(grad_output.shape[3]):
+            part = np.einsum("no,ochw->nchw", grad_output[:, :, i, j], weight)
+            d[:, :, i*stride:i*stride+kh, j*stride:j*stride+kw] += part
+    return d
+
+def conv2d_grad_weight(grad_output, input, weight_shape, stride=1):
+    o, c, kh, kw = weight_shape
+    d = np.zeros(weight_shape)
+    for i in range(grad_output.shape[2]):
+        for j in range(grad_output.shape[3]):
+            patch = input[:, :, i*stride:i*stride+kh, j*stride:j*stride+kw]
+            d += np.einsum("no,nchw->ochw", grad_output[:, :, i, j], patch)
+    return d
+
+def cross_entropy(pred, target, reduction="mean"):
+    z = pred - pred.max(1, keepdims=True)
+    loss = np.log(np.exp(z).sum(1)) - z[np.arange(len(target)), target]
+    return loss.mean() if reduction == "mean" else loss.sum()
+
+def momentum_update(param, grad, velocity, lr=0.1, momentum=0.9):
+    velocity *= momentum
+    velocity -= lr * grad
+    param += velocity
+"""
+COLUMNS_LAST = """
+import numpy as np
+
+def zero_pad(X, pad): return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+
+def conv_forward(A_prev, W, b, stride=1, pad=0):
+    m, h, w, c = A_prev.shape
+    fh, fw, _, C = W.shape
+    X = zero_pad(A_prev, pad)
+    Z = np.zeros((m, (h - fh + 2 * pad) // stride + 1, (w - fw + 2 * pad) // stride + 1, C))
+    for i in range(Z.shape[1]):
+        for j in range(Z.shape[2]):
+            Z[:, i, j] = np.tensordot(X[:, i*stride:i*stride+fh, j*stride:j*stride+fw], W, axes=3) + b.reshape(-1)
+    return Z, (A_prev, W, b, stride, pad)
+
+def conv_backward(dZ, cache):
+    A_prev, W, b, stride, pad = cache
+    X = zero_pad(A_prev, pad)
+    dX, dW = np.zeros_like(X), np.zeros_like(W)
+    fh, fw = W.shape[:2]
+    for i in range(dZ.shape[1]):
+        for j in range(dZ.shape[2]):
+            s = np.s_[:, i*stride:i*stride+fh, j*stride:j*stride+fw]
+            dW += np.einsum("mhwc,mf->hwcf", X[s], dZ[:, i, j])
+            dX[s] += np.einsum("mf,hwcf->mhwc", dZ[:, i, j], W)
+    h, w = A_prev.shape[1:3]
+    return dX[:, pad:pad+h, pad:pad+w], dW, dZ.sum((0, 1, 2), keepdims=True)
+
+def softmax_forward(Z):
+    e = np.exp(Z - Z.max(0, keepdims=True))
+    return e / e.sum(0, keepdims=True)
+"""
+OF_A_SHAPE = """
+import numpy as np
+
+class Conv2D:
+    def __init__(self, input_shape, num_filters, kernel_size=3, padding=0):
+        C, self.H, self.W = input_shape
+        self.F, self.K, self.P = num_filters, kernel_size, padding
+        self.weights, self.biases = np.random.randn(num_filters, C, kernel_size, kernel_size), np.zeros(num_filters)
+
+    def forward(self, x):
+        x = np.pad(x, ((0, 0), (0, 0), (self.P, self.P), (self.P, self.P)))
+        out = np.zeros((len(x), self.F, self.H + 2 * self.P - self.K + 1, self.W + 2 * self.P - self.K + 1))
+        for i in range(out.shape[2]):
+            for j in range(out.shape[3]):
+                patch = x[:, :, i:i+self.K, j:j+self.K]
+                out[:, :, i, j] = np.tensordot(patch, self.weights, axes=([1, 2, 3], [1, 2, 3])) + self.biases
+        return out
+"""
+UNUSED = """
+import numpy as np
+
+class Pooling:
+    def __init__(self, pool_h, pool_w, stride=2, pad=0):
+        self.pool_h, self.pool_w, self.stride, self.pad = pool_h, pool_w, stride, pad
+
+    def forward(self, x):
+        h, w, s = self.pool_h, self.pool_w, self.stride
+        out = np.zeros((*x.shape[:2], (x.shape[2] - h) // s + 1, (x.shape[3] - w) // s + 1))
+        for i in range(out.shape[2]):
+            for j in range(out.shape[3]):
+                out[:, :, i, j] = x[:, :, i*s:i*s+h, j*s:j*s+w].max(axis=(2, 3))
+        return out
+"""
 FILES = {
+    "stride and padding as arguments, images last": (COLUMNS_LAST, 4),
+    "batches of images of a given shape": (OF_A_SHAPE, 1),
+    "an option for which there is no code": (UNUSED, 1),
+    "shapes of what a gradient is for, a loss of two reductions, a velocity": (ONE_GRADIENT, 4),
     "caches of any form": (CACHES, 7),
     "weights made in the first forward": (LAZY, 4),
     "gradients for probabilities": (LOSS, 2),
