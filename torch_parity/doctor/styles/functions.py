@@ -15,7 +15,7 @@ from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
-from torch_parity.doctor.styles.names import gradient_of, results_of
+from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 CACHE = re.compile(r"\w*cache|cached|ctx|context|saved|memory|mem|memo|stored", re.IGNORECASE)
@@ -88,7 +88,8 @@ def kept_of(function: Callable[..., Any], forward: Callable[..., Any]) -> dict[s
     returned = source.returns(forward) or [""]
     arguments = parameters(function)
     caches: dict[str, int | None] = {name: None for name in arguments if CACHE.fullmatch(name)}
-    if len(caches) == 1 and len(arguments) > 1:
+    # A loss may be asked for its gradient with nothing from above.
+    if len(caches) == 1 and (len(arguments) > 1 or formula_of(function.__name__)[0] == "cross_entropy_backward"):
         return caches
     return {name: returned.index(name) for name in arguments if name in returned[1:] and name != returned[0]}
 
