@@ -52,7 +52,7 @@ def find(things: dict[str, Any], layout: str | None = None) -> Iterator[Subject]
     windows = ("conv2d", "max_pool2d", "avg_pool2d")
     told = [_image_rank(layer) for name, layer in layers.items() if formula_of(name)[0] in windows]
     # Who takes one image at a time everywhere else does so where it does not show.
-    usual = 4 if 4 in told else max(told, default=0) or 4
+    usual = 3 if 3 in told and 4 not in told else 4
     for name, thing in layers.items():
         try:
             yield from subjects(thing, formula_of(name)[0], name, layout, usual)
