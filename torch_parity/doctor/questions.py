@@ -101,10 +101,10 @@ def _upstream_kind(formula: str, kind: str) -> str:
 
 
 def _option(takes: Takes, name: str, value: Any, default: Any) -> Any:
-    if name not in takes.options:
-        return default
     if value == "same":
         return value if "padding 'same'" in takes.options else default
+    if name not in takes.options:
+        return default
     if isinstance(value, tuple) and not takes.pairs:
         return max(value)
     return value

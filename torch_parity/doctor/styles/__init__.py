@@ -58,12 +58,18 @@ def understand(
                 not_understood.append(NotUnderstood(name, f"as {formula}: {error}", error.helps))
     styles: list[Any] = [*([adapter] if adapter else []), *STYLES.values()]
     for style in styles:
-        found = _found(style, left, {"layout": layout} if "layout" in parameters(style.find) else {})
+        # Modules are nobody else's, whatever they are called.
+        shown = left if style in (d2l, torch, adapter) else {n: one for n, one in left.items() if not _is_module(one)}
+        found = _found(style, shown, {"layout": layout} if "layout" in parameters(style.find) else {})
         subjects += found
         for subject in found:
             left.pop(re.split(r"\W", subject.found)[0], None)
     not_understood += _not_understood(left, bool(subjects))
     return sorted(subjects, key=lambda subject: subject.line), not_understood
+
+
+def _is_module(thing: Any) -> bool:
+    return inspect.isclass(thing) and torch.is_torch(thing)
 
 
 def _found(style: Any, things: dict[str, Any], wishes: dict[str, Any]) -> list[Subject]:

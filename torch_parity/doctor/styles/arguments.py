@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ NAMED_ONLY = {
     "ignore_index", "label_smoothing", "reduction", "mode", "value", "nesterov", "maximize", "dampening",
     "divisor_override", "count_include_pad", "weight_decay", "start_dim", "end_dim",
 }  # fmt: skip
+SIZES = ("kernel_size", "stride", "padding", "dilation")  # one number, or a height and a width
 # Arguments that are handed over only where the question has them.
 OPTIONAL = {"bias"}
 
@@ -34,7 +35,7 @@ class NotUnderstoodError(ValueError):
 class Bound:
     """A function and the roles of its arguments by their names; ``defaults``: of those that have one.
 
-    ``by_name``: whether all were understood by their names alone.
+    ``by_name``: whether all were understood by their names alone.  ``pairs``: the arguments that must be pairs.
     """
 
     function: Callable[..., Any]
@@ -42,6 +43,7 @@ class Bound:
     kinds: dict[str, Any]
     defaults: dict[str, Any]
     by_name: bool
+    pairs: frozenset[str] = frozenset()
 
     def __contains__(self, role: str) -> bool:
         """Whether an argument has this role."""
@@ -67,6 +69,10 @@ class Bound:
             if role not in given and self._left_out(name, role, question):
                 continue
             found = given[role] if role in given else value(role, question, form)
+            if isinstance(found, int) and role in SIZES and name in self.pairs:
+                found = found, found
+            elif role == "padding" and isinstance(self.defaults.get(name), str) and not isinstance(found, str):
+                found = "valid"
             if self.kinds[name] is inspect.Parameter.POSITIONAL_ONLY:
                 positional.append(found)
             else:
@@ -85,10 +91,10 @@ class Bound:
         return role in ("value", "output") and role not in question.options
 
 
-def bind(function: Callable[..., Any], formula: str, skip: int = 0) -> Bound:
+def bind(function: Callable[..., Any], formula: str, skip: int = 0, kept: Collection[str] = ()) -> Bound:
     """The roles of the arguments of ``function``, which computes ``formula`` (or its gradient).
 
-    ``skip``: arguments at the beginning that are no matter, as self.
+    ``skip``: arguments at the beginning that are no matter, as self; ``kept``: those that are given in another way.
     NotUnderstoodError where an argument must be given and nobody knows what, or where one that is needed is lacking.
     """
     words = by_words(ROLES[formula])
@@ -98,7 +104,7 @@ def bind(function: Callable[..., Any], formula: str, skip: int = 0) -> Bound:
     except (ValueError, TypeError):
         parameters = _by_position(formula)
     variadic = [p for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL]
-    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in kept]
     if variadic and not parameters:
         parameters = _by_position(formula)
     roles = {parameter.name: parameter.name for parameter in parameters if parameter.name in order}
@@ -123,13 +129,32 @@ def bind(function: Callable[..., Any], formula: str, skip: int = 0) -> Bound:
             )
         roles[parameter.name] = free[0]
     roles = {parameter.name: roles[parameter.name] for parameter in parameters if parameter.name in roles}
-    for need in NEEDED.get(formula, ()):
+    for need in NEEDED.get(formula, ()) if not kept else ():
         wanted = need if isinstance(need, tuple) else (need,)
         if not set(wanted) & set(roles.values()):
             raise NotUnderstoodError(f"it has no argument for {' or '.join(wanted)}", f"an argument called {wanted[0]}")
     kinds = {p.name: p.kind for p in parameters}
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    return Bound(function, roles, kinds, defaults, not unnamed)
+    return Bound(function, roles, kinds, defaults, not unnamed, must_be_pairs([function], roles, defaults))
+
+
+def must_be_pairs(
+    functions: Sequence[Callable[..., Any]], roles: Mapping[str, str], defaults: Mapping[str, Any]
+) -> frozenset[str]:
+    """The sizes that cannot be one number: pairs by default, or always taken apart.
+
+    ``functions``: as for ``takes_pairs``.
+    """
+    apart = set().union(*map(source.taken_apart, functions))
+    written = "\n".join(map(source.text, functions))
+
+    def must(name: str) -> bool:
+        default = defaults.get(name)
+        if isinstance(default, tuple):
+            return len(default) == 2
+        return default is None and name in apart and not re.search(rf"\w\(\s*(self\.)?{name}\b", written)
+
+    return frozenset(name for name, role in roles.items() if role in SIZES and must(name))
 
 
 def _by_position(formula: str) -> list[inspect.Parameter]:
@@ -156,6 +181,7 @@ def takes_pairs(functions: Sequence[Callable[..., Any]], *names: str) -> bool:
         called = rf"(self\.)?{name}\b"
         return (
             any(word in annotation for word in ("tuple[int", "Tuple[int", "Sequence[int]", "Pair"))
+            or (name in parameters and isinstance(parameters[name].default, tuple))
             or name in taken_apart
             or re.search(rf"isinstance\(\s*{called}|\b_?\w*(pair|tuple)\w*\(\s*{called}", written) is not None
         )

@@ -1,19 +1,20 @@
 """Any class with a forward, and perhaps a backward, whose arguments and attributes tell what they are."""
 
+import contextlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from torch_parity.doctor.question import Array, Question
-from torch_parity.doctor.styles import holders, source
+from torch_parity.doctor.styles import holders, optimizers, source
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
-from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, loss_forms, told
+from torch_parity.doctor.styles.forms import Form, taken, value
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, loss_forms, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -29,7 +30,7 @@ from torch_parity.doctor.styles.instances import (
     unused,
 )
 from torch_parity.doctor.styles.names import IMAGE, formula_of, gradient_of, results_of
-from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
+from torch_parity.doctor.subject import Reading, Results, Run, Subject
 
 FORWARD = ("forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "forward_prop",
            "forward_propagation", "fprop", "calculate", "loss", "compute")  # fmt: skip
@@ -47,20 +48,25 @@ KERNELS = {
 
 def find(things: dict[str, Any], layout: str | None = None) -> Iterator[Subject]:
     """The layers among ``things`` whose name is that of a formula."""
-    for name, thing in things.items():
-        formula, _ = formula_of(name)
-        if not formula or not inspect.isclass(thing):
-            continue
+    layers = {name: thing for name, thing in things.items() if inspect.isclass(thing) and formula_of(name)[0]}
+    windows = ("conv2d", "max_pool2d", "avg_pool2d")
+    told = [_image_rank(layer) for name, layer in layers.items() if formula_of(name)[0] in windows]
+    # Who takes one image at a time everywhere else does so where it does not show.
+    usual = 3 if 3 in told and 4 not in told else 4
+    for name, thing in layers.items():
         try:
-            yield from subjects(thing, formula, name, layout)
+            yield from subjects(thing, formula_of(name)[0], name, layout, usual)
         except NotUnderstoodError:
             continue  # said of what is left in the end
 
 
-def subjects(thing: type, formula: str, name: str, layout: str | None = None) -> list[Subject]:
-    """Both halves of the layer ``thing``; NotUnderstoodError where it cannot be made or called."""
+def subjects(thing: type, formula: str, name: str, layout: str | None = None, usual: int = 4) -> list[Subject]:
+    """Both halves of the layer ``thing``; NotUnderstoodError where it cannot be made or called.
+
+    ``usual``: how many axes images have where the class does not say.
+    """
     if formula == "sgd":
-        return [_optimizer(thing, name)]
+        return [optimizers.subject(thing, name)]
     forward, backward = method_of(thing, FORWARD), method_of(thing, BACKWARD)
     if forward is None:
         raise NotUnderstoodError("it has no method forward", "methods forward(input) and backward(grad_output)")
@@ -72,6 +78,7 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
         bind(forward, f"{formula}.forward", skip=1),
         bind(backward, f"{formula}.backward", skip=1) if backward else None,
         Form(),
+        usual=usual,
     )
     layers = list(_layers(layer, layout))
     style = "reference" if name in TORCH_NAMES and new.by_name else "class"
@@ -80,7 +87,8 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
     found = [
         Subject(
             formula, f"{name}.{_called(thing, FORWARD)}", style, told(new), ("output",),
-            tuple(Reading(_forward(one), _conventions(one)) for one in layers), taken_in, name, line_of(forward),
+            tuple(Reading(_forward(one), _conventions(one)) for one in layers if not one.form.by_probabilities),
+            taken_in, name, line_of(forward),
         )
     ]  # fmt: skip
     if backward:
@@ -88,7 +96,11 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None) ->
         found.append(
             Subject(
                 f"{formula}_backward", f"{name}.{_called(thing, BACKWARD)}", style, told(new), results,
-                tuple(Reading(_backward(one), _conventions(one, backward=True)) for one in layers),
+                tuple(
+                    Reading(_backward(one), _conventions(one, backward=True))
+                    for one in layers
+                    if not one.form.per_sample
+                ),
                 replace(taken_in, bias=taken_in.bias is not False), name, line_of(backward),
             )
         )  # fmt: skip
@@ -114,6 +126,9 @@ def _layers(layer: Layer, layout: str | None) -> Iterator[Layer]:
                 found += list(_weighted(replace(layer, form=one)))
             except (Exception, SystemExit) as error:  # whatever a constructor raises
                 problem = problem or error
+        if layer.new.named("input_shape") and any(_goes(one) for one in found if "N" in one.form.images):
+            # That it may take one image at a time was a guess.
+            found = [one for one in found if "N" in one.form.images or _goes(one)]
         if not found and isinstance(problem, NotUnderstoodError):
             raise problem
         if not found:
@@ -122,11 +137,22 @@ def _layers(layer: Layer, layout: str | None) -> Iterator[Layer]:
         return
     if formula not in IMAGE_FORMULAS:
         yield layer
+        if formula == "softmax" and room(layer).ranks == (1,):
+            yield replace(layer, form=Form(columns=True))
         return
     for one in _image_forms(layer, layout):
         spelled = ("one", "all") if formula == "pad" else ("all",)
         for pads in spelled:
             yield replace(layer, form=Form(images=one.images, outputs=one.outputs, pads=pads))
+
+
+def _goes(layer: Layer) -> bool:
+    """Whether a forward of a trial instance gives anything."""
+    question = trial(layer)
+    try:
+        return layer.forward.call(question, layer.form, first=(layer.instance(question),)) is not None
+    except (Exception, SystemExit):  # whatever the student's code raises
+        return False
 
 
 def _rank(layer: Layer) -> int:
@@ -137,11 +163,16 @@ def _rank(layer: Layer) -> int:
         upstream = source.ranks(layer.backward.function).get(layer.backward.named("grad_output"))
         if upstream is not None:
             return upstream
-    for method in methods_of(layer.thing):
+    return _image_rank(layer.thing) or layer.usual
+
+
+def _image_rank(thing: type) -> int:
+    """How many axes images have in any method; 0 where no method says."""
+    for method in methods_of(thing):
         for name, rank in source.ranks(method).items():
             if name.lower() in IMAGE.split() or name in ("last_input", "input_data"):
                 return rank
-    return 4
+    return 0
 
 
 def _image_forms(layer: Layer, layout: str | None) -> Iterator[Form]:
@@ -183,6 +214,10 @@ def _found_weights(layer: Layer, orders: tuple[str, ...]) -> Iterator[Layer]:
             biases = [p for p in kept if p is not kept_in and _is_bias(p.get(), o, p.role)]
             biases.sort(key=lambda p: p.role != "bias")
             yield _completed(layer, form, kept_in.name, biases[0] if biases else None)
+            return
+    if not layer.lazy:
+        with contextlib.suppress(Exception, SystemExit):  # whatever a forward without weights raises
+            yield from _found_weights(replace(layer, lazy=True), orders)
             return
     for unset in every:
         if unset.get() is None and unset.role == "weight":
@@ -261,6 +296,7 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
     if layer.formula in ("conv2d", "linear") and not layer.bias:
         said.append("it has no bias")
     said += [layer.bias_told] if layer.bias_told else []
+    said += ["its weights are made in the first forward"] if layer.lazy else []
     said += [f"its {role} is not used" for role in unused(layer)]
     if one_sample(layer):
         said.append("it takes one sample at a time")
@@ -358,45 +394,3 @@ def _gradients(layer: Layer, instance: Any, returned: Any, before: dict[str, Arr
         if place.gradient in every and found.get(place.gradient) is None and held is not None:
             found[place.gradient] = held
     return found
-
-
-@dataclass
-class Parameter:
-    """What an optimizer is given: an array and its gradient."""
-
-    data: Array
-    grad: Array | None = None
-
-
-def _optimizer(thing: type, name: str) -> Subject:
-    step = method_of(thing, ("step", "update", "apply", "__call__"))
-    if step is None:
-        raise NotUnderstoodError("it has no method step", "SGD(params, lr, ...) with step(), as torch's")
-    new = constructor(thing, "sgd")
-    by_arrays = len(inspect.signature(step).parameters) > 1
-    steps = bind(step, "sgd" if by_arrays else "sgd.forward", skip=1)
-
-    def prepare(form: Form) -> Callable[[Question], Run]:
-        def run(q: Question) -> Results:
-            parameter = Parameter(q.arrays["parameter"])
-            held: dict[str, Any] = {"parameter": [parameter]} if "parameter" in new else {}
-            optimizer = new.call(q, form, **held)
-            for gradient in q.arrays["grads"]:
-                if not by_arrays:
-                    parameter.grad = gradient
-                    steps.call(q, form, first=(optimizer,))
-                    continue
-                given = {"parameter": packed(parameter.data, form), "grad": packed(gradient, form)}
-                found = steps.call(q, form, first=(optimizer,), **given)
-                parameter.data = unpacked(given["parameter"] if found is None else found, form)
-            return {"output": parameter.data}
-
-        return lambda question: run
-
-    every = [Form(held_in=held) for held in ("arrays", "list", "dict")] if by_arrays else [Form()]
-    readings = [Reading(prepare(form), form.conventions) for form in every]
-    options = tuple(role for role in OPTIONS if role in new or role in steps)
-    return Subject(
-        "sgd", name, "class" if by_arrays else "reference", told(new), ("output",), tuple(readings),
-        Takes(options=options), name, line_of(thing),
-    )  # fmt: skip

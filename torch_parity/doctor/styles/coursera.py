@@ -56,14 +56,23 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
     for name, function in functions.items():
         if name in SINGLES and len(parameters(function)) == SINGLES[name][0]:
             yield from SINGLES[name][1](name, function)
-        elif name in ours:
+        elif name in ours and _has_our_forward(name, functions):
             yield from _layer(name, function, functions)
         if re.fullmatch(r"update_parameters(_with_gd)?", name) and len(parameters(function)) == 3:
             yield _update(name, function)
         elif name == "update_parameters_with_momentum" and len(parameters(function)) == 5:
             yield _momentum(name, function)
-        elif name == "softmax" and len(parameters(function)) == 1 and ours:
+        elif name in ("softmax", "softmax_forward") and len(parameters(function)) == 1 and ours:
             yield _softmax(name, function)
+
+
+def _has_our_forward(name: str, functions: dict[str, Function]) -> bool:
+    """Whether the forward that goes with a backward has the course's arguments, if the file has one."""
+    kind, backward, _ = name.partition("_backward")
+    arguments = parameters(functions.get(f"{kind}_forward"))
+    if not backward or not arguments:
+        return True
+    return bool(OURS & set(arguments)) and len(arguments) in ((2, 3) if kind == "pool" else (COUNTS.get(kind),))
 
 
 LOSS_NAME = re.compile(r"(compute_)?(cost|loss)|(categorical_)?cross_entropy(_cost|_loss)?")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from torch_parity.doctor.question import Question
+from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
 from torch_parity.doctor.styles.limits import with_limits
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
@@ -48,6 +49,7 @@ CACHES = {
     "linear": "the cache is (x, w, b), as in the assignment",
 }
 IN_OUT_WEIGHTS = "the weights are stored (in, out)"
+OUT_IN_WEIGHTS = "the weights are stored (out, in)"
 MATRICES = "the input is a matrix (N, D); the assignment's may have more dimensions"
 BIAS_ROW = "the gradient of the bias has the shape (1, M)"
 LOSS_AND_GRADIENT = "the loss returns (loss, dx)"
@@ -68,7 +70,9 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             formula = FORMULAS[layer[1]]
             if layer[2] == "forward" and len(arguments) == _count(formula) and _has_param(formula, arguments):
                 yield _forward_subject(name, formula, function)
-            elif layer[2] == "backward" and _is_backward(formula, arguments):
+            elif (
+                layer[2] == "backward" and _is_backward(formula, arguments) and _has_our_forward(name, formula, things)
+            ):
                 yield _backward_subject(name, formula, function, things)
         elif name == "softmax_loss" and len(arguments) == 2:
             yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
@@ -81,6 +85,15 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
 def _has_param(formula: str, arguments: list[str]) -> bool:
     """Whether the options come in a dictionary, where there are any: others have functions of the same names."""
     return formula in ("relu", "linear") or "param" in arguments[-1]
+
+
+def _has_our_forward(name: str, formula: str, things: dict[str, Any]) -> bool:
+    """Whether the forward of a backward is one of ours, if the file has one."""
+    forward = things.get(_forward_of(name, things))
+    if forward is None:
+        return True
+    arguments = parameters(forward)
+    return len(arguments) == _count(formula) and _has_param(formula, arguments)
 
 
 def _is_backward(formula: str, arguments: list[str]) -> bool:
@@ -112,6 +125,11 @@ def _arguments(question: Question) -> tuple[Any, ...]:
     return (x,)
 
 
+def _out_in(question: Question) -> tuple[Any, ...]:
+    """The arguments of an affine layer whose weights are as torch's."""
+    return question.arrays["input"], question.arrays["weight"], question.arrays["bias"]
+
+
 def _with_images(question: Question) -> tuple[Any, ...]:
     """The arguments of an affine layer, its input (N, d, D/d, 1), which it must flatten: a view of (N, D)."""
     x, w, b = _arguments(question)
@@ -141,8 +159,10 @@ def _goes_through(function: Function, arguments: tuple[Any, ...]) -> bool:
 Put = Callable[[Question], tuple[Any, ...]]
 
 
-def _puts(formula: str) -> tuple[tuple[Put, tuple[str, ...]], ...]:
+def _puts(formula: str, forward: Function | None) -> tuple[tuple[Put, tuple[str, ...]], ...]:
     """How a question is put, and what is said of it, the likeliest first."""
+    if formula == "linear" and forward is not None and source.mentions(forward, "w.T", "W.T"):
+        return ((_out_in, (OUT_IN_WEIGHTS,)), (_arguments, (IN_OUT_WEIGHTS, MATRICES)))
     if formula == "linear":
         return (_with_images, (IN_OUT_WEIGHTS,)), (_arguments, (IN_OUT_WEIGHTS, MATRICES))
     return ((_arguments, ()),)
@@ -154,7 +174,7 @@ def _takes(name: str, formula: str) -> Takes:
 
 def _forward_subject(name: str, formula: str, function: Function) -> Subject:
     readings = []
-    for put, said in _puts(formula):
+    for put, said in _puts(formula, function):
         readings += _asked(formula, _output(function, put), said, function)
     takes = _takes(name, formula)
     return Subject(formula, name, "cs231n", SIGNATURE, ("output",), tuple(readings), takes, name, line_of(function))
@@ -166,9 +186,9 @@ def _backward_subject(name: str, formula: str, function: Function, things: dict[
     spread = len(parameters(function)) > 2  # backward(dout, x, w, b, conv_param), with no cache
     readings = []
     if forward and not spread:
-        for put, said in _puts(formula):
+        for put, said in _puts(formula, things.get(forward)):
             readings += _asked(formula, _with_own_cache(function, things[forward], put), said, things[forward])
-    for put, said in _puts(formula):
+    for put, said in _puts(formula, things.get(forward)):
         run = _with_arguments(function, put) if spread else _with_assignment_cache(function, put)
         readings += _asked(formula, run, said if spread else (*said, CACHES[formula]), things.get(forward))
     products = formula in ("conv2d", "linear")
@@ -251,7 +271,7 @@ def _gradients(question: Question, put: Put, value: Any) -> Results:
                 raise ValueError(f"dx has the shape {np.shape(dx)}, where x has the shape {x.shape}")
             found["grad_input"] = np.reshape(dx, (len(x), -1))
         if dw is not None:
-            found["grad_weight"] = np.asarray(dw).T
+            found["grad_weight"] = dw if put is _out_in else np.asarray(dw).T
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from reference import softmax
 from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
@@ -52,7 +53,7 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             yield _subject("conv2d", name, thing, [((said,), call_of(thing))], takes)
         elif name == "pool2d" and len(arguments) in (2, 3, 4) and "size" in arguments[1]:
             yield from _pools(name, thing, arguments)
-        elif arguments == ["X"] and name in ELEMENTWISE:
+        elif arguments == ["X"] and name in ELEMENTWISE and not _of_one_vector(name, thing):
             yield _subject(name, name, thing, [((), _elementwise(thing))], Takes(ranks=ELEMENTWISE[name]))
         elif arguments == ["y_hat", "y"] and re.fullmatch(r"(softmax_)?cross_entropy(_loss)?", name):
             yield _loss(name, thing)
@@ -60,6 +61,11 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             yield _subject("linear", name, thing, [((ONE_OUTPUT,), _regression(thing))], Takes(fixed={"O": 1}))
         elif re.fullmatch(r"sgd(_momentum)?", name) and arguments[0] == "params":
             yield from _update(name, thing, arguments)
+
+
+def _of_one_vector(name: str, function: Any) -> bool:
+    """Whether it is a softmax that knows of no axis, nor of torch: one of a single sample, which is not the book's."""
+    return name == "softmax" and not source.mentions(function, "axis", "dim", "torch", "(1")
 
 
 def _subject(formula: str, name: str, thing: Any, calls: list[tuple[tuple[str, ...], Call]], takes: Takes) -> Subject:

@@ -8,6 +8,7 @@ import numpy as np
 
 import reference
 from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.styles.losses import to_scores
 
 # In words, for the reader.
 IMAGES = {
@@ -54,6 +55,7 @@ class Form:
     pads: str = "all"
     one_number: bool = False  # a function of one number, called for each
     derivative: bool = False  # gives the derivative; the upstream gradient is multiplied by it here
+    by_probabilities: bool = False  # a loss's gradient is that for the probabilities
     per_sample: bool = False  # a loss that is one number for each sample
     held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
@@ -66,6 +68,7 @@ class Form:
         said.append("vectors are columns, (in, 1)" if self.columns else "")
         said.append("targets are one-hot" if self.target == "onehot" else "")
         said.append("the loss takes probabilities, not scores" if self.scores == "probabilities" else "")
+        said.append("its gradient is that for the probabilities" if self.by_probabilities else "")
         said.append("the padding is one number" if self.pads == "one" else "")
         said.append("it takes one number at a time" if self.one_number else "")
         said.append("the loss is one number for each sample; their mean is taken here" if self.per_sample else "")
@@ -181,6 +184,8 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         return _of_forward(role, question, form)
     if role == "input_shape":
         return handed(arrays["input"], question, form).shape
+    if role == "weight_shape":
+        return kernels_given(arrays["weight"], form.kernels).shape
     if role in ("kernel_size", "kernel_height", "kernel_width"):
         kernel = options["kernel_size"]
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -200,6 +205,8 @@ def _plain(role: str, question: Question, form: Form) -> Any:
 
 def handed(array: Array, question: Question, form: Form, which: str = "input") -> Array:
     """Images, or a dense layer's vectors, as the student's code wants them: a view."""
+    if question.formula == "softmax" and form.columns:
+        return array[:, None]
     if question.formula == "linear":
         return array.T if form.columns and array.ndim == 2 else array
     if array.ndim < 3 and question.formula != "flatten":
@@ -217,6 +224,10 @@ def taken(array: Any, question: Question, form: Form, result: str) -> Any:
     if array is None or form.tensors:
         return array
     formula = question.formula
+    if form.by_probabilities and result == "grad_input":
+        return to_scores(array, question)
+    if formula == "softmax" and form.columns and np.ndim(array) == 2:
+        return np.ravel(array)
     given = question.arrays.get("input")
     if formula == "conv2d" and result == "grad_weight":
         return array if form.kernels == "OIHW" else kernels_taken(array, form.kernels, question.arrays["weight"])

@@ -2,7 +2,10 @@
 
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,12 @@ import numpy as np
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
-from torch_parity.doctor.styles.calls import line_of
+from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
-from torch_parity.doctor.styles.names import gradient_of, results_of
+from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
+CACHE = re.compile(r"\w*cache|cached|ctx|context|saved|memory|mem|memo|stored", re.IGNORECASE)
 IMAGE_FORMULAS = ("conv2d", "max_pool2d", "avg_pool2d", "pad", "flatten")
 OPTIONS = (
     "stride", "padding", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override", "start_dim",
@@ -44,6 +48,50 @@ def function_subject(
     layer = f"{style} {formula}"
     room = takes(formula, bound)
     return Subject(name, found, style, told(bound), results, readings, room, layer, line_of(function))
+
+
+def cached_subject(
+    function: Callable[..., Any], name: str, style: str, found: str, forward: Callable[..., Any], layout: str | None
+) -> Subject:
+    """As ``function_subject``, for a gradient that is handed what its ``forward`` returns beside the output.
+
+    NotUnderstoodError where the arguments of either make no sense.
+    """
+    formula, kept = name.removesuffix("_backward"), kept_of(function, forward)
+    bound, before = bind(function, name, kept=kept), bind(forward, formula)
+    results, orders = _results(function, name)
+
+    def answers(form: Form, order: tuple[str, ...]) -> Callable[[Question], Run]:
+        def run(question: Question) -> Results:
+            returned = before.call(question, form)
+            rest = returned[1] if len(returned) == 2 else returned[1:]
+            held = {one: rest if place is None else returned[place] for one, place in kept.items()}
+            own = replace(bound, function=partial(function, **held))
+            return _answers(own, form, order)(question)(question)
+
+        return lambda question: run
+
+    readings = tuple(
+        Reading(answers(form, order), (*form.conventions, *_told_of_order(order), *_lacking(formula, before)))
+        for form in forms(formula, before, layout)
+        for order in orders
+    )
+    room = takes(formula, before)
+    return Subject(name, found, style, told(bound), results, readings, room, f"{style} {formula}", line_of(function))
+
+
+def kept_of(function: Callable[..., Any], forward: Callable[..., Any]) -> dict[str, int | None]:
+    """The arguments of a gradient that the forward returns beside its output, with their places; None: all the rest.
+
+    That is the one called cache, or those called as what the forward returns.
+    """
+    returned = source.returns(forward) or [""]
+    arguments = parameters(function)
+    caches: dict[str, int | None] = {name: None for name in arguments if CACHE.fullmatch(name)}
+    # A loss may be asked for its gradient with nothing from above.
+    if len(caches) == 1 and (len(arguments) > 1 or formula_of(function.__name__)[0] == "cross_entropy_backward"):
+        return caches
+    return {name: returned.index(name) for name in arguments if name in returned[1:] and name != returned[0]}
 
 
 def told(bound: Bound) -> str:
@@ -99,6 +147,10 @@ def takes(formula: str, bound: Bound) -> Takes:
     options = [role for role in OPTIONS if role in bound]
     if "padding" in options and source.mentions(bound.function, '"same"', "'same'"):
         options.append("padding 'same'")
+    if isinstance(bound.default("padding"), str):
+        options.remove("padding")  # it is asked for in words alone
+    if "reduction" in options and not source.mentions(bound.function, "none"):
+        options.remove("reduction")  # it is the mean or the sum, whatever else is asked for
     if formula == "cross_entropy" and "weight" in bound:
         options.append("weight")
     if formula == "cross_entropy" and "grad_output" in bound.defaulted:
@@ -145,6 +197,8 @@ def _ranks(formula: str, bound: Bound) -> tuple[int, ...]:
     if formula in ("softmax", "log_softmax"):
         if "dim" in bound:
             return (2, 4)
+        if re.search(rf"(?<![.\w])max\({bound.named('input')}\)", source.text(bound.function)):
+            return (1,)  # Python's own max takes numbers
         return (2,) if source.mentions(bound.function, "axis", "dim", "for ", "[1]", ":, ") else (1,)
     return Takes().ranks
 
@@ -166,7 +220,9 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
         return [plain, Form(one_number=True)]
     if formula == "cross_entropy":
         every = loss_forms([bound.function])
-        return every if name == formula else [form for form in every if not form.per_sample]
+        if name == formula:
+            return [form for form in every if not form.by_probabilities]
+        return [form for form in every if not form.per_sample]
     if formula == "sgd":
         first = ("none", "zeros") if "velocity" in bound else ("none",)
         return [Form(held_in=held, velocity=v) for held in ("arrays", "list", "dict") for v in first]
@@ -176,18 +232,20 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
 def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
     """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for.
 
-    A loss is one number, or else one for each sample.
+    A loss is one number, or else one for each sample.  In the end the forms in which the gradient of a loss that takes
+    probabilities is that for these.
     """
     exponential = any(source.mentions(one, "exp(", "softmax", "logsumexp", "1p(") for one in functions)
     by_index = any(source.mentions(one, "range(", "take_along_axis", "gather", "eye(", "one_hot") for one in functions)
     scores = ("scores", "probabilities") if exponential else ("probabilities", "scores")
     targets = ("index", "onehot") if by_index else ("onehot", "index")
-    return [
+    every = [
         Form(target=target, scores=one, per_sample=per_sample)
         for per_sample in (False, True)
         for one in scores
         for target in targets
     ]
+    return every + [Form(target=target, scores="probabilities", by_probabilities=True) for target in targets]
 
 
 def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound: Bound) -> Iterator[Form]:

@@ -1,5 +1,6 @@
 """A layer that a class is: how it is made, with what arguments, and what there is room for in them."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import numpy as np
 
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
-from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, takes_pairs
+from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, must_be_pairs, takes_pairs
 from torch_parity.doctor.styles.forms import Form, handed, value
 from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
 from torch_parity.doctor.styles.holders import Place
@@ -19,7 +20,11 @@ from torch_parity.doctor.subject import Takes
 
 @dataclass(frozen=True)
 class Layer:
-    """How a class is used: its parts with their arguments understood, the form of its arrays, where its weights are."""
+    """How a class is used: its parts with their arguments understood, the form of its arrays, where its weights are.
+
+    ``lazy``: the weights are made in the first forward, when the sizes of the input are known.  ``usual``: the axes
+    of images where the class does not say.
+    """
 
     formula: str
     thing: type
@@ -31,6 +36,8 @@ class Layer:
     bias: str = ""
     updates: bool = False
     bias_told: str = ""
+    lazy: bool = False
+    usual: int = 4
 
     def instance(self, question: Question) -> Any:
         """A new instance for the sizes and options of ``question``."""
@@ -42,7 +49,10 @@ class Layer:
         }
         if "bias" in given and given["bias"] is None:
             del given["bias"]
-        return self.new.call(question, self.form, **given)
+        made = self.new.call(question, self.form, **given)
+        if self.lazy:
+            self.forward.call(question, self.form, first=(made,))
+        return made
 
     def _for_constructor(self, role: str, name: str, question: Question) -> Any:
         x, weight = question.arrays["input"], question.arrays.get("weight")
@@ -105,7 +115,8 @@ def constructor(thing: type, formula: str) -> Bound:
     constructor = method_of(thing, ("__init__",))
     if constructor is None:
         return Bound(thing, {}, {}, {}, True)
-    return replace(bind(constructor, f"{formula}.new", skip=1), function=thing)
+    bound = bind(constructor, f"{formula}.new", skip=1)
+    return replace(bound, function=thing, pairs=must_be_pairs(methods_of(thing), bound.roles, bound.defaults))
 
 
 def method_of(thing: type, names: tuple[str, ...]) -> Callable[..., Any] | None:
@@ -114,14 +125,33 @@ def method_of(thing: type, names: tuple[str, ...]) -> Callable[..., Any] | None:
         found = inspect.getattr_static(thing, name, None)
         if inspect.isfunction(found):
             return found
+        if isinstance(found, staticmethod | classmethod) and inspect.isfunction(found.__func__):
+            return with_self(found)
     return None
+
+
+def with_self(method: "staticmethod[..., Any] | classmethod[Any, ..., Any]") -> Callable[..., Any]:
+    """A static method, or one of the class, as one of an instance."""
+    function = method.__func__
+    if isinstance(method, classmethod):
+        return function
+
+    @functools.wraps(function)
+    def of_instance(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+        return function(*arguments, **keywords)
+
+    signature = inspect.signature(function)
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    of_instance.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[first, *signature.parameters.values()]
+    )
+    return of_instance
 
 
 def methods_of(thing: type) -> list[Callable[..., Any]]:
     """All methods of a class, its constructor first."""
-    every: list[Callable[..., Any]] = [
-        held for one in thing.__mro__ for held in vars(one).values() if inspect.isfunction(held)
-    ]
+    held = [getattr(one, "__func__", one) for each in thing.__mro__ for one in vars(each).values()]
+    every: list[Callable[..., Any]] = [one for one in held if inspect.isfunction(one)]
     constructor = method_of(thing, ("__init__",))
     return [constructor, *(one for one in every if one is not constructor)] if constructor else every
 
@@ -165,6 +195,8 @@ def fixed_sizes(layer: Layer) -> dict[str, int]:
 
 def unused(layer: Layer) -> list[str]:
     """The options that the constructor stores at most, and that no method looks at again."""
+    if not layer.new.roles:
+        return []
     constructor, *others = methods_of(layer.thing)
     written, used = source.text(constructor), "\n".join(map(source.text, others))
     return [
@@ -196,6 +228,10 @@ def room(layer: Layer) -> Takes:
     methods = methods_of(layer.thing)
     if "padding" in options and any(source.mentions(one, '"same"', "'same'") for one in methods):
         options.append("padding 'same'")
+    if "padding" in options and isinstance(layer.new.default("padding"), str):
+        options.remove("padding")  # it is asked for in words alone
+    if "reduction" in options and not any(source.mentions(one, "none") for one in methods):
+        options.remove("reduction")  # it is the mean or the sum, whatever else is asked for
     pairs = takes_pairs(methods, *names)
     windows = layer.formula in ("conv2d", "max_pool2d", "avg_pool2d") and "weight" not in layer.new
     two = layer.formula == "conv2d" and "kernel_width" in layer.new

@@ -110,8 +110,8 @@ def takes_from(layer: Any, names: Iterable[str]) -> tuple[str, ...]:
 def _unused(layer: type, name: str) -> bool:
     """Whether a constructor's parameter is stored at most, as an option for which there is no code yet."""
     text = source.text(layer)
-    found, stored = (len(re.findall(pattern, text)) for pattern in (rf"\b{name}\b", rf"self\.{name} = {name}\b"))
-    return found == 1 + 2 * stored
+    found, stored = (len(re.findall(pattern, text)) for pattern in (rf"\b{name}\b", rf"self\.{name}\b"))
+    return found == 1 or (found == 3 and stored == 1)
 
 
 def construct(layer: type, values: Mapping[str, Any]) -> Any:

@@ -22,8 +22,11 @@ FORMULAS = {
         "losscategoricalcrossentropy", "categoricalcrossentropyloss", "softmaxloss", "softmaxwithloss",
         "softmaxandcrossentropy", "crossentropysoftmax", "crossentropywithsoftmax", "sparsecategoricalcrossentropy",
     ),
-    "sgd": ("sgd", "sgdstep", "sgdupdate", "sgdoptimizer", "optimizersgd", "gradientdescent", "gradientdescentstep",
-            "sgdmomentum", "sgdwithmomentum", "momentumsgd", "stochasticgradientdescent", "updatesgd", "stepsgd"),
+    "sgd": (
+        "sgd", "sgdstep", "sgdupdate", "sgdoptimizer", "optimizersgd", "gradientdescent", "gradientdescentstep",
+        "sgdmomentum", "sgdwithmomentum", "momentumsgd", "sgdmomentumupdate", "momentumupdate",
+        "stochasticgradientdescent", "updatesgd", "stepsgd",
+    ),
 }  # fmt: skip
 BY_WORDS = {words: formula for formula, every in FORMULAS.items() for words in every}
 
@@ -115,7 +118,10 @@ LOSS = ("weight weights class_weight", "ignore_index", "reduction reduce", "labe
 RATE = "lr learning_rate learn_rate learningrate l_rate lrate eta alpha rate step_size"
 ROLES: dict[str, tuple[str, ...]] = {
     "conv2d": (IMAGE, WEIGHT, BIAS, *STEPS, "groups g"),
-    "conv2d_backward": (UPSTREAM, IMAGE, WEIGHT, BIAS, *STEPS, "groups", "output_mask mask", RATE),
+    "conv2d_backward": (
+        UPSTREAM, IMAGE, WEIGHT, BIAS, *STEPS, "groups", "output_mask mask", RATE, SHAPE,
+        "weight_shape w_shape kernel_shape kernels_shape filter_shape filters_shape weights_shape",
+    ),
     "relu": (IMAGE,),
     "relu_backward": (UPSTREAM, f"{IMAGE} cache", "output out y outputs"),
     "max_pool2d": (IMAGE, *WINDOW, *STEPS, "ceil_mode", "return_indices"),

@@ -16,6 +16,7 @@ from torch_parity.doctor.styles.layers import (
     has,
     method,
     pool_size,
+    required,
     spelled,
     takes_from,
     transposed,
@@ -55,6 +56,8 @@ def _is_layer(thing: Any, certain: bool = False) -> bool:
     if not isinstance(thing, type) or not has(thing, "forward"):
         return False
     first, upstream = parameters(thing), parameters(method(thing, "backward"))
+    if len(required(method(thing, "backward"))) > 1 and not thing.__name__.endswith("Loss"):
+        return False
     if thing.__name__ in ("Convolution", "Affine"):
         return [name.lower() for name in first[:2]] == ["w", "b"]
     if thing.__name__ == "Pooling":
@@ -110,6 +113,10 @@ def _convolution(layer: type) -> Iterator[Subject]:
 
 
 def _parameter_gradients(layer: Any) -> Results:
+    """As ``dW`` and ``db``; in the second volume as a list ``grads``."""
+    grads = getattr(layer, "grads", None)
+    if isinstance(grads, list) and len(grads) == 2:
+        return {"grad_weight": grads[0], "grad_bias": flat(grads[1])}
     return {"grad_weight": getattr(layer, "dW", None), "grad_bias": flat(getattr(layer, "db", None))}
 
 
@@ -213,22 +220,24 @@ def _function(formula: str, function: Callable[..., Any], readings: tuple[Readin
 
 
 def _update(optimizer: type) -> Subject:
-    def prepare(question: Question) -> Run:
+    def prepare(held: Callable[[Array], Any], key: Any) -> Callable[[Question], Run]:
         def run(q: Question) -> Results:
             lr, momentum = q.options["lr"], q.options["momentum"]
             made = construct(optimizer, {"lr": lr, "learning_rate": lr, "momentum": momentum})
-            params = {"W": q.arrays["parameter"]}
+            params = held(q.arrays["parameter"])
             for grad in q.arrays["grads"]:
-                made.update(params, {"W": grad})
-            return {"output": params["W"]}
+                made.update(params, held(grad))
+            return {"output": params[key]}
 
-        return run
+        return lambda question: run
 
+    readings = (
+        Reading(prepare(lambda array: {"W": array}, "W")),
+        Reading(prepare(lambda array: [array], 0), ("the parameters and the gradients are lists",)),
+    )
     takes = Takes(takes_from(optimizer, ("momentum",)))
     name = optimizer.__name__
-    return Subject(
-        "sgd", name, "saitoh", SIGNATURE, ("output",), (Reading(prepare),), takes, layer=name, line=line_of(optimizer)
-    )
+    return Subject("sgd", name, "saitoh", SIGNATURE, ("output",), readings, takes, layer=name, line=line_of(optimizer))
 
 
 _FINDERS: dict[str, Callable[[type], Iterator[Subject]]] = {

@@ -62,12 +62,25 @@ def ranks(function: Any) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, count in _unpacked(function, ".shape"):
         found.setdefault(name, count)
+    for name, depth in _depths(function).items():
+        found.setdefault(name, depth)
     sizes = _sizes_used(function)
     every = set().union(*sizes.values())
     for name, used in sizes.items():
         # Two sizes of one argument say little where another argument's fourth size is used, too.
         if used == every and used in ({0, 1}, {0, 1, 2}):
             found.setdefault(name, len(used))
+    return found
+
+
+def _depths(function: Any) -> dict[str, int]:
+    """The numbers of dimensions of nested lists, from ``len(image)`` and ``len(image[0])``: 2."""
+    found: dict[str, int] = {}
+    for node in _statements(function):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "len" and len(node.args) == 1:
+            depth = re.fullmatch(r"(\w+)((?:\[0\])+)", ast.unparse(node.args[0]))
+            if depth:
+                found[depth[1]] = max(found.get(depth[1], 0), 1 + depth[2].count("["))
     return found
 
 
@@ -79,6 +92,11 @@ def _sizes_used(function: Any) -> dict[str, set[int]]:
             axis = node.slice.value if isinstance(node.slice, ast.Constant) else -9
             found.setdefault(_name(node.value), set()).add(axis if isinstance(axis, int) else -9)
     return found
+
+
+def taken_apart(function: Any) -> set[str]:
+    """The arguments that are taken apart into two: ``h, w = stride``."""
+    return {name for name, count in _unpacked(function, "") if count == 2}
 
 
 def unpacked(function: Any) -> set[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import instances, source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
@@ -50,16 +52,27 @@ def is_torch(thing: Any) -> bool:
     return any("Tensor" in hint for hint in hints) or _uses_torch(thing)
 
 
-def _uses_torch(function: Any) -> bool:
-    """Whether a global name in the function's code is torch, or something of torch's."""
+def _uses_torch(function: Any, called: tuple[Any, ...] = ()) -> bool:
+    """Whether a global name in the function's code is torch, or something of torch's; or a method is a tensor's alone.
+
+    Or whether this holds for a function that it calls; ``called``: those that have been looked at.
+    """
     names, codes = set(), [function.__code__]
     while codes:
         code = codes.pop()
         names |= set(code.co_names)
         codes += [one for one in code.co_consts if inspect.iscode(one)]
     held = [function.__globals__.get(name) for name in names]
-    return any(str(getattr(one, "__name__", "")).split(".")[0] == "torch" for one in held) or any(
-        str(getattr(one, "__module__", "")).split(".")[0] == "torch" for one in held if callable(one)
+    known = function.__globals__.values()
+    if sys.modules["torch"] in known and np not in held:
+        methods = [name for name in names if name not in function.__globals__]
+        if any(hasattr(sys.modules["torch"].Tensor, one) and not hasattr(np.ndarray, one) for one in methods):
+            return True
+    calls = [one for one in held if inspect.isfunction(one) and one is not function and one not in called]
+    return (
+        any(str(getattr(one, "__name__", "")).split(".")[0] == "torch" for one in held)
+        or any(str(getattr(one, "__module__", "")).split(".")[0] == "torch" for one in held if callable(one))
+        or any(_uses_torch(one, (*called, function)) for one in calls)
     )
 
 
