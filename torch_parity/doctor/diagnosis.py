@@ -105,9 +105,18 @@ def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -
             return False
         if wrong is None:
             return False
-        if not same(one.got[result], wrong, _tolerance(one, result, wrong)):
+        if not same(one.got[result], _fitted(wrong, one, result), _tolerance(one, result, wrong)):
             return False
     return True
+
+
+def _fitted(wrong: Array, one: Evidence, result: str) -> Array:
+    """A wrong result in the right shape, if that came and only sizes of 1 differ: a style takes (1, O) for (O,)."""
+    right = one.expected.results[result].shape
+    came = one.got is not None and one.got[result].shape == right
+    if came and [size for size in wrong.shape if size != 1] == [size for size in right if size != 1]:
+        return wrong.reshape(right)
+    return wrong
 
 
 def _changes(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
@@ -128,7 +137,11 @@ def _tolerance(one: Evidence, result: str, wrong: Array) -> float:
 
 def _bits(candidate: Candidate, result: str, one: Evidence) -> bool:
     wrong = candidate.wrong(one.question, result)
-    return one.got is None or result not in one.got or (wrong is not None and identical(one.got[result], wrong))
+    return (
+        one.got is None
+        or result not in one.got
+        or (wrong is not None and identical(one.got[result], _fitted(wrong, one, result)))
+    )
 
 
 def _fewest(found: list[Candidate]) -> list[Candidate]:
