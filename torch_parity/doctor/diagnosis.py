@@ -111,12 +111,12 @@ def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -
 
 
 def _fitted(wrong: Array, one: Evidence, result: str) -> Array:
-    """A wrong result in the right shape, if that came and only sizes of 1 differ: a style takes (1, O) for (O,)."""
-    right = one.expected.results[result].shape
-    came = one.got is not None and one.got[result].shape == right
-    if came and [size for size in wrong.shape if size != 1] == [size for size in right if size != 1]:
-        return wrong.reshape(right)
-    return wrong
+    """In the shape in which it came, if its rank is right and only sizes of 1 differ: styles take (1, O) for (O,)."""
+    assert one.got is not None
+    got = one.got[result].shape
+    sizes, others = ([n for n in shape if n != 1] for shape in (wrong.shape, got))
+    right_rank = len(got) == one.expected.results[result].ndim
+    return wrong.reshape(got) if right_rank and sizes == others else wrong
 
 
 def _changes(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
