@@ -105,9 +105,18 @@ def _explains(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -
             return False
         if wrong is None:
             return False
-        if not same(one.got[result], wrong, _tolerance(one, result, wrong)):
+        if not same(one.got[result], _fitted(wrong, one, result), _tolerance(one, result, wrong)):
             return False
     return True
+
+
+def _fitted(wrong: Array, one: Evidence, result: str) -> Array:
+    """In the shape in which it came, if its rank is right and only sizes of 1 differ: styles take (1, O) for (O,)."""
+    assert one.got is not None
+    got = one.got[result].shape
+    sizes, others = ([n for n in shape if n != 1] for shape in (wrong.shape, got))
+    right_rank = len(got) == one.expected.results[result].ndim
+    return wrong.reshape(got) if right_rank and sizes == others else wrong
 
 
 def _changes(candidate: Candidate, result: str, evidence: Iterable[Evidence]) -> bool:
@@ -128,7 +137,11 @@ def _tolerance(one: Evidence, result: str, wrong: Array) -> float:
 
 def _bits(candidate: Candidate, result: str, one: Evidence) -> bool:
     wrong = candidate.wrong(one.question, result)
-    return one.got is None or result not in one.got or (wrong is not None and identical(one.got[result], wrong))
+    return (
+        one.got is None
+        or result not in one.got
+        or (wrong is not None and identical(one.got[result], _fitted(wrong, one, result)))
+    )
 
 
 def _fewest(found: list[Candidate]) -> list[Candidate]:

@@ -22,6 +22,8 @@ Ask = Callable[..., Reply]
 
 # A reading of which none of the first questions is answered rightly is left for the next.
 FIRST = 5
+# Readings under which an explanation is looked for, where none is right.
+MOST_READINGS = 4
 # Seconds that the questions for one function may take together.
 ALL_CALLS = 15.0
 # Questions asked in the search for the smallest one.
@@ -134,7 +136,7 @@ def examine_all(subjects: list[Found], ask: Ask, seed: int = 0) -> Iterator[Entr
                 continue
             told.add(one.index)
             entry = examined(one)
-            if not_averaged and entry.batch_factor == -1:
+            if not_averaged and entry.batch_factor == -1 and _wrong(entry) <= {"grad_weight", "grad_bias"}:
                 averaged = True
                 _allow(entry, MEAN_IN_LAYER)
             yield entry
@@ -164,7 +166,25 @@ def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed
     every = questions(subject.formula, subject.backward, subject.takes, seed)
     judged = [question for question in every if question.kind in JUDGED]
     right = {id(question): expected(question) for question in every}
-    heard = _best_reading(subject, ask, judged, right)
+    heard, *others = _readings(subject, ask, judged, right)
+    entry = _entry_of(subject, heard, ask, forward, judged)
+    for other in others:
+        if not _unexplained(entry):
+            break
+        _hear_all(subject, other, ask, judged, right)
+        another = _entry_of(subject, other, ask, forward, judged)
+        if _wrong(another) <= _wrong(entry) and not _unexplained(another):
+            heard, entry = other, another
+    if entry.verdict == "equal":
+        _remark(entry, heard.reading, ask, [q for q in every if q.kind == NONFINITE], judged, right)
+    wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
+    if wrong is not None and entry.verdict == "different":
+        entry.smallest = _smallest(subject, wrong, heard, ask)
+    return entry
+
+
+def _entry_of(subject: Found, heard: _Heard, ask: Ask, forward: Entry | None, judged: list[Question]) -> Entry:
+    """What is known of ``subject`` under one reading: the verdict, and where it is wrong, why."""
     entry = Entry(subject, heard.reading, cases=len(judged), conventions=list(subject.conventions[heard.reading]))
     entry.seconds = sum(reply.seconds for reply in heard.replies)
     _judge(entry, heard)
@@ -173,13 +193,25 @@ def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed
     _look_for_changes(entry, heard, ask, judged)
     if entry.verdict == "different":
         _explain(entry, heard, ask, forward)
-    elif entry.verdict == "equal":
-        _remark(entry, heard.reading, ask, [q for q in every if q.kind == NONFINITE], judged, right)
     return entry
 
 
-def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mapping[int, Expected]) -> _Heard:
-    """The first reading under which all is right; else the first of those that are nearest to it."""
+def _wrong(entry: Entry) -> set[str]:
+    """The results that are not right."""
+    return {name for name, verdict in entry.results.items() if verdict != "equal"}
+
+
+def _unexplained(entry: Entry) -> set[str]:
+    """The results that are wrong without a known mistake."""
+    return set(entry.patterns) if entry.verdict == "different" else set()
+
+
+def _readings(subject: Found, ask: Ask, judged: list[Question], right: Mapping[int, Expected]) -> list[_Heard]:
+    """The first reading under which all is right, alone.
+
+    Else the first of those that are nearest to it, and after it a few others that give results, in order of likelihood:
+    what is wrong may look nearer under a convention that is not the student's.
+    """
     tried: list[_Heard] = []
     for reading in range(len(subject.conventions)):
         heard = _Heard(reading, [], [])
@@ -189,15 +221,21 @@ def _best_reading(subject: Found, ask: Ask, judged: list[Question], right: Mappi
                 break
             _hear(subject, heard, ask, question, right[id(question)])
             if _too_slow(heard):
-                return heard
+                return [heard]
         if len(heard.replies) == len(judged) and _nearness(heard) == 1:
-            return heard
+            return [heard]
     best = max(tried, key=_nearness)
-    for question in judged[len(best.replies) :]:
-        _hear(subject, best, ask, question, right[id(question)])
-        if _too_slow(best):
+    others = [heard for heard in tried if heard is not best and any(reply.results for reply in heard.replies)]
+    _hear_all(subject, best, ask, judged, right)
+    return [best, *others[: MOST_READINGS - 1]]
+
+
+def _hear_all(subject: Found, heard: _Heard, ask: Ask, judged: list[Question], right: Mapping[int, Expected]) -> None:
+    """Ask the questions that are left."""
+    for question in judged[len(heard.replies) :]:
+        _hear(subject, heard, ask, question, right[id(question)])
+        if _too_slow(heard):
             break
-    return best
 
 
 def _too_slow(heard: _Heard) -> bool:
@@ -325,9 +363,6 @@ def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> No
         else:
             entry.patterns[name] = pattern(name, heard.evidence)
     entry.batch_factor = _batch_factor(entry, heard)
-    wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
-    if wrong is not None:
-        entry.smallest = _smallest(subject, wrong, heard, ask)
 
 
 def _batch_factor(entry: Entry, heard: _Heard) -> int:

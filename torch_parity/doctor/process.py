@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ from torch_parity.doctor.subject import Found, NotUnderstood, found_from
 
 LOADING = 30.0  # seconds that a file may take to load
 CALL = 5.0  # seconds that one call may take
+ENDING = 0.5  # seconds that a process may take to end whose socket is closed
+MOST_BYTES = 2**28  # of an answer; the largest right one has thousands
 PRINTED = 20_000  # characters kept of what a file prints
 
 
@@ -80,7 +83,11 @@ class Process:
         said = self._loaded
         if said is None:
             said = self._load()
-        return [found_from(one) for one in said["subjects"]], [NotUnderstood(**one) for one in said["not_understood"]]
+        try:
+            subjects = [found_from(one) for one in said["subjects"]]
+            return subjects, [NotUnderstood(**one) for one in said["not_understood"]]
+        except (KeyError, TypeError) as error:  # the file has changed what messages are made with
+            raise LoadError(self._ended()) from error
 
     def ask(self, subject: int, reading: int, *questions: Question) -> Reply:
         """The reply to the last of ``questions``, which one instance is asked one after another."""
@@ -100,15 +107,14 @@ class Process:
             content = question_to_bytes(questions[-1], do="ask", subject=subject, reading=reading)
             self._connection.send_bytes(content)
             arrays, said = self._receive(self._call * len(questions))
+            if said.get("problem"):
+                return Reply(problem=_raised(said["problem"]), seconds=said["seconds"])
+            return Reply(arrays, said["missing"], tuple(said["changed"]), None, said["seconds"])
         except TimeoutError:
             self._end()
             return Reply(problem=Problem("too slow"), seconds=time.perf_counter() - start)
-        except (EOFError, OSError, ValueError, KeyError):
+        except (EOFError, OSError, ValueError, TypeError, KeyError, AttributeError):
             return Reply(problem=self._ended(), seconds=time.perf_counter() - start)
-        problem = said.get("problem")
-        if problem:
-            return Reply(problem=_raised(problem), seconds=said["seconds"])
-        return Reply(arrays, said["missing"], tuple(said["changed"]), None, said["seconds"])
 
     def printed(self) -> str:
         """What the file has printed so far, the beginning of it."""
@@ -147,7 +153,7 @@ class Process:
                 f"loading it takes more than {LOADING:.0f} s: put what trains or tests under if __name__ == '__main__':"
             )
             raise LoadError(Problem("too slow", message=message)) from error
-        except (EOFError, OSError, ValueError, KeyError) as error:
+        except (EOFError, OSError, ValueError) as error:
             raise LoadError(self._ended()) from error
         if "error" in said:
             raise LoadError(_raised(said["error"]))
@@ -155,16 +161,35 @@ class Process:
         return said
 
     def _receive(self, seconds: float) -> tuple[dict[str, Array], dict[str, Any]]:
+        """The next message; ValueError for what is none, since the student's code can write there, too."""
+        deadline = time.monotonic() + seconds
+        (length,) = struct.unpack("!i", self._read(4, deadline))  # as Connection.send_bytes writes it
+        if not 0 <= length <= MOST_BYTES:
+            raise ValueError(f"a message of {length} bytes")
+        content = self._read(length, deadline)
+        try:
+            return from_bytes(content)
+        except Exception as error:  # json's, NumPy's, safetensors' own
+            raise ValueError(f"no message: {error}") from error
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        """So many bytes.  TimeoutError where they have not come by the deadline: half a message is not waited for."""
         assert self._connection is not None
-        if not self._connection.poll(seconds):
-            raise TimeoutError
-        return from_bytes(self._connection.recv_bytes())
+        content = bytearray()
+        while len(content) < count:
+            if not self._connection.poll(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            part = os.read(self._connection.fileno(), min(count - len(content), 2**20))
+            if not part:
+                raise EOFError
+            content += part
+        return bytes(content)
 
     def _ended(self) -> Problem:
         """What ended the process, which is gone now."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)
+            self._process.wait(ENDING)
         status = self._process.poll()
         self._end()
         if status is None:

@@ -6,6 +6,7 @@ torch: where the file does, its tensors are known by ``sys.modules``.
 
 import contextlib
 import importlib.util
+import os
 import resource
 import sys
 import time
@@ -25,6 +26,7 @@ from torch_parity.doctor.styles import understand
 from torch_parity.doctor.subject import Results, Subject, described
 
 MEMORY = 6 * 2**30  # bytes of addresses: torch alone takes two or three
+LARGEST = 2**24  # bytes of a result; right ones have thousands
 WRITTEN = 64 * 2**20  # bytes of any file, what is printed among them
 OUR_FOLDER = str(Path(__file__).parents[1])
 
@@ -76,7 +78,7 @@ class Bench:
             and "site-packages" not in frame.filename
         ]
         lines = [f"{Path(f.filename).name}, line {f.lineno}, in {f.name}:  {f.line}" for f in frames[-6:]]
-        message = str(error).strip() or "(no message)"
+        message = _message(error)
         if isinstance(error, SystemExit):
             message = f"the code ends the program (exit status {error.code})"
         elif isinstance(error, EOFError) and frames:
@@ -85,6 +87,13 @@ class Bench:
             lines = [f"{Path(error.filename or '').name}, line {error.lineno}:  {(error.text or '').strip()}"]
             message = error.msg
         return {"type": type(error).__name__, "message": message[:2000], "lines": lines}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error).strip() or "(no message)"
+    except Exception:  # an exception of the student's own
+        return "(its message raises an error itself)"
 
 
 def call(subject: Subject, reading: int, questions: Sequence[Question]) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -155,7 +164,11 @@ def _as_arrays(results: Results, wanted: tuple[str, ...]) -> tuple[dict[str, Arr
         if array.dtype.kind not in "fiub":
             missing[name] = f"an array of dtype {array.dtype}"
             continue
-        arrays[name] = array.astype(np.float64) if array.dtype == np.longdouble else array
+        if array.nbytes > LARGEST:
+            missing[name] = f"an array of shape {array.shape}, far too large"
+            continue
+        # Booleans cannot be subtracted, and safetensors has no longer floats.
+        arrays[name] = array.astype(np.float64) if array.dtype in (np.longdouble, np.bool_) else array
     return arrays, missing
 
 
@@ -172,6 +185,7 @@ def as_array(value: Any) -> Array:
 def serve(connection: Connection, bench: Bench) -> None:
     """Answer until there are no more questions."""
     asked: list[Question] = []
+    served = os.getpid()
     while True:
         try:
             arrays, message = from_bytes(connection.recv_bytes())
@@ -185,6 +199,8 @@ def serve(connection: Connection, bench: Bench) -> None:
             continue
         found, said = bench.ask(message["subject"], message["reading"], asked)
         asked = []
+        if os.getpid() != served:
+            os._exit(0)  # a process that the file has forked must not answer as well
         connection.send_bytes(to_bytes(found, said))
 
 

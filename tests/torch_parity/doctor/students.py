@@ -133,6 +133,140 @@ WRITTEN: dict[str, tuple[str, str, str]] = {
         "x.max(axis=0, keepdims=True)\nlogp = shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))",
     ),
     "climbing": ("sgd", "w - lr * dw", "w + lr * dw"),
+    "kernel-flipped-vertically": ("conv2d", "window * w[o])", "window * w[o, :, ::-1])"),
+    "kernel-flipped-horizontally": ("conv2d", "window * w[o])", "window * w[o, :, :, ::-1])"),
+    "weights-as-iohw": ("conv2d", "window * w[o])", "window * w.reshape(C, O, kH, kW)[:, o])"),
+    "weights-as-hwio": ("conv2d", "window * w[o])", "window * w.reshape(kH, kW, C, O)[..., o].transpose(2, 0, 1))"),
+    "last-channel-only": ("conv2d", "window * w[o])", "window[-1] * w[o, -1])"),
+    "channels-averaged": ("conv2d", "window * w[o])", "window * w[o]) / C"),
+    "products-averaged": ("conv2d", "np.sum(window", "np.mean(window"),
+    "bias-in-every-product": ("conv2d", "w[o]) + b[o]", "w[o] + b[o])"),
+    "bias-in-every-channel": (
+        "conv2d", "np.sum(window * w[o]) + b[o]", "np.sum((window * w[o]).sum(axis=(1, 2)) + b[o])"),
+    "padded-twice": (
+        "conv2d", "\noH = (H + 2 * pad - kH) // stride + 1\noW = (W + 2 * pad - kW) // stride + 1",
+        "\npadded = np.pad(padded, ((0, 0), (0, 0), (pad, pad), (pad, pad)))"
+        "\noH = (H + 4 * pad - kH) // stride + 1\noW = (W + 4 * pad - kW) // stride + 1"),
+    "stride-ignored": (
+        "conv2d", "i * stride:i * stride + kH, j * stride:j * stride + kW", "i:i + kH, j:j + kW"),
+    "width-from-height": ("conv2d", "oW = (W + 2", "oW = (H + 2"),
+    "columns-up-to-height": ("conv2d", "range(oW)", "range(oH)"),
+    "size-without-plus-one": (
+        "conv2d", "// stride + 1\noW = (W + 2 * pad - kW) // stride + 1",
+        "// stride\noW = (W + 2 * pad - kW) // stride"),
+    "last-windows-left-zero": (
+        "conv2d", "range(oH):\n            for j in range(oW)", "range(oH - 1):\n            for j in range(oW - 1)"),
+    "first-image-only": ("conv2d", "range(N)", "range(1)"),
+    "first-filter-only": ("conv2d", "range(O)", "range(1)"),
+    "first-pixel-only": (
+        "conv2d",
+        "range(N):\n    for o in range(O):\n        for i in range(oH):\n            for j in range(oW)",
+        "range(1):\n    for o in range(1):\n        for i in range(1):\n            for j in range(1)"),
+    "output-transposed": ("conv2d", " + b[o]", " + b[o]\ny = y.transpose(0, 1, 3, 2)"),
+    "output-reshaped-from-pixels": (
+        "conv2d", " + b[o]", " + b[o]\ny = y.transpose(0, 2, 3, 1).reshape(N, O, oH, oW)"),
+    "output-reshaped-from-filters": (
+        "conv2d", " + b[o]", " + b[o]\ny = y.transpose(1, 0, 2, 3).reshape(N, O, oH, oW)"),
+    "output-reshaped-from-batch-last": (
+        "conv2d", " + b[o]", " + b[o]\ny = y.transpose(1, 2, 3, 0).reshape(N, O, oH, oW)"),
+    "weight-gradient-of-last-image": ("conv2d_backward", "range(N):", "range(N):\n    dw[:] = 0"),
+    "weight-gradient-overwritten": ("conv2d_backward", "dw[o] +=", "dw[o] ="),
+    "weight-gradient-stride-ignored": (
+        "conv2d_backward", "* padded[n, :, rows, columns]", "* padded[n, :, i:i + kH, j:j + kW]"),
+    "weight-gradient-transposed": ("conv2d_backward", "db = dy.sum", "dw = dw.swapaxes(2, 3)\ndb = dy.sum"),
+    "weight-gradient-summed-over-channels": (
+        "conv2d_backward", "padded[n, :, rows, columns]\n", "padded[n, :, rows, columns].sum(axis=0)\n"),
+    "weight-gradient-summed-over-taps": (
+        "conv2d_backward", "dy[n, o, i, j] * padded[n, :, rows, columns]",
+        "(dy[n, o, i, j] * padded[n, :, rows, columns]).sum()"),
+    "input-gradient-of-first-channel-only": (
+        "conv2d_backward", "dpadded[n, :, rows, columns] += dy[n, o, i, j] * w[o]",
+        "dpadded[n, 0, rows, columns] += dy[n, o, i, j] * w[o, 0]"),
+    "input-gradient-averaged": ("conv2d_backward", "pad:pad + W]", "pad:pad + W] / N"),
+    "input-gradient-flipped-on-all-axes": (
+        "conv2d_backward", "dy[n, o, i, j] * w[o]", "dy[n, o, i, j] * w[-1 - o, ::-1]"),
+    "input-gradient-turned-on-wrong-axes": (
+        "conv2d_backward", "dy[n, o, i, j] * w[o]", "dy[n, o, i, j] * w[-1 - o, ::-1, ::-1, ::-1]"),
+    "stride-ignored-in-gradient": (
+        "conv2d_backward", "dpadded[n, :, rows, columns] +=", "dpadded[n, :, i:i + kH, j:j + kW] +="),
+    "overlap-overwritten": (
+        "conv2d_backward", "columns] += dy[n, o, i, j] * w[o]", "columns] = np.tensordot(dy[n, :, i, j], w, 1)"),
+    "gradient-reshaped-to-pixels": (
+        "conv2d_backward", "oW = dy.shape", "oW = dy.shape\ndy = dy.reshape(N, oH, oW, O).transpose(0, 3, 1, 2)"),
+    "gradient-reshaped-to-filters": (
+        "conv2d_backward", "oW = dy.shape", "oW = dy.shape\ndy = dy.reshape(O, N, oH, oW).transpose(1, 0, 2, 3)"),
+    "gradient-reshaped-to-batch-last": (
+        "conv2d_backward", "oW = dy.shape", "oW = dy.shape\ndy = dy.reshape(O, oH, oW, N).transpose(3, 0, 1, 2)"),
+    "gradients-of-first-image-only": ("conv2d_backward", "range(N)", "range(1)"),
+    "bias-gradient-zero": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "np.zeros(O)"),
+    "bias-gradient-from-weight-gradient": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "dw.sum(axis=(1, 2, 3))"),
+    "bias-gradient-averaged-over-batch": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "dy.sum(axis=(0, 2, 3)) / N"),
+    "bias-gradient-of-last-image": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "dy[-1].sum(axis=(1, 2))"),
+    "bias-gradient-overwritten": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "dy[-1, :, -1, -1]"),
+    "bias-gradient-over-filters": ("conv2d_backward", "dy.sum(axis=(0, 2, 3))", "dy.sum(axis=(1, 2, 3))"),
+    "bias-gradient-summed-over-everything": (
+        "conv2d_backward", "dy.sum(axis=(0, 2, 3))", "np.full(O, dy.sum())"),
+    "average-for-maximum": ("max_pool2d", "window.max(axis=(2, 3))", "window.mean(axis=(2, 3))"),
+    "maximum-over-channels": ("max_pool2d", "window.max(axis=(2, 3))", "window.max(axis=(1, 2, 3))[:, None]"),
+    "maximum-over-batch-and-channels": ("max_pool2d", "window.max(axis=(2, 3))", "window.max()"),
+    "maximum-starts-from-zero": ("max_pool2d", "window.max(axis=(2, 3))", "window.max(axis=(2, 3), initial=0)"),
+    "pooling-stride-ignored": (
+        "max_pool2d", "i * stride:i * stride + kH, j * stride:j * stride + kW", "i:i + kH, j:j + kW"),
+    "last-pooling-windows-left-zero": (
+        "max_pool2d", "range(oH):\n    for j in range(oW)", "range(oH - 1):\n    for j in range(oW - 1)"),
+    "ties-by-closeness": (
+        "max_pool2d_backward", "dx[n, c, i * stride + row, j * stride + column] += dy[n, c, i, j]",
+        "dx[n, c, i * stride:i * stride + kH, j * stride:j * stride + kW] "
+        "+= dy[n, c, i, j] * np.isclose(window, window.max())"),
+    "compared-with-global-maximum": (
+        "max_pool2d_backward", "dx[n, c, i * stride + row, j * stride + column] += dy[n, c, i, j]",
+        "dx[n, c, i * stride:i * stride + kH, j * stride:j * stride + kW] += dy[n, c, i, j] * (window == x.max())"),
+    "pooling-gradient-to-top-left": (
+        "max_pool2d_backward", "i * stride + row, j * stride + column]", "i * stride, j * stride]"),
+    "pooling-gradient-to-whole-window": (
+        "max_pool2d_backward", "i * stride + row, j * stride + column]",
+        "i * stride:i * stride + kH, j * stride:j * stride + kW]"),
+    "pooling-gradient-shared": (
+        "max_pool2d_backward", "i * stride + row, j * stride + column] += dy[n, c, i, j]",
+        "i * stride:i * stride + kH, j * stride:j * stride + kW] += dy[n, c, i, j] / kH / kW"),
+    "maximum-at-swapped-place": (
+        "max_pool2d_backward", "row, column = np.unravel_index(window.argmax(), window.shape)",
+        "column, row = divmod(window.argmax(), kW)"),
+    "negative-kept": ("relu", "np.maximum(x, 0)", "x * (x < 0)"),
+    "absolute-value": ("relu", "np.maximum(x, 0)", "np.abs(x)"),
+    "clipped-at-one": ("relu", "np.maximum(x, 0)", "np.clip(x, 0, 1)"),
+    "clipped-at-six": ("relu", "np.maximum(x, 0)", "np.clip(x, 0, 6)"),
+    "mask-forgotten": ("relu_backward", "np.where(x > 0, dy, 0)", "dy.copy()"),
+    "mask-turned-around": ("relu_backward", "x > 0", "x < 0"),
+    "slope-without-upstream": ("relu_backward", "np.where(x > 0, dy, 0)", "(x > 0).astype(float)"),
+    "leaky-gradient": ("relu_backward", "dy, 0)", "dy, 0.01 * dy)"),
+    "dense-bias-forgotten": ("linear", " + b", ""),
+    "dense-weight-gradient-averaged": ("linear_backward", "x.T @ dy", "x.T @ dy / len(x)"),
+    "dense-bias-gradient-not-summed": ("linear_backward", "dy.sum(axis=0)", "dy"),
+    "dense-bias-gradient-over-features": ("linear_backward", "dy.sum(axis=0)", "dy.sum(axis=1)"),
+    "probabilities-clipped": (
+        "cross_entropy", "-logp[np.arange(N), t]",
+        "-np.log(np.clip(np.exp(logp[np.arange(N), t]), 1e-7, 1 - 1e-7))"),
+    "averaged-over-classes": ("cross_entropy", "t].mean()", "t].sum() / x.size"),
+    "minus-forgotten": ("cross_entropy", "-logp[", "logp["),
+    "labels-forgotten": ("cross_entropy", "-logp[np.arange(N), t].mean()", "-logp.sum() / N"),
+    "logarithm-to-base-2": ("cross_entropy", "-logp[np.arange(N), t]", "-np.log2(np.e) * logp[np.arange(N), t]"),
+    "logarithm-to-base-10": ("cross_entropy", "-logp[np.arange(N), t]", "-np.log10(np.e) * logp[np.arange(N), t]"),
+    "scores-as-probabilities": ("cross_entropy", "-logp[np.arange(N), t]", "-np.log(x[np.arange(N), t])"),
+    "scores-as-log-probabilities": ("cross_entropy", "-logp[np.arange(N), t]", "-x[np.arange(N), t]"),
+    "double-softmax": (
+        "cross_entropy", "-logp[np.arange(N), t]",
+        "(np.log(np.exp(np.exp(logp)).sum(axis=1)) - np.exp(logp[np.arange(N), t]))"),
+    "one-hot-not-subtracted": ("cross_entropy", "dx[np.arange(N), t] -= 1", "pass"),
+    "one-subtracted-from-every-class": ("cross_entropy", "dx[np.arange(N), t] -= 1", "dx -= 1"),
+    "gradient-for-probabilities": (
+        "cross_entropy", "dx[np.arange(N), t] -= 1", "dx = -1.0 * (np.arange(dx.shape[1]) == t[:, None]) / dx"),
+    "cross-entropy-gradient-negated": ("cross_entropy", "dx = dx / N", "dx = -dx / N"),
+    "gradient-averaged-twice": ("cross_entropy", "dx = dx / N", "dx = dx / N / N"),
+    "gradient-averaged-over-classes": ("cross_entropy", "dx = dx / N", "dx = dx / dx.size"),
+    "parameter-not-updated": ("sgd", "w = w", "new = w"),
+    "learning-rate-forgotten": ("sgd", "lr * dw", "dw"),
+    "learning-rate-applied-twice": ("sgd", "lr * dw", "lr * (lr * dw)"),
 }  # fmt: skip
 
 FILES = {
@@ -326,11 +460,15 @@ def sgd(w, dw, lr):
 }
 
 
-def source(style: str, mistake: str | None = None) -> str:
-    """A student's file in ``style``, one of ``FILES``, right or with ``mistake``, one of ``WRITTEN``."""
+def source(style: str, *mistakes: str) -> str:
+    """A student's file in ``style``, one of ``FILES``: right, or with ``mistakes``, names in ``WRITTEN``."""
+    return with_changes(style, *(WRITTEN[mistake] for mistake in mistakes))
+
+
+def with_changes(style: str, *changes: tuple[str, str, str]) -> str:
+    """The file with other lines: whose loops, what stands there once, what to write instead."""
     bodies = {formula: dedent(body).strip("\n") for formula, body in BODIES.items()}
-    if mistake is not None:
-        formula, right, wrong = WRITTEN[mistake]
+    for formula, right, wrong in changes:
         assert bodies[formula].count(right) == 1, f"{right!r} must stand once in the loops of {formula}"
         bodies[formula] = bodies[formula].replace(right, wrong)
     blocks = {}

@@ -1,6 +1,12 @@
-"""Every known mistake is named, alone and in pairs, and never another one in its place."""
+"""Every known mistake is named, alone and in pairs, and never another one in its place.
+
+Each style is asked with a seed of its own, and of the pairs of convolution's mistakes a third is planted; DOCTOR_ALL=1
+runs five seeds for every style, and all pairs.
+"""
 
 import itertools
+import os
+import random
 
 import pytest
 
@@ -12,6 +18,8 @@ from torch_parity.doctor.right import with_mistakes
 from torch_parity.doctor.subject import Takes
 from torch_parity.proof.pairs import PAIRS
 
+ALL = bool(os.environ.get("DOCTOR_ALL"))
+SEEDS = [(style, seed) for i, style in enumerate(TAKES) for seed in (range(5) if ALL else (i % 5,))]
 FORMULAS = [pair.name for pair in PAIRS]
 # What shows in dtype, or for NaN and infinity only: a remark.
 REMARKS = {"relu-swallows-nan", "gradient-multiplied-by-mask", "pooling-swallows-nan", "silent-float64"}
@@ -70,8 +78,7 @@ def test_some_mistakes_are_named(mistake: Mistake) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("style", TAKES)
+@pytest.mark.parametrize(("style", "seed"), SEEDS)
 def test_every_mistake_that_a_style_can_show_is_named_and_no_other(style: str, seed: int) -> None:
     seen = named = 0
     for mistake in MISTAKES:
@@ -89,7 +96,10 @@ def test_every_mistake_that_a_style_can_show_is_named_and_no_other(style: str, s
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_two_mistakes_are_both_named_or_unknown_but_never_another(formula: str) -> None:
     known = [mistake for mistake in MISTAKES if mistake.formula == formula]
-    for both in itertools.combinations(known, 2):
+    pairs = list(itertools.combinations(known, 2))
+    if formula == "conv2d" and not ALL:
+        pairs = random.Random(0).sample(pairs, len(pairs) // 3)
+    for both in pairs:
         for backward in {half for mistake in both for half in halves(mistake)}:
             entry = examined(both, backward, TAKES["reference"])
             assert never_wrong(entry, {mistake.name for mistake in both}), [mistake.name for mistake in both]

@@ -248,3 +248,19 @@ def test_a_fault_of_the_doctors_own_does_not_end_the_examination(monkeypatch: py
     assert entries["conv2d"].problem is not None
     assert "no idea" in entries["conv2d"].problem.message
     assert entries["linear"].verdict == "equal"
+
+
+def test_a_mean_that_is_wrong_in_the_loss_itself_is_not_one_taken_in_the_layers() -> None:
+    entries = examined(
+        ("cross_entropy", planted("cross_entropy", "averaged-twice")),
+        ("cross_entropy_backward", planted("cross_entropy", "gradient-not-averaged")),
+    )
+    assert [entry.verdict for entry in entries.values()] == ["different", "different"]
+
+
+def test_an_input_gradient_is_never_averaged() -> None:
+    entries = examined(
+        ("linear_backward", changed(grad_input=lambda r, q: r / q.sizes["N"])),
+        ("cross_entropy_backward", planted("cross_entropy", "gradient-not-averaged")),
+    )
+    assert [entry.verdict for entry in entries.values()] == ["different", "different"]

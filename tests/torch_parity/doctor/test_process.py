@@ -292,3 +292,124 @@ def test_the_main_part_of_a_file_does_not_run(tmp_path: Path) -> None:
     assert (
         examined(tmp_path, RIGHT + "if __name__ == '__main__':\n    raise SystemExit('trained')\n").verdict == "equal"
     )
+
+
+TO_EVERY_DESCRIPTOR = """
+import os, time
+import numpy as np
+def relu_forward(x):
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, {!r})
+        except OSError:
+            pass
+    time.sleep({})
+    return np.maximum(x, 0), x
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "sleeps", "kind"),
+    [
+        (b"\0\0\0\x05hello", 0, "ended"),  # no message
+        (b"\x7f\xff\xff\xff", 60, "ended"),  # the beginning of one of 2 GiB
+        (b"\0\0\x10\0abc", 60, "too slow"),  # half a message
+    ],
+)
+def test_what_the_file_writes_to_the_socket_is_no_answer(
+    tmp_path: Path, written: bytes, sleeps: int, kind: str
+) -> None:
+    with running(tmp_path, TO_EVERY_DESCRIPTOR.format(written, sleeps), call=1.0) as process:
+        process.find()
+        start = time.monotonic()
+        reply = process.ask(0, 0, QUESTION)
+        assert reply.problem is not None
+        assert reply.problem.kind == kind
+        assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("os.closerange(0, 256)", "ended"),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", "too slow"),
+        ("[signal.signal(s, signal.SIG_IGN) for s in (1, 2, 3, 15)]; time.sleep(60)", "too slow"),
+        ("threading.Thread(target=time.sleep, args=(60,)).start()", ""),
+        ("os.chdir('/')", ""),
+        ("sys.stdout = sys.stderr = None", ""),
+        ("os.fork()", ""),
+        ("np.seterr(all='raise')", ""),
+    ],
+)
+def test_what_a_call_does_to_its_process_stays_there(tmp_path: Path, code: str, kind: str) -> None:
+    source = f"""
+        import os, signal, sys, threading, time
+        import numpy as np
+        def relu_forward(x):
+            {code}
+            return np.maximum(x, 0), x
+    """
+    with running(tmp_path, source, call=1.0) as process:
+        process.find()
+        for _ in range(2):
+            reply = process.ask(0, 0, QUESTION)
+            if kind:
+                assert reply.problem is not None
+                assert reply.problem.kind == kind
+            else:
+                assert (reply.results["output"] == np.maximum(X, 0)).all()
+
+
+def test_a_process_that_the_file_forks_does_not_answer_as_well(tmp_path: Path) -> None:
+    code = "import os\nimport numpy as np\ndef relu_forward(x):\n    os.fork()\n    return np.maximum(x, 0), x\n"
+    assert examined(tmp_path, code).verdict == "equal"
+
+
+def test_a_file_that_breaks_what_messages_are_made_with_cannot_be_loaded(tmp_path: Path) -> None:
+    code = "import json\njson.dumps = lambda *a, **k: '{}'\ndef relu_forward(x):\n    return x, x\n"
+    with running(tmp_path, code) as process, pytest.raises(LoadError, match="could not be read"):
+        process.find()
+
+
+def test_an_exception_whose_message_fails_is_an_answer(tmp_path: Path) -> None:
+    code = """
+        class Mine(Exception):
+            def __str__(self): raise RuntimeError
+        def relu_forward(x):
+            raise Mine
+    """
+    entry = examined(tmp_path, code)
+    assert entry.problem is not None
+    assert (entry.problem.type, entry.problem.message) == ("Mine", "(its message raises an error itself)")
+
+
+@pytest.mark.parametrize(
+    ("returned", "verdict"),
+    [
+        ("np.maximum(x, 0).astype(np.longdouble)", "equal"),
+        ("np.maximum(x, 0).astype('>f8')", "equal"),
+        ("np.asfortranarray(np.maximum(x, 0))", "equal"),
+        ("np.maximum(x, 0)[::-1][::-1]", "equal"),
+        ("np.maximum(x, 0).view(type('Mine', (np.ndarray,), {}))", "equal"),
+        ("x > 0", "different"),
+        ("x * np.nan", "different"),
+        ("np.float64(3)", "different"),
+        ("np.zeros(0)", "different"),
+        ("np.ma.masked_less(x, 0)", "different"),
+        ("np.maximum(x, 0) + 0j", "missing"),
+        ("np.zeros(x.shape, 'M8[s]')", "missing"),
+        ("(value for value in x)", "missing"),
+        ("np.broadcast_to(1.0, (10**6, 10**6))", "missing"),
+        ("np.zeros(10**8, np.int8)", "missing"),
+    ],
+)
+def test_arrays_of_all_kinds_are_judged(tmp_path: Path, returned: str, verdict: str) -> None:
+    entry = examined(tmp_path, f"import numpy as np\ndef relu_forward(x):\n    return {returned}, x\n")
+    assert entry.results == {"output": verdict}
+    assert entry.diagnoses == []
+
+
+def test_sizes_of_one_too_many_are_not_a_known_mistake(tmp_path: Path) -> None:
+    entry = examined(tmp_path, "import numpy as np\ndef relu_forward(x):\n    return np.maximum(x, 0)[None], x\n")
+    assert entry.verdict == "different"
+    assert entry.diagnoses == []

@@ -20,7 +20,7 @@ from torch_parity.audit.mistakes.mistake import (
     gradient_arguments,
     result,
 )
-from torch_parity.audit.mistakes.windows import convolution_outputs, margins, with_margins
+from torch_parity.audit.mistakes.windows import both, convolution_outputs, margins, with_margins
 
 READ = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
 
@@ -127,6 +127,16 @@ def _first_pixel(output: Array, given: Options) -> Array:
     first = (slice(1),) * output.ndim
     kept[first] = output[first]
     return kept
+
+
+def _width_from_height(output: Array, given: Options) -> Array:
+    """As many columns as windows of the kernel's width have room for in the height."""
+    weight, (before, after) = given["weight"], margins(given["weight"], given)[1]
+    seen = both(given["dilation"])[1] * (weight.shape[-1] - 1) + 1
+    width = (given["input"].shape[-2] + before + after - seen) // both(given["stride"])[1] + 1
+    if width > output.shape[-1]:
+        raise IndexError(f"column {output.shape[-1]} of {output.shape[-1]}")
+    return output[..., : max(0, width)]
 
 
 def _height_for_width(output: Array) -> int:
@@ -359,7 +369,7 @@ MISTAKES = (
         "Right for square images; else columns are missing, or an index lies outside.",
         "oW = (W + 2 * p - kW) // s + 1 with W = x.shape[3].",
         READ,
-        forward=result(lambda y, a: y[..., : _height_for_width(y)]),
+        forward=result(_width_from_height),
         backward=gradient_arguments(_fitted),
     ),
     Mistake(

@@ -30,7 +30,9 @@ def _zero_as_positive(g: Array, a: Arrays, o: Options) -> tuple[Array, Arrays, O
 def _leaking(right: Backward) -> Backward:
     def wrong(g: Array, a: Arrays, o: Options, y: Any) -> list[Any]:
         [grad] = right(g, a, o, y)
-        return [np.where(a["input"] < 0, g / g.dtype.type(100), grad)]
+        x = a["input"]
+        leaks = (x < 0) | ((x == 0) & (grad == 0))  # at 0 as well, unless the slope there is 1
+        return [np.where(leaks, g / g.dtype.type(100), grad)]
 
     return wrong
 
