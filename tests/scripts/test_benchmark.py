@@ -13,6 +13,7 @@ from tests.scripts import run
 QUICK = ("--batch-size", "2", "--processes", "1", "--seconds", "0")
 
 
+@pytest.mark.slow
 def test_it_compares_with_torch(tmp_path: Path) -> None:
     picture = tmp_path / "ratios.png"
     names = ("formula", "cross-entropy-1000")

@@ -49,6 +49,7 @@ def build(folder: Path, environment: dict[str, str], *arguments: str) -> subproc
     )
 
 
+@pytest.mark.slow
 def test_a_wrong_number_leaves_the_old_page(tmp_path: Path) -> None:
     project = tmp_path / "project"
     environment = planted(project, "reference/conv.py", RIGHT, WRONG)
@@ -63,6 +64,7 @@ def test_a_wrong_number_leaves_the_old_page(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"project", "lesson.html"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["latex2mathml", "pygments", "matplotlib", "nbformat"])
 def test_it_says_what_is_missing(missing: str, tmp_path: Path) -> None:
     (tmp_path / f"{missing}.py").write_text(f'raise ImportError("No module named {missing!r}")', encoding="utf-8")

@@ -38,6 +38,7 @@ def test_json() -> None:
     assert 0 < weight["largest_share"] < 1
 
 
+@pytest.mark.slow
 def test_one_case_in_one_dtype() -> None:
     done = run("scripts/check_parity.py", "--only", "relu", "--case", "3", "--dtype", "float64", "--json")
     found = json.loads(done.stdout)
@@ -85,6 +86,7 @@ def test_exactness() -> None:
     assert re.search(r"^relu +grad_input ", text, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_report(tmp_path: Path) -> None:
     """As JSON and as a page, which needs nothing from elsewhere."""
     for name in ("parity.json", "parity.html"):
@@ -109,6 +111,7 @@ def test_it_refuses_a_report_that_it_cannot_write(tmp_path: Path, refusal: Calla
     assert "nowhere" in refusal(*arguments, str(tmp_path / "nowhere" / "parity.html"))
 
 
+@pytest.mark.slow
 def test_a_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """Killed at work, it leaves no empty file in the place of a new report, and an old one as it was."""
     old = tmp_path / "old.html"
@@ -123,6 +126,7 @@ def test_a_report_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         assert old.read_text() == "old"
 
 
+@pytest.mark.slow
 def test_a_report_that_does_not_fit_on_the_disk_is_told(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk."""
     old = tmp_path / "old.json"
@@ -155,6 +159,7 @@ runpy.run_path("scripts/check_parity.py", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_it_names_the_smallest_failure_and_how_to_rerun_it() -> None:
     text = run("-c", FAULTY, "--only", "relu", "--cases", "40", "--seed", "3", code=1).stdout
     assert re.search(r"^relu .* DIFFERENT in \d+ cases$", text, re.MULTILINE)

@@ -227,6 +227,7 @@ def test_what_was_trained_on_emnist_reads_upright_digits(few: str, tmp_path: Pat
     assert sum(ours == label for ours, label in zip(found, digits.test_labels, strict=False)) >= 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_says_how_to_go_on_and_goes_on(
     number: signal.Signals, whole: dict[str, bytes], few: str, tmp_path: Path
@@ -288,6 +289,7 @@ def test_killed_at_twenty_random_moments_it_goes_on(whole: dict[str, bytes], few
     pytest.fail(f"only {done} runs had begun")
 
 
+@pytest.mark.slow
 def test_a_file_limit_like_a_full_disk_is_told_and_nothing_is_lost(few: str, tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: the metrics fit, a checkpoint does not."""
     run(SCRIPT, "--data-dir", few, "--epochs", "1", "--quiet", "--runs-dir", str(tmp_path))

@@ -98,7 +98,7 @@ def _new(path: Path) -> int:
         write_stubs(path)
     except (ValueError, OSError) as error:
         raise WrongArgumentError(f"--new: {error}") from error
-    print(f"{path}: write its functions, and ask with  doctor.py {path}")
+    print(f"{path}: write its functions, and ask with  {_program()} {path}")
     return 0
 
 
@@ -140,7 +140,7 @@ def _explain(name: str) -> int:
     try:
         explain(name, sheet) if name else listing(sheet)
     except UnknownMistakeError as error:
-        print(f"doctor.py: {error}", file=sys.stderr)
+        print(f"{_program()}: {error}", file=sys.stderr)
         return 2
     sheet.show(console)
     return 0
@@ -266,15 +266,20 @@ def _not_loaded(given: argparse.Namespace, problem: Problem, weights: dict[str, 
         found = {"file": str(given.file), "equal": False, "seconds": round(time.perf_counter() - start, 3)}
         print(json.dumps({**found, "functions": [], "not_understood": [], "error": "\n".join(lines)}))
     else:
-        print(f"doctor.py: {given.file} cannot be loaded: {harmless(chr(10).join(lines))}", file=sys.stderr)
+        print(f"{_program()}: {given.file} cannot be loaded: {harmless(chr(10).join(lines))}", file=sys.stderr)
     if weights:
         _grade(given, [], weights, "\n".join(lines), time.perf_counter() - start)
     return 2
 
 
+def _program() -> str:
+    """What the program is called: "doctor.py", or "cnn-reference doctor"."""
+    return Path(sys.argv[0]).name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="doctor.py",
+        prog=_program(),
         description="Is yours right, and if not, what went wrong?",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

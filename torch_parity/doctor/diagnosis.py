@@ -14,7 +14,7 @@ from torch_parity.audit.mistakes import Mistake
 from torch_parity.doctor import candidates, questions
 from torch_parity.doctor.candidates import Candidate, General
 from torch_parity.doctor.question import JUDGED, Array, Question
-from torch_parity.doctor.right import APART, Expected, identical, same
+from torch_parity.doctor.right import FAR_APART, Expected, identical, same
 from torch_parity.doctor.subject import Takes
 
 
@@ -192,7 +192,7 @@ def _telling(formula: str, backward: bool, result: str, found: list[Candidate]) 
         one, other = (candidate.wrong(question, result) for candidate in found[:2])
         if (one is None) != (other is None):
             return str(question)
-        if one is not None and other is not None and not same(one, other, APART * 2.0**-40):
+        if one is not None and other is not None and not same(one, other, FAR_APART * 2.0**-40):
             return str(question)
     return ""
 

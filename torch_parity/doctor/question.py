@@ -64,12 +64,14 @@ class Question:
     def __str__(self) -> str:
         """One line: shapes and options."""
         arrays = [f"{SHORT.get(name, name)} {'x'.join(map(str, a.shape))}" for name, a in self.arrays.items()]
-        options = [f"{name} {value}" for name, value in self.options.items() if value not in USUAL.get(name, (None, 0))]
+        options = [
+            f"{name} {value}" for name, value in self.options.items() if value not in USUAL_OPTIONS.get(name, (None, 0))
+        ]
         return ", ".join(arrays + options)
 
 
 # Options that a message need not mention.
-USUAL: dict[str, tuple[Any, ...]] = {
+USUAL_OPTIONS: dict[str, tuple[Any, ...]] = {
     "stride": (1, None), "dilation": (1,), "groups": (1,), "ignore_index": (-100,), "reduction": ("mean",),
     "count_include_pad": (True,), "start_dim": (1,), "end_dim": (-1,), "mode": ("constant",),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from torch_parity.doctor.candidates import General
 from torch_parity.doctor.diagnosis import Diagnosis
 from torch_parity.doctor.examination import ARGUMENT_CHANGED, NOT_DETERMINISTIC, STATE_KEPT, Entry, Smallest
 from torch_parity.doctor.process import Problem
-from torch_parity.doctor.question import SHORT, USUAL, Array, Question
+from torch_parity.doctor.question import SHORT, USUAL_OPTIONS, Array, Question
 from torch_parity.doctor.questions import output_shape
 from torch_parity.doctor.sheet import (
     MISTAKE_NAME,
@@ -307,7 +307,7 @@ def described(question: Question, style: str = "") -> str:
 
 def _options(question: Question) -> list[str]:
     given = question.options.items()
-    return [f"{name} {value}" for name, value in given if value not in USUAL.get(name, (None, 0, False))]
+    return [f"{name} {value}" for name, value in given if value not in USUAL_OPTIONS.get(name, (None, 0, False))]
 
 
 def _numbers(array: Array) -> str:

@@ -16,7 +16,7 @@ Answer = dict[str, Array] | None  # None: an error was raised
 # thousands of roundings of float64, or hundreds of float32.  An FFT stays below it, any mistake far above.
 ROUNDING = {np.dtype(np.float64): 2.0**-40, np.dtype(np.float32): 2.0**-16, np.dtype(np.float16): 2.0**-6}
 # Of a candidate and the right formula, on numbers that round: what counts as different.
-APART = 1000.0
+FAR_APART = 1000.0
 
 
 # Sums of products: whole numbers show every mistake, so real ones need not be told from those of single precision.

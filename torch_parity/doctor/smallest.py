@@ -12,7 +12,7 @@ from torch_parity.doctor.subject import Takes
 # H, W, kernel
 PLANES = ((2, 2, 1), (2, 2, 2), (3, 3, 2), (3, 3, 3), (4, 4, 2), (4, 4, 3), (3, 4, 2), (5, 5, 3), (5, 6, 3))
 # stride, padding, dilation
-STEPS = ((1, 0, 1), (1, 1, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1), (1, 0, 2))
+STRIDES = ((1, 0, 1), (1, 1, 1), (2, 0, 1), (2, 1, 1), (3, 0, 1), (1, 0, 2))
 # N, C, O
 DEPTHS = ((1, 1, 1), (1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 2, 2), (2, 2, 3))
 
@@ -85,7 +85,7 @@ def _calls(formula: str, takes: Takes) -> Iterator[tuple[dict[str, Array], dict[
 
 def _convolutions(takes: Takes) -> Iterator[tuple[dict[str, Array], dict[str, Any]]]:
     for n, c, o in DEPTHS:
-        for stride, padding, dilation in STEPS:
+        for stride, padding, dilation in STRIDES:
             options = {"stride": stride, "padding": padding, "dilation": dilation}
             if any(
                 value != plain and name not in takes.options

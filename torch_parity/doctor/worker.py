@@ -26,7 +26,7 @@ from torch_parity.doctor.styles import understand
 from torch_parity.doctor.subject import Results, Subject, described
 
 MEMORY = 6 * 2**30  # bytes of addresses: torch alone takes two or three
-LARGEST = 2**24  # bytes of a result; right ones have thousands
+LARGEST_ANSWER = 2**24  # bytes of a result; right ones have thousands
 WRITTEN = 64 * 2**20  # bytes of any file, what is printed among them
 OUR_FOLDER = str(Path(__file__).parents[1])
 
@@ -164,7 +164,7 @@ def _as_arrays(results: Results, wanted: tuple[str, ...]) -> tuple[dict[str, Arr
         if array.dtype.kind not in "fiub":
             missing[name] = f"an array of dtype {array.dtype}"
             continue
-        if array.nbytes > LARGEST:
+        if array.nbytes > LARGEST_ANSWER:
             missing[name] = f"an array of shape {array.shape}, far too large"
             continue
         # Booleans cannot be subtracted, and safetensors has no longer floats.

@@ -21,7 +21,7 @@ BLUR = 1.0  # pixels
 ALIKE = 0.85  # the least resemblance that is not far
 SURE = 0.8  # the least probability that is not unsure
 TRIED = 100  # test images, of which
-READ = 80  # so many are read right by a network that was trained on MNIST
+RIGHT_AT_LEAST = 80  # so many are read right by a network that was trained on MNIST
 
 
 class Familiarity:
@@ -32,7 +32,7 @@ class Familiarity:
         data = mnist()
         scores = classifier.numpy(normalize(data.test_images[:TRIED], dtype=classifier.dtype))
         right = (scores.argmax(axis=1) == data.test_labels[:TRIED]).sum()
-        self._data: MNIST | None = data if classifier.classes == 10 and right >= READ else None
+        self._data: MNIST | None = data if classifier.classes == 10 and right >= RIGHT_AT_LEAST else None
         self._forms: dict[int, Array] = {}
 
     def resemblance(self, pixels: Pixels, label: int) -> float | None:

@@ -171,6 +171,7 @@ def alone(name: str, index: int) -> object:
     return results(NAMED[name].plant(pair_named(NAMED[name].formula)), index)
 
 
+@pytest.mark.slow
 def test_no_two_mistakes_give_the_same_results() -> None:
     """Mistakes of one formula differ on some case, each from each; but for numbers that are close, and not equal."""
     for formula in FORMULAS:

@@ -544,7 +544,7 @@ BAD = [
     bad("Flatten-list", TypeError, lambda: nn.Flatten()([1.0]), "input", "NumPy array", "got list"),
     bad("Softmax-dim", ValueError, lambda: nn.Softmax(2)(SCORES), "dim", "between -2 and 1", "got 2"),
     bad("LogSoftmax-dim", ValueError, lambda: nn.LogSoftmax(2)(SCORES), "dim", "between -2 and 1", "got 2"),
-    bad("Sequential-function", TypeError, lambda: nn.Sequential(reference.relu), "layers", "Modules", "got function"),
+    bad("Sequential-function", TypeError, lambda: nn.Sequential(reference.relu), "layers", "Modules", "relu itself"),
     bad("CrossEntropyLoss-reduction", ValueError, lambda: nn.CrossEntropyLoss(reduction="max")(SCORES, LABELS),
         "reduction", "mean", "got 'max'"),
     bad("SGD-none", ValueError, lambda: SGD([]), "params", "at least one", "got none"),

@@ -9,7 +9,7 @@ from scipy import ndimage
 Array = npt.NDArray[Any]
 
 TURNS = np.radians(np.arange(-6, 6.1, 0.25))  # by which a line may be off the picture's axes
-LINE = 0.35  # of the picture's side: what a line covers
+LINE_OF_PAPER = 0.35  # of the picture's side: what a line covers
 THIN = 0.03  # of the picture's shorter side; or
 THINNEST = 2  # pixels: how thick a line may be
 LEFT = 0.1  # of the ink: where less is left, the lines were the digit
@@ -42,7 +42,7 @@ def _taken_out(mask: Array, thickest: int) -> tuple[Array, int]:
 
     best = max(TURNS, key=gathered)
     level = _sheared(padded, rows, columns, best)
-    bands = ndimage.label(level.mean(axis=1) >= LINE)[0]
+    bands = ndimage.label(level.mean(axis=1) >= LINE_OF_PAPER)[0]
     lines = np.zeros_like(level)
     found = 0
     for (band,) in ndimage.find_objects(bands):

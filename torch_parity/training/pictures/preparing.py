@@ -28,7 +28,7 @@ BOX = 20  # the longer side of its ink
 CENTRE = 14  # row and column of its centre of mass, to the nearest pixel
 # The level that half of an image's ink reaches, of the 10,000 test images: 252 in the middle, 175 in the 10th lowest.
 USUAL, LEAST_USUAL = 252, 175
-THIN = 128  # below this, strokes are narrower than half a pixel, and that is said
+THIN_PEN = 128  # below this, strokes are narrower than half a pixel, and that is said
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def prepare(levels: Array) -> Picture:
     strokes = strokes_in(levels)
     ink, warnings = _scaled(strokes.ink), list(strokes.warnings)
     reached = _reached_by_half(ink)
-    if reached < THIN:
+    if reached < THIN_PEN:
         warnings.append(
             f"the pen is thin, about {100 * reached / 255 / BOX:.1f} % of the digit's size: "
             "its strokes were made stronger"
