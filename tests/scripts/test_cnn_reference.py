@@ -32,11 +32,13 @@ def test_another_word_is_an_error_that_names_the_commands(arguments: tuple[str, 
     assert "COMMAND" in run(*arguments, code=2).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_calls_itself_by_that_name(name: str) -> None:
     assert run(name, "--help").stdout.startswith(f"usage: cnn-reference {name} ")
 
 
+@pytest.mark.slow
 def test_a_command_does_what_its_script_does() -> None:
     arguments = ("--only", "relu", "--cases", "8")
     script = subprocess.run(

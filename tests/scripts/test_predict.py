@@ -164,6 +164,7 @@ def test_weights_that_cannot_be_used(pictures: Path, tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_weights_of_torch_for_a_network_of_ones_own(pictures: Path, tmp_path: Path) -> None:
     """How the weights were read is said beside the result, so that a pipe gets the result alone."""
     (tmp_path / "my_net.py").write_text("def build(nn):\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n")

@@ -104,6 +104,7 @@ def test_json_stands_alone_on_standard_output(few: str, tmp_path: Path) -> None:
     assert "1/3" in done.stderr
 
 
+@pytest.mark.slow
 def test_quiet_shows_the_result_only(few: str, tmp_path: Path) -> None:
     done = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--quiet", "--runs-dir", str(tmp_path))
     assert done.stdout.strip().startswith("test accuracy")

@@ -328,6 +328,7 @@ def test_what_the_file_writes_to_the_socket_is_no_answer(
         assert time.monotonic() - start < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

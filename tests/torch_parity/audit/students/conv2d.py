@@ -146,11 +146,16 @@ def stride_ignored(a: Arrays, o: Options, g: Array) -> Array:
 
 def width_from_height(a: Arrays, o: Options, g: Array) -> Array:
     x, K, y, at = setup(a, o)
-    height = (x.shape[2] - two(o["dilation"])[0] * (K.shape[2] - 1) - 1) // two(o["stride"])[0] + 1
-    y = np.zeros((len(x), len(K), height, height))
+    y = y[..., : max(0, columns_in_height(a, o))]
     for n, f, i, j in np.ndindex(y.shape):
         y[n, f, i, j] = (x[n, :, *at(i, j)] * K[f]).sum() + a["bias"][f]
     return y
+
+
+def columns_in_height(a: Arrays, o: Options) -> int:
+    """W_out of an image as wide as this one is high."""
+    height, reach = a["input"].shape[2] + 2 * two(o["padding"])[1], two(o["dilation"])[1] * (a["weight"].shape[3] - 1)
+    return (height - reach - 1) // two(o["stride"])[1] + 1
 
 
 def columns_up_to_height(a: Arrays, o: Options, g: Array) -> Array:
@@ -233,6 +238,10 @@ def wide(a: Arrays, o: Options) -> bool:
     return one_group(a, o) and len({*setup(a, o)[2].shape[2:]}) == 2 and np.diff(setup(a, o)[2].shape[2:])[0] > 0
 
 
+def wider_than_high(a: Arrays, o: Options) -> bool:
+    return bool(one_group(a, o) and columns_in_height(a, o) <= setup(a, o)[2].shape[3])
+
+
 WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (kernel_flipped, "output", one_group),
     (groups_interleaved, "output", plain_conv),
@@ -246,7 +255,7 @@ WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (bias_in_every_channel, "output", one_group),
     (padded_twice, "output", one_group),
     (stride_ignored, "output", one_group),
-    (width_from_height, "output", wide),
+    (width_from_height, "output", wider_than_high),
     (columns_up_to_height, "output", wide),
     (size_without_plus_one, "output", one_group),
     (last_windows_left_zero, "output", one_group),

@@ -66,7 +66,7 @@ def slope_without_upstream(a: Arrays, o: Options, g: Array) -> Array:
 
 def leaky_gradient(a: Arrays, o: Options, g: Array) -> Array:
     x = a["input"]
-    return np.select([x > 0, x < 0], [g, g / 100], 0)
+    return np.where(x > 0, g, g / 100)
 
 
 def flattened_in_fortran_order(a: Arrays, o: Options, g: Array) -> Array:
