@@ -155,7 +155,7 @@ def width_from_height(a: Arrays, o: Options, g: Array) -> Array:
 def columns_in_height(a: Arrays, o: Options) -> int:
     """W_out of an image as wide as this one is high."""
     height, reach = a["input"].shape[2] + 2 * two(o["padding"])[1], two(o["dilation"])[1] * (a["weight"].shape[3] - 1)
-    return (height - reach - 1) // two(o["stride"])[1] + 1
+    return int((height - reach - 1) // two(o["stride"])[1] + 1)
 
 
 def columns_up_to_height(a: Arrays, o: Options, g: Array) -> Array:
