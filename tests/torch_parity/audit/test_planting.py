@@ -63,7 +63,6 @@ EXCLUSIVE = set().union(
     # What is not there cannot be wrong.
     hides("bias-forgotten", "bias-in-every-product", "bias-in-every-channel"),
     hides("size-without-plus-one", "last-windows-left-zero"),
-    hides("width-from-height", "columns-up-to-height"),
     hides(
         "first-pixel-only", "first-image-only", "first-filter-only", "output-reshaped-from-pixels",
         "output-reshaped-from-filters", "output-reshaped-from-batch-last",
