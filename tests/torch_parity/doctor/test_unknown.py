@@ -89,6 +89,8 @@ def test_a_fault_that_is_not_in_the_table_gets_no_name(formula: str, backward: b
 @pytest.mark.parametrize(("formula", "backward"), WHERE[2:])
 def test_so_in_the_other_formulas(formula: str, backward: bool) -> None:
     for name, fault in FAULTS.items():
+        if (formula, name) == ("cross_entropy", "minus its mean"):
+            continue  # p - y adds up to 0, so that this is no fault
         entry = examined(formula, backward, fault)
         assert entry.verdict == "different", name
         assert entry.diagnoses == [], name
