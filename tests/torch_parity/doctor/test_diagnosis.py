@@ -1,7 +1,7 @@
 """Every known mistake is named, alone and in pairs, and never another one in its place.
 
-Each style is asked with a seed of its own, and of the pairs of convolution's mistakes a third is planted; DOCTOR_ALL=1
-runs five seeds for every style, and all pairs.
+Three styles are asked, each with a seed of its own, and of the pairs of a formula's mistakes some are planted.
+DOCTOR_ALL=1 runs five seeds for every style, and all pairs: the better part of an hour.
 """
 
 import itertools
@@ -19,7 +19,9 @@ from torch_parity.doctor.subject import Takes
 from torch_parity.proof.pairs import PAIRS
 
 ALL = bool(os.environ.get("DOCTOR_ALL"))
-SEEDS = [(style, seed) for i, style in enumerate(TAKES) for seed in (range(5) if ALL else (i % 5,))]
+STYLES = list(TAKES) if ALL else ["reference", "cs231n", "d2l"]
+SEEDS = [(style, seed) for i, style in enumerate(STYLES) for seed in (range(5) if ALL else (i + 1,))]
+PAIRS_PLANTED = 40  # of each formula, unless all are
 FORMULAS = [pair.name for pair in PAIRS]
 # What shows in dtype, or for NaN and infinity only: a remark.
 REMARKS = {"relu-swallows-nan", "gradient-multiplied-by-mask", "pooling-swallows-nan", "silent-float64"}
@@ -97,8 +99,8 @@ def test_every_mistake_that_a_style_can_show_is_named_and_no_other(style: str, s
 def test_two_mistakes_are_both_named_or_unknown_but_never_another(formula: str) -> None:
     known = [mistake for mistake in MISTAKES if mistake.formula == formula]
     pairs = list(itertools.combinations(known, 2))
-    if formula == "conv2d" and not ALL:
-        pairs = random.Random(0).sample(pairs, len(pairs) // 3)
+    if not ALL:
+        pairs = random.Random(0).sample(pairs, min(len(pairs), PAIRS_PLANTED))
     for both in pairs:
         for backward in {half for mistake in both for half in halves(mistake)}:
             entry = examined(both, backward, TAKES["reference"])
