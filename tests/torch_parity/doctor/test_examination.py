@@ -59,6 +59,8 @@ def examined(*functions: tuple[str, Answers], takes: Takes = TAKES["cs231n"]) ->
 
 
 def names(entry: Entry) -> dict[str, str]:
+    """The mistake of each result: one alone, and proven."""
+    assert all(d.certainty == "proven" and len(d.mistakes) == 1 for d in entry.diagnoses)
     return {d.result: d.mistakes[0].name for d in entry.diagnoses}
 
 

@@ -2,19 +2,13 @@
 
 from pathlib import Path
 
-from torch_parity.doctor.examination import Entry, examine_all
-from torch_parity.doctor.here import Here
-from torch_parity.doctor.styles import understand
-from torch_parity.doctor.worker import load
+from tests.torch_parity.doctor.styles.answers import answers
+from torch_parity.doctor.examination import Entry
 
 
 def examined(source: str, folder: Path, only: tuple[str, ...] = ()) -> dict[str, Entry]:
     """The entries of the file ``source``, or of its ``only`` functions and classes, by the student's names."""
-    file = folder / "layers.py"
-    file.write_text(source)
-    subjects, _ = understand(load(file), None, list(only), {}, None)
-    here = Here(subjects)
-    return {entry.subject.found: entry for entry in examine_all(here.find(), here.ask)}
+    return {found: entry for (found, _), entry in answers(source, folder, only).items()}
 
 
 def named(entry: Entry) -> set[str]:
