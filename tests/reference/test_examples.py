@@ -23,7 +23,7 @@ def examples(module: ModuleType) -> dict[str, doctest.DocTest]:
     return {test.name: test for test in found if test.examples}
 
 
-FILES = [import_module(f"reference.{file.name}") for file in pkgutil.iter_modules(reference.__path__)]
+FILES = [import_module(file.name) for file in pkgutil.walk_packages(reference.__path__, "reference.")]
 MODULES = [module for module in (reference, *FILES, torch_parity) if examples(module)]
 
 
@@ -36,13 +36,16 @@ def test_the_examples_print_what_they_say(module: ModuleType) -> None:
 
 
 def public() -> Iterator[Any]:
-    """What ``reference`` offers: its functions, and the functions and classes of the modules that it names."""
+    """What ``reference`` offers: its functions, and the functions and classes of the modules that it names.
+
+    Those of a module that is a folder are in the files of the folder.
+    """
     for offered in (getattr(reference, name) for name in reference.__all__):
         if not inspect.ismodule(offered):
             yield offered
             continue
         for name, member in vars(offered).items():
-            here = getattr(member, "__module__", None) == offered.__name__
+            here = f"{getattr(member, '__module__', '')}.".startswith(f"{offered.__name__}.")
             if here and not name.startswith("_") and (inspect.isfunction(member) or inspect.isclass(member)):
                 yield member
 

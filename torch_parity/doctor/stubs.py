@@ -1,6 +1,6 @@
 """A file to complete: every formula and every gradient as a function without its body.
 
-The formulas are those of the spine, and the reasons for the gradients those of ``reference/definition.py``; written
+The formulas are those of the spine, and the reasons for the gradients those of ``reference/definition/``; written
 here are only the heads, in the letters of the formulas, and hints.  The lesson's "write it yourself" shows these heads.
 """
 

@@ -53,7 +53,7 @@ class Section:
     question: str
     answer: str
     formulas: dict[str, str] = field(default_factory=dict)  # what it says -> LaTeX, one line
-    on_paper: tuple[Callable[..., Any], ...] = ()  # of reference/definition.py
+    on_paper: tuple[Callable[..., Any], ...] = ()  # of reference/definition/
     fast: tuple[Callable[..., Any], ...] = ()  # of the other files of reference/
     # Tensors and options by name -> the same matrices.
     in_torch: Callable[..., dict[str, torch.Tensor]] = lambda **state: {}

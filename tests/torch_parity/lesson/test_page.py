@@ -159,7 +159,7 @@ def test_an_excerpt_has_no_docstring_and_no_decorator() -> None:
     found = excerpt(function)
     assert found.code.startswith("def conv2d(")
     assert '"""' not in found.code
-    assert found.place == "reference/definition.py"
+    assert found.place == "reference/definition/conv.py"
 
 
 def test_the_scripts_are_those_of_the_files(built: str) -> None:

@@ -21,8 +21,8 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import Windows, both, pooling_windows
 
-READ_FORWARD = ("reference/pooling.py: avg_pool2d", "reference/definition.py: avg_pool2d")
-READ_BACKWARD = ("reference/pooling.py: avg_pool2d_backward", "reference/definition.py: avg_pool2d_backward")
+READ_FORWARD = ("reference/pooling.py: avg_pool2d", "reference/definition/pooling.py: avg_pool2d")
+READ_BACKWARD = ("reference/pooling.py: avg_pool2d_backward", "reference/definition/pooling.py: avg_pool2d_backward")
 
 
 def _divisors(windows: Windows, options: Options) -> Any:

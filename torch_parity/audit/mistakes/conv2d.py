@@ -22,7 +22,7 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import both, convolution_outputs, margins, with_margins
 
-READ = ("reference/conv.py: conv2d", "reference/definition.py: conv2d")
+READ = ("reference/conv.py: conv2d", "reference/definition/conv.py: conv2d")
 
 
 def _flipped(weight: Array) -> Array:

@@ -23,7 +23,7 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import both, convolution_windows, margins, with_margins
 
-READ = ("reference/conv.py: conv2d_backward", "reference/definition.py: conv2d_backward")
+READ = ("reference/conv.py: conv2d_backward", "reference/definition/conv.py: conv2d_backward")
 
 
 def _flipped(weight: Array) -> Array:

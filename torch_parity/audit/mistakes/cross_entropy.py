@@ -22,10 +22,10 @@ from torch_parity.audit.mistakes.mistake import (
     result,
 )
 
-READ_FORWARD = ("reference/cross_entropy.py: cross_entropy", "reference/definition.py: cross_entropy")
+READ_FORWARD = ("reference/cross_entropy.py: cross_entropy", "reference/definition/cross_entropy.py: cross_entropy")
 READ_BACKWARD = (
     "reference/cross_entropy.py: cross_entropy_backward",
-    "reference/definition.py: cross_entropy_backward",
+    "reference/definition/cross_entropy.py: cross_entropy_backward",
 )
 STABLE = ("reference/softmax.py: log_softmax", *READ_FORWARD)
 

@@ -15,8 +15,8 @@ from torch_parity.audit.mistakes.mistake import (
     instead,
 )
 
-READ_FORWARD = ("reference/flatten.py: flatten", "reference/definition.py: flatten")
-READ_BACKWARD = ("reference/flatten.py: flatten_backward", "reference/definition.py: flatten_backward")
+READ_FORWARD = ("reference/flatten.py: flatten", "reference/definition/flatten.py: flatten")
+READ_BACKWARD = ("reference/flatten.py: flatten_backward", "reference/definition/flatten.py: flatten_backward")
 
 
 def _merged(input: Array, start_dim: int, end_dim: int) -> tuple[tuple[int, ...], int, tuple[int, ...]]:

@@ -21,8 +21,8 @@ from torch_parity.audit.mistakes.mistake import (
     result,
 )
 
-READ_FORWARD = ("reference/dense.py: linear", "reference/definition.py: linear")
-READ_BACKWARD = ("reference/dense.py: linear_backward", "reference/definition.py: linear_backward")
+READ_FORWARD = ("reference/dense.py: linear", "reference/definition/dense.py: linear")
+READ_BACKWARD = ("reference/dense.py: linear_backward", "reference/definition/dense.py: linear_backward")
 
 
 def _in_out(weight: Array) -> Array:

@@ -23,8 +23,8 @@ from torch_parity.audit.mistakes.mistake import (
 )
 from torch_parity.audit.mistakes.windows import both, pooling_windows
 
-READ_FORWARD = ("reference/pooling.py: max_pool2d", "reference/definition.py: max_pool2d")
-READ_BACKWARD = ("reference/pooling.py: max_pool2d_backward", "reference/definition.py: max_pool2d_backward")
+READ_FORWARD = ("reference/pooling.py: max_pool2d", "reference/definition/pooling.py: max_pool2d")
+READ_BACKWARD = ("reference/pooling.py: max_pool2d_backward", "reference/definition/pooling.py: max_pool2d_backward")
 
 
 def ties_to_all(g: Array, a: Arrays, o: Options, y: Any) -> Array:

@@ -7,8 +7,8 @@ import numpy as np
 import reference
 from torch_parity.audit.mistakes.mistake import Array, Mistake, arguments, gradient_arguments, instead
 
-READ_FORWARD = ("reference/padding.py: pad", "reference/definition.py: pad")
-READ_BACKWARD = ("reference/padding.py: pad_backward", "reference/definition.py: pad_backward")
+READ_FORWARD = ("reference/padding.py: pad", "reference/definition/padding.py: pad")
+READ_BACKWARD = ("reference/padding.py: pad_backward", "reference/definition/padding.py: pad_backward")
 
 
 def edge_repeated(input: Array, pad: tuple[int, ...], mode: str, **value: Any) -> Array:

@@ -18,8 +18,8 @@ from torch_parity.audit.mistakes.mistake import (
     result,
 )
 
-READ_FORWARD = ("reference/relu.py: relu", "reference/definition.py: relu")
-READ_BACKWARD = ("reference/relu.py: relu_backward", "reference/definition.py: relu_backward")
+READ_FORWARD = ("reference/relu.py: relu", "reference/definition/relu.py: relu")
+READ_BACKWARD = ("reference/relu.py: relu_backward", "reference/definition/relu.py: relu_backward")
 
 
 def _zero_as_positive(g: Array, a: Arrays, o: Options) -> tuple[Array, Arrays, Options]:

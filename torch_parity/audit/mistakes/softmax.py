@@ -15,10 +15,13 @@ from torch_parity.audit.mistakes.mistake import (
     instead,
 )
 
-SOFTMAX = ("reference/softmax.py: softmax", "reference/definition.py: softmax")
-SOFTMAX_BACKWARD = ("reference/softmax.py: softmax_backward", "reference/definition.py: softmax_backward")
-LOG_SOFTMAX = ("reference/softmax.py: log_softmax", "reference/definition.py: log_softmax")
-LOG_SOFTMAX_BACKWARD = ("reference/softmax.py: log_softmax_backward", "reference/definition.py: log_softmax_backward")
+SOFTMAX = ("reference/softmax.py: softmax", "reference/definition/softmax.py: softmax")
+SOFTMAX_BACKWARD = ("reference/softmax.py: softmax_backward", "reference/definition/softmax.py: softmax_backward")
+LOG_SOFTMAX = ("reference/softmax.py: log_softmax", "reference/definition/softmax.py: log_softmax")
+LOG_SOFTMAX_BACKWARD = (
+    "reference/softmax.py: log_softmax_backward",
+    "reference/definition/softmax.py: log_softmax_backward",
+)
 
 
 def unshifted(input: Array, dim: int) -> Array:

@@ -1,4 +1,4 @@
-// Convolution, as in reference/definition.py: conv2d and conv2d_backward.  The same products are added in the same
+// Convolution, as in reference/definition/conv.py: conv2d and conv2d_backward.  The same products are added in the same
 // order, so the bits are the same; but tap by tap: the innermost loop then runs along a row, as fast as it can.
 
 import { zeros } from "tensor.js";

@@ -1,5 +1,5 @@
-// Cross-entropy of class indices, averaged over the rows, as in reference/definition.py: cross_entropy and
-// cross_entropy_backward, for an upstream gradient of 1.
+// Cross-entropy of class indices, averaged over the rows, as in reference/definition/cross_entropy.py: cross_entropy
+// and cross_entropy_backward, for an upstream gradient of 1.
 
 import { log_softmax } from "softmax.js";
 import { zeros } from "tensor.js";

@@ -1,4 +1,4 @@
-// The dense layer, as in reference/definition.py: linear and linear_backward.
+// The dense layer, as in reference/definition/dense.py: linear and linear_backward.
 
 import { zeros } from "tensor.js";
 

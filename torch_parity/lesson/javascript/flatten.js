@@ -1,4 +1,4 @@
-// Flatten, as in reference/definition.py, for feature maps: flatten and flatten_backward.
+// Flatten, as in reference/definition/flatten.py, for feature maps: flatten and flatten_backward.
 
 import { zeros } from "tensor.js";
 

@@ -1,4 +1,4 @@
-// Gradient descent, as in reference/definition.py: sgd_step, without its memory of earlier steps.
+// Gradient descent, as in reference/definition/optim.py: sgd_step, without its memory of earlier steps.
 
 import { zeros } from "tensor.js";
 

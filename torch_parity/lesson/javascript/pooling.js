@@ -1,4 +1,4 @@
-// Pooling, as in reference/definition.py: max_pool2d, avg_pool2d and their gradients.
+// Pooling, as in reference/definition/pooling.py: max_pool2d, avg_pool2d and their gradients.
 
 import { outputs } from "conv.js";
 import { zeros } from "tensor.js";

@@ -1,4 +1,4 @@
-// The rectified linear unit, as in reference/definition.py: relu and relu_backward.
+// The rectified linear unit, as in reference/definition/relu.py: relu and relu_backward.
 
 import { zeros } from "tensor.js";
 

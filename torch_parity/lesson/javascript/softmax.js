@@ -1,4 +1,4 @@
-// Softmax and its logarithm, as in reference/definition.py: softmax and log_softmax.
+// Softmax and its logarithm, as in reference/definition/softmax.py: softmax and log_softmax.
 
 import { zeros } from "tensor.js";
 

@@ -36,7 +36,7 @@ DIGITS, HELD_OUT = 640, 200
 
 
 def on_paper(drawn: Array) -> Matrices:
-    """The loops of definition.py, one after another."""
+    """The loops of the definition, one after another."""
     x = (drawn[None, None] / 255 - 0.1307) / 0.3081
     maps = definition.relu(definition.conv2d(x, K, b))
     pooled, _ = definition.max_pool2d(maps, 2)

@@ -1,0 +1,73 @@
+"""A convolutional neural network as on paper: every formula and every gradient as one short loop nest.
+
+    Y = f(Dense(Flatten(Pool(ReLU(I * K)))))
+
+Read this page first.  Nothing here is fast or clever, and nothing is shared with the rest of ``reference``, so that it
+can bear witness against it.  Where a formula reads "for all n, o: y[n, o] = sum over c", the code has an outer loop
+over n, o and an inner loop over c.  ``np.ndindex(2, 3)`` is that nest of loops: (0, 0), (0, 1), (0, 2), (1, 0), (1, 1),
+(1, 2).
+
+Letters.  N images, C channels, H x W pixels, O output channels, G groups; the kernel K is kH x kW, the output oH x oW;
+x is the input, y the output, L the loss and g = dL/dy the gradient that arrives from above.  sH sW are strides, pH pW
+paddings and dH dW dilations, all in pixels; each argument is one integer, or a pair (vertical, horizontal).
+
+Every gradient is the chain rule (Goodfellow et al., section 6.5; Rumelhart, Hinton & Williams 1986):
+
+    dL/dx[a] = sum_b  g[b]  dy[b]/dx[a]
+
+An input collects, from each output that it helped to make, that output's gradient times its own share in it.
+
+The definition computes in double precision whatever it is given, and returns float64.  Infinities and NaN are numbers
+like any other.  Arguments are taken to be valid: checking them is the work of the rest of ``reference``.
+
+Each formula stands with its gradient in a file, named as the one in ``reference``.  In teaching order:
+
+    conv           conv2d                       the sum of the products under the kernel
+    padding        pad                          a frame around the image
+    relu           relu                         nothing below zero
+    pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
+    flatten        flatten                      feature maps become one row of numbers
+    dense          linear                       weighted sums of all of them
+    softmax        softmax, log_softmax         scores become probabilities
+    cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
+                   cross_entropy                the same from scores
+    optim          sgd_step                     one step of gradient descent
+
+They share ``numbers`` (types, arithmetic) and ``windows`` (how many windows fit along an axis).
+
+Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfellow" in all files; Dumoulin & Visin, A
+guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
+"""
+
+from reference.definition.conv import conv2d, conv2d_backward
+from reference.definition.cross_entropy import (
+    cross_entropy,
+    cross_entropy_backward,
+    paper_cross_entropy,
+    paper_cross_entropy_backward,
+)
+from reference.definition.dense import linear, linear_backward
+from reference.definition.flatten import flatten, flatten_backward
+from reference.definition.numbers import Array, Double, Integers, ieee754
+from reference.definition.optim import sgd_step
+from reference.definition.padding import pad, pad_backward
+from reference.definition.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from reference.definition.relu import relu, relu_backward
+from reference.definition.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from reference.definition.windows import IntOrPair
+
+__all__ = [  # noqa: RUF022  (in teaching order)
+    "conv2d", "conv2d_backward",
+    "pad", "pad_backward",
+    "relu", "relu_backward",
+    "max_pool2d", "max_pool2d_backward",
+    "avg_pool2d", "avg_pool2d_backward",
+    "flatten", "flatten_backward",
+    "linear", "linear_backward",
+    "softmax", "softmax_backward",
+    "log_softmax", "log_softmax_backward",
+    "paper_cross_entropy", "paper_cross_entropy_backward",
+    "cross_entropy", "cross_entropy_backward",
+    "sgd_step",
+    "Array", "Integers", "Double", "IntOrPair", "ieee754",
+]  # fmt: skip
