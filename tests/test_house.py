@@ -53,7 +53,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_reference_runs_where_torch_cannot_be_imported() -> None:
-    modules = [f"reference.{module.name}" for module in pkgutil.iter_modules(reference.__path__)]
+    modules = [module.name for module in pkgutil.walk_packages(reference.__path__, "reference.")]
     program = f"""
 import sys
 sys.modules["torch"] = None  # from now on, importing it is an ImportError
@@ -257,8 +257,8 @@ def public(module: ModuleType) -> Iterator[Any]:
 
 
 def modules(package: ModuleType) -> list[ModuleType]:
-    found = [import_module(f"{package.__name__}.{module.name}") for module in pkgutil.iter_modules(package.__path__)]
-    return [package, *found]
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    return [package, *(import_module(module.name) for module in found)]
 
 
 @pytest.mark.parametrize("module", modules(reference), ids=lambda module: str(module.__name__))

@@ -23,7 +23,7 @@ def examples(module: ModuleType) -> dict[str, doctest.DocTest]:
     return {test.name: test for test in found if test.examples}
 
 
-FILES = [import_module(f"reference.{file.name}") for file in pkgutil.iter_modules(reference.__path__)]
+FILES = [import_module(file.name) for file in pkgutil.walk_packages(reference.__path__, "reference.")]
 MODULES = [module for module in (reference, *FILES, torch_parity) if examples(module)]
 
 
@@ -42,7 +42,7 @@ def public() -> Iterator[Any]:
             yield offered
             continue
         for name, member in vars(offered).items():
-            here = getattr(member, "__module__", None) == offered.__name__
+            here = f"{getattr(member, '__module__', None)}.".startswith(f"{offered.__name__}.")
             if here and not name.startswith("_") and (inspect.isfunction(member) or inspect.isclass(member)):
                 yield member
 
