@@ -88,3 +88,14 @@ class Parameter:
         def __getattr__(self, name: str) -> Any:
             """An attribute that is not there: AttributeError with what to write instead, if a tensor has it."""
             raise missing("Parameter", name, PARAMETER)
+
+
+def accumulate(parameter: Parameter | None, grad: Array | None) -> None:
+    """Add to the gradient, as torch does: a parameter used twice collects both."""
+    if parameter is not None and grad is not None:
+        parameter.grad = grad if parameter.grad is None else parameter.grad + grad
+
+
+def learns(parameter: Parameter | None) -> bool:
+    """Whether a layer is asked for the gradient of ``parameter``, which it may lack."""
+    return parameter is not None and parameter.requires_grad

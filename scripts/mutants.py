@@ -157,10 +157,10 @@ def report(folder: Path, explained: list[str]) -> bool:
     """
     fates = Counter[str]()
     survivors = []
-    for path in sorted(folder.glob("*.py.meta")):
+    for path in sorted(folder.rglob("*.py.meta")):
+        module = ".".join(path.relative_to(folder).parts).removesuffix(".py.meta")
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
         for name, key, change, is_code in mutants(path.with_suffix("").read_text(encoding="utf-8")):
-            module = path.name.removesuffix(".py.meta")
             fate = FATES.get(codes[f"reference.{module}.{name}"], "killed")
             fates[fate if is_code else "in message texts"] += 1
             if is_code and fate == "survive":
@@ -187,7 +187,7 @@ def main() -> int:
     shutil.rmtree(COPY, ignore_errors=True)
     passed_over = shutil.ignore_patterns(".*", "build", "mutants", "runs", "__pycache__", "*.egg-info")
     shutil.copytree(ROOT, COPY, ignore=passed_over)
-    for path in (COPY / "reference").glob("*.py"):
+    for path in (COPY / "reference").rglob("*.py"):
         path.write_text(undecorated(path.read_text(encoding="utf-8")), encoding="utf-8")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     code = subprocess.run([mutmut, "run", *sys.argv[1:]], cwd=COPY, check=False).returncode

@@ -259,7 +259,7 @@ def test_the_gradient_of_the_images_is_computed_only_on_demand(
         return reference.pad_backward(*arguments)
 
     monkeypatch.setattr(reference.conv.Convolution, "gradients", spy)
-    monkeypatch.setattr(nn, "pad_backward", spy_on_pad)
+    monkeypatch.setattr(nn.padding, "pad_backward", spy_on_pad)
     network = nn.Sequential(
         nn.ZeroPad2d(1), nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), nn.Conv2d(2, 3, 3, bias=False), nn.Flatten()
     )

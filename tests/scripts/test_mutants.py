@@ -33,6 +33,8 @@ def i(x):
     return x
 """
 
+SAMPLES = ("reference/sample.py", "reference/layers/sample.py")
+
 # As mutmut writes them: the original, and each mutant beside it.
 MUTATED = """
 def x_f__mutmut_orig(x, mode="same"):
@@ -184,11 +186,21 @@ def test_the_report_names_the_survivors_that_nobody_explained(
     assert summary.startswith(figures)
 
 
-def write(folder: Path, mutated: str, codes: dict[str, int | None]) -> None:
+def write(folder: Path, mutated: str, codes: dict[str, int | None], module: str = "sample") -> None:
     """What mutmut leaves of a file: the mutants, and how the tests of each ended."""
-    (folder / "sample.py").write_text(mutated, encoding="utf-8")
-    exits = {f"reference.sample.{name}": code for name, code in codes.items()}
-    (folder / "sample.py.meta").write_text(json.dumps({"exit_code_by_key": exits}), encoding="utf-8")
+    path = folder / f"{module.replace('.', '/')}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(mutated, encoding="utf-8")
+    exits = {f"reference.{module}.{name}": code for name, code in codes.items()}
+    path.with_suffix(".py.meta").write_text(json.dumps({"exit_code_by_key": exits}), encoding="utf-8")
+
+
+def test_the_report_counts_the_files_of_packages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, MUTATED, {name: 0 for name, _, _, _ in mutants(MUTATED)}, "layers.sample")
+    assert not report(tmp_path, [])
+    *lines, summary = capsys.readouterr().out.splitlines()
+    assert MINUS.replace("sample", "layers.sample") in lines
+    assert summary.startswith("0 of 3 mutants killed")
 
 
 def test_of_survivors_with_one_key_as_many_are_explained_as_are_listed(
@@ -228,7 +240,9 @@ def test_it_tells_when_mutmut_fails(
 ) -> None:
     (tmp_path / "mutmut").write_text("#!/bin/sh\necho $1 $2\nexit 3\n")
     (tmp_path / "mutmut").chmod(0o755)
-    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "layers").mkdir(parents=True)
+    for path in SAMPLES:
+        (tmp_path / path).write_text(DECORATED)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(sys, "argv", ["mutants.py", "some.*"])
     monkeypatch.setattr(script, "ROOT", tmp_path)
@@ -238,3 +252,4 @@ def test_it_tells_when_mutmut_fails(
     output, errors = capfd.readouterr()
     assert output == "run some.*\n"
     assert errors == "mutants.py: mutmut ended with 3; it says why above\n"
+    assert {(script.COPY / path).read_text() for path in SAMPLES} == {undecorated(DECORATED)}

@@ -71,7 +71,7 @@ def profile(side: Implementation) -> dict[str, Any]:
         "instructions": round(median(instructions)),
         "lines": [
             {
-                "file": Path(file).name,
+                "file": Path(file).relative_to(HOUSE).as_posix(),
                 "function": function,
                 "line": line,
                 "source": linecache.getline(file, line).strip(),

@@ -23,12 +23,22 @@ def test_it_finds_the_lines_of_the_reference(monkeypatch: pytest.MonkeyPatch) ->
     )
     assert set(found) == {"milliseconds", "numpy", "share", "instructions", "lines"}
     assert found["instructions"] > 20
-    house = {path.name for path in Path(reference.__file__).parent.glob("*.py")}
+    folder = Path(reference.__file__).parent
+    house = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py")}
     assert {line["file"] for line in found["lines"]} <= house
     [product] = [line for line in found["lines"] if "matmul" in line["source"]]
     assert (product["file"], product["function"]) == ("dense.py", "linear")
     assert sys.gettrace() is before
     assert gc.isenabled()
+
+
+def test_a_line_of_a_layer_is_told_from_one_of_its_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "SECONDS", 0.0)
+    monkeypatch.setattr(profile, "LINES", 99)
+    layer, x = reference.nn.Conv2d(1, 1, 2), np.ones((1, 3, 3), np.float32)
+    found = profile.profile(Implementation({"forward": lambda: layer(x)}, dict))
+    files = {line["function"]: line["file"] for line in found["lines"]}
+    assert (files["forward"], files["_as_rows"]) == ("nn/conv.py", "conv.py")
 
 
 def test_it_cleans_up_after_a_failure() -> None:
