@@ -1,0 +1,77 @@
+"""How far rounding can take two correct results apart: an a-priori bound for each formula, element by element.
+
+The model.  One operation on floating-point numbers gives its exact result times (1 + delta), |delta| <= u, the unit
+roundoff: 2^-24 for float32, 2^-53 for float64.  A term that passes through n operations collects n such factors, and
+
+    |(1 + delta_1) ... (1 + delta_n) - 1|  <=  gamma_n = n u / (1 - n u)
+
+In a sum of products sum_k a_k b_k of K terms every product is rounded once and takes part in at most K - 1 additions,
+in whatever order, blocked, vectorised or fused.  So every correct implementation computes
+
+    |computed - true|  <=  gamma_K sum_k |a_k| |b_k|
+
+(Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1), and two of them differ by at most
+twice that. K counts every added term, a bias too.  The sum of absolute values is the same formula run on absolute
+values, in double precision, by torch: a fault of the reference cannot widen its own bound.
+
+Near zero the model has a second error: a product below the smallest normal number loses digits.  Each term then adds at
+most the smallest normal number.  Near the largest number sums overflow in one order and not in another, so the bound is
+infinite, and nothing known, where the sum of absolute values exceeds a quarter of it.  A factor that is NaN or infinite
+is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
+bound is NaN, which asks ``compare`` for equality.
+
+exp and log are not rounded correctly by any fast library.  They, and NumPy's log1p, are taken to be within
+FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
+"""
+
+from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
+from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
+from torch_parity.proof.bounds.dense import linear, linear_terms
+from torch_parity.proof.bounds.padding import pad
+from torch_parity.proof.bounds.pooling import (
+    avg_pool2d,
+    avg_pool2d_adjoint,
+    avg_pool2d_magnitudes,
+    max_pool2d,
+    max_pool2d_shares,
+)
+from torch_parity.proof.bounds.rounding import (
+    FUNCTION_ULPS,
+    Bounds,
+    finite_magnitude,
+    gamma,
+    magnitudes,
+    of_sum,
+    unit_roundoff,
+)
+from torch_parity.proof.bounds.sgd import sgd, sgd_error
+from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_softmax_grad, softmax
+
+__all__ = [
+    "FUNCTION_ULPS",
+    "Bounds",
+    "Probabilities",
+    "avg_pool2d",
+    "avg_pool2d_adjoint",
+    "avg_pool2d_magnitudes",
+    "coefficients_of",
+    "conv2d",
+    "conv2d_terms",
+    "cross_entropy",
+    "finite_magnitude",
+    "gamma",
+    "linear",
+    "linear_terms",
+    "log_softmax",
+    "log_softmax_grad",
+    "magnitudes",
+    "max_pool2d",
+    "max_pool2d_shares",
+    "of_sum",
+    "pad",
+    "sgd",
+    "sgd_error",
+    "softmax",
+    "times",
+    "unit_roundoff",
+]

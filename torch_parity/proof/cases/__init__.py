@@ -1,0 +1,45 @@
+"""Inputs for the proof: every argument of every formula, on several kinds of numbers.
+
+A case is one call of one formula.  Four kinds of numbers each find what the others let pass:
+
+    lattice   small integers: no sum of their products rounds, in any order, so any difference at all is a bug
+    ties      only -1, -0.0, 0.0 and 1: equal maxima, kinks and signed zeros everywhere (exact as well)
+    real      normally distributed, of random scale: what networks compute with, and scores of hundreds; these round
+    extremes  NaN, infinities, subnormals, the largest and smallest numbers of the dtype
+
+Shapes are unequal (H != W, C != O, kH != kW mostly), so that a swap of two of them shows.  Arrays lie in memory in
+every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
+
+The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
+"""
+
+from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
+from torch_parity.proof.cases.conv import conv2d
+from torch_parity.proof.cases.cross_entropy import cross_entropy
+from torch_parity.proof.cases.dense import linear
+from torch_parity.proof.cases.flatten import flatten
+from torch_parity.proof.cases.padding import pad
+from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
+from torch_parity.proof.cases.relu import relu
+from torch_parity.proof.cases.sgd import sgd
+from torch_parity.proof.cases.softmax import softmax
+
+__all__ = [
+    "KINDS",
+    "LATTICE",
+    "Case",
+    "Draw",
+    "Maker",
+    "RandomDraw",
+    "avg_pool2d",
+    "conv2d",
+    "cross_entropy",
+    "flatten",
+    "linear",
+    "max_pool2d",
+    "numbers",
+    "pad",
+    "relu",
+    "sgd",
+    "softmax",
+]

@@ -1,0 +1,44 @@
+"""Two witnesses that need no torch: the definition's loop nests, and the adjoint identity.
+
+The definition computes every result anew, in double precision.  The adjoint identity ties a gradient to its formula
+alone: with y = f(x) and upstream gradient g, the gradient must satisfy, for every direction d,
+
+    d/dh <g, f(x + h d)>  at h = 0   =   <gradient, d>
+
+The left side needs only f.  Where f is linear in x + h d, or linear in pieces and h too small to leave the piece, the
+difference quotient is the derivative, and on the integer lattice nothing rounds: both sides are equal exactly.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch_parity.proof.cases import Case
+from torch_parity.proof.pairs import Pair
+from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses.adjoint import adjoint_gap
+from torch_parity.proof.witnesses.witness import Array, Results
+
+__all__ = ["adjoint_gap", "definition_results"]
+
+_WITNESSES = {
+    "conv2d": conv.conv2d,
+    "pad": padding.pad,
+    "relu": relu.relu,
+    "max_pool2d": pooling.max_pool2d,
+    "avg_pool2d": pooling.avg_pool2d,
+    "flatten": flatten.flatten,
+    "linear": dense.linear,
+    "softmax": softmax.softmax,
+    "log_softmax": softmax.log_softmax,
+    "cross_entropy": cross_entropy.cross_entropy,
+    "sgd": sgd.sgd,
+}
+
+
+def definition_results(pair: Pair, case: Case, grad_output: Array) -> Results | None:
+    """The results of ``definition`` (float64); None for a case that it does not state, or that would take too long.
+
+    Where the paper knows only batches of images, an unbatched image is a batch of one.
+    """
+    witness: Callable[[Results, dict[str, Any], Array], Results | None] = _WITNESSES[pair.name]
+    return witness(case.arrays, case.arguments, grad_output)
