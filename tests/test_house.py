@@ -161,20 +161,20 @@ def test_no_file_leads_back_to_itself() -> None:
 def test_one_name_is_one_thing() -> None:
     """No two files of torch_parity use one name for two classes, or for two constants.
 
-    The files of the mistakes are alike on purpose, one for each formula, and count as one.  In the lesson's sections
-    the names are those of the numbers that each shows; a style of the doctor's, and a command line, stand by
-    themselves.
+    The files of the mistakes are alike on purpose, one for each formula, and count as one; so do those of the coverage,
+    and of the refusals.  In the lesson's sections the names are those of the numbers that each shows; a style of the
+    doctor's, and a command line, stand by themselves.
     """
     found: dict[str, set[str]] = {}
     wings = ROOT / "torch_parity"
-    mistakes = wings / "audit" / "mistakes"
+    alike = [wings / "audit" / name for name in ("mistakes", "coverage", "refusals")]
     by_themselves = (wings / "lesson" / "sections", wings / "doctor" / "styles", wings / "commands")
     for path in sources("torch_parity"):
         if path.parent in by_themselves:
             continue
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             for name in defined(node):
-                found.setdefault(name, set()).add(str(mistakes if path.parent == mistakes else path))
+                found.setdefault(name, set()).add(str(path.parent if path.parent in alike else path))
     assert not {name: files for name, files in found.items() if len(files) > 1}
 
 

@@ -1,0 +1,35 @@
+"""What the reference refuses on purpose although torch takes it: one table, one row and one reason each.
+
+Everywhere else acceptance is equal both ways.  A row also knows what to write instead: ``mend`` turns a call that is
+refused into the nearest one that is not.  That keeps the rows narrow.  A call is refused for these reasons alone if it
+goes through once mended; a second fault in it is not excused.
+
+One file for each formula of which something is refused, and ``arrays`` for what is refused in many.
+"""
+
+from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax
+from torch_parity.audit.refusals.refusal import Arguments, Refusal
+
+__all__ = ["REFUSALS", "Refusal", "mended"]
+
+# A call is mended in this order: its dtypes first.
+REFUSALS = (
+    *arrays.REFUSALS,
+    *conv2d.REFUSALS,
+    *linear.REFUSALS,
+    *cross_entropy.REFUSALS,
+    *softmax.REFUSALS,
+    *max_pool2d.REFUSALS,
+    *pad.REFUSALS,
+    *sgd.REFUSALS,
+)
+
+
+def mended(formula: str, arguments: Arguments) -> tuple[list[Refusal], Arguments]:
+    """The rows that apply to a call that torch takes, and the call without any of what they refuse."""
+    rows = []
+    for row in REFUSALS:
+        if row.applies(formula, arguments):
+            rows.append(row)
+            arguments = {**arguments, **row.mend(arguments)}
+    return rows, arguments
