@@ -217,7 +217,7 @@ def test_every_gradient_has_its_formula() -> None:
 def test_every_formula_has_its_proof_and_every_proof_its_formula() -> None:
     names = [pair.name for pair in PAIRS]
     assert len(set(names)) == len(names)
-    assert set(names) == {*FORWARD, "sgd"}
+    assert set(names) == {*FORWARD, *ON_PAPER}
 
 
 @pytest.mark.parametrize("name", [pair.name for pair in PAIRS])

@@ -41,6 +41,8 @@ ALLOWED = 1.5
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 # A case takes more digits than this only in float32: decimal takes some microseconds for each number.
 LARGEST_DECIMAL = 400
+# Arrays that are no plain numbers: a mask is 0 or 1, and no variance is negative.
+KEPT = ("mask", "running_mean", "running_var")
 
 
 class NormalCase(Case):
@@ -136,9 +138,9 @@ def fits(pair: Pair, case: Case) -> bool:
 
 
 def normal(case: Case, scores: float = 1.0) -> Case:
-    """The case with normally distributed numbers.  Targets and class weights stay: they are of the order of 1."""
+    """The case with normally distributed numbers.  Targets, class weights and whatever is ``KEPT`` stay."""
     generator = np.random.default_rng([case.seed, 3])
-    redrawn = ["input"] if "target" in case.arrays else list(case.arrays)
+    redrawn = ["input"] if "target" in case.arrays else [name for name in case.arrays if name not in KEPT]
     arrays = {name: _normal(generator, case.arrays[name].shape, case.dtype) for name in redrawn}
     if scores != 1:
         arrays["input"] *= case.dtype.type(scores)

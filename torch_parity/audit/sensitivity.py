@@ -17,7 +17,7 @@ Two questions, two answers.
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +154,7 @@ def hidden_products(pair: Pair, case: NonzeroCase) -> tuple[int, list[str]]:
     """
     results, grad_output = reference_results(pair, case)
     expected = pair.expected(case, grad_output)
-    found = list((_linear if pair.name == "linear" else _conv2d)(case, grad_output))
+    found = list(_PRODUCTS[pair.name](case, grad_output))
     sums = {name: np.zeros(result.shape) for name, result in results.items()}
     for name, index, product in found:
         sums[name][index] += product
@@ -213,3 +213,6 @@ def _conv2d(case: Case, grad_output: Array) -> Iterator[Product]:
 def _both(value: Any) -> tuple[int, int]:
     spelled = (value,) if isinstance(value, int) else tuple(value)
     return spelled[0], spelled[-1]
+
+
+_PRODUCTS: dict[str, Callable[[Case, Array], Iterator[Product]]] = {"conv2d": _conv2d, "linear": _linear}

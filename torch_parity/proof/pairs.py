@@ -32,7 +32,9 @@ class Pair:
 
     ``kinds`` are the kinds of numbers that can be compared.  ``expected`` gives, for a case and its upstream gradient,
     the bound of each result, None for bit-identity (results that it leaves out: bit-identity too).  ``layer`` builds
-    the layer from ``reference.nn`` or ``torch.nn``, by the same line.
+    the layer from ``reference.nn`` or ``torch.nn``, by the same line.  ``outputs`` names what ``forward`` and ``twin``
+    return, where that is a tuple.  A formula is ``smooth`` that has powers, roots or quotients of its input: no
+    difference quotient of it is exact.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Pair:
     kinds: tuple[str, ...] = KINDS
     expected: Expected = lambda case, grad_output: {}
     layer: Callable[[Any, Arrays, Options], Any] | None = None
+    outputs: tuple[str, ...] = ("output",)
+    smooth: bool = False
 
     def differentiable(self, case: Case) -> tuple[str, ...]:
         """The arrays of ``case`` that get a gradient: those present, and of floating point (class indices are not)."""
@@ -159,6 +163,7 @@ PAIRS = (
         backward=lambda g, a, o, y: [reference.max_pool2d_backward(g, y[1], a["input"].shape)],
         twin=_torch_max_pool2d,
         layer=lambda nn, a, o: nn.MaxPool2d(**o),
+        outputs=("output", "indices"),
     ),
     Pair(
         name="avg_pool2d",
@@ -205,6 +210,7 @@ PAIRS = (
         kinds=("lattice", "real", "extremes"),
         expected=lambda case, grad_output: {**bounds.softmax(case, grad_output)},
         layer=lambda nn, a, o: nn.Softmax(**o),
+        smooth=True,
     ),
     Pair(
         name="log_softmax",
@@ -217,6 +223,7 @@ PAIRS = (
         kinds=("lattice", "real", "extremes"),
         expected=lambda case, grad_output: {**bounds.log_softmax(case, grad_output)},
         layer=lambda nn, a, o: nn.LogSoftmax(**o),
+        smooth=True,
     ),
     Pair(
         name="cross_entropy",
@@ -229,6 +236,7 @@ PAIRS = (
         gradients=("input", "target"),
         kinds=("lattice", "real", "extremes"),
         expected=lambda case, grad_output: {**bounds.cross_entropy(case, grad_output)},
+        smooth=True,
     ),
     Pair(
         name="sgd",

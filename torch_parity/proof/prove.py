@@ -35,7 +35,7 @@ def _number(pair: Pair) -> int:
 def reference_results(pair: Pair, case: Case) -> tuple[Results, npt.NDArray[Any]]:
     """The results of the reference, and the upstream gradient that it used."""
     returned = pair.forward(**case.arrays, **case.arguments)
-    outputs = _outputs(returned)
+    outputs = _outputs(pair, returned)
     grad_output = case.upstream(outputs["output"].shape)
     grads = pair.backward(grad_output, case.arrays, case.arguments, returned)
     results = dict(outputs)
@@ -51,7 +51,7 @@ def torch_results(pair: Pair, case: Case, backend: Backend = CPU) -> tuple[Resul
     names = pair.differentiable(case)
     tensors = backend.tensors(case.arrays, names)
     with backend.running():
-        outputs = _outputs(backend.twin(pair.twin)(**tensors, **case.arguments))
+        outputs = _outputs(pair, backend.twin(pair.twin)(**tensors, **case.arguments))
         grad_output = case.upstream(tuple(outputs["output"].shape))
         if names:
             outputs["output"].backward(backend.tensor(grad_output))
@@ -98,10 +98,8 @@ def expected_of(
     return expected
 
 
-def _outputs(returned: Any) -> dict[str, Any]:
-    if isinstance(returned, tuple):
-        return dict(zip(("output", "indices"), returned, strict=True))
-    return {"output": returned}
+def _outputs(pair: Pair, returned: Any) -> dict[str, Any]:
+    return dict(zip(pair.outputs, returned if isinstance(returned, tuple) else (returned,), strict=True))
 
 
 @dataclass

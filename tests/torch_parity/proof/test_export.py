@@ -39,7 +39,7 @@ def by_the_reference(formula: str, inputs: Arrays, arguments: dict[str, Any], gr
     pair = pair_named(formula)
     arguments = {key: float(value) if value in ("inf", "-inf", "nan") else value for key, value in arguments.items()}
     returned = pair.forward(**inputs, **arguments)
-    found = dict(zip(("output", "indices"), returned, strict=True)) if formula == "max_pool2d" else {"output": returned}
+    found = dict(zip(pair.outputs, returned if isinstance(returned, tuple) else (returned,), strict=True))
     if grad_output is None:
         return found
     grads = pair.backward(grad_output, inputs, arguments, returned)

@@ -22,8 +22,8 @@ ROWS = [
     for kind in pair.kinds
     for dtype in DTYPES
 ]
-SMOOTH = [pair for pair in PAIRS if pair.name in ("softmax", "log_softmax", "cross_entropy")]
-LINEAR_IN_PIECES = [pair for pair in PAIRS if pair.gradients and pair not in SMOOTH]
+SMOOTH = [pair for pair in PAIRS if pair.smooth and pair.gradients]
+LINEAR_IN_PIECES = [pair for pair in PAIRS if pair.gradients and not pair.smooth]
 EVERY_PAIR = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 
 
