@@ -14,7 +14,7 @@ from torch_parity.doctor.styles import holders, optimizers, source
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, taken, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, loss_forms, told
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, loss_forms, sample_by_sample, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -310,9 +310,18 @@ def _conventions(layer: Layer, backward: bool = False) -> tuple[str, ...]:
 def _forward(layer: Layer) -> Callable[[Question], Run]:
     def prepare(question: Question) -> Run:
         instance = layer.instance(question)
-        return lambda q: {"output": taken(_output(layer, instance, q), q, layer.form, "output")}
+
+        def run(q: Question) -> Results:
+            return {"output": taken(_output(layer, instance, q), q, layer.form, "output")}
+
+        return _each(layer, run)
 
     return prepare
+
+
+def _each(layer: Layer, run: Run) -> Run:
+    """``run``, once for each sample where a loss takes no batch."""
+    return (lambda question: sample_by_sample(question, run)) if layer.form.one_sample else run
 
 
 def _output(layer: Layer, instance: Any, question: Question) -> Any:
@@ -338,7 +347,7 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
             found = _gradients(layer, instance, returned, before)
             return {name: taken(_summed(held, q, name), q, layer.form, name) for name, held in found.items()}
 
-        return run
+        return _each(layer, run)
 
     return prepare
 

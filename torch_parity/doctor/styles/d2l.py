@@ -55,12 +55,18 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
             yield from _pools(name, thing, arguments)
         elif arguments == ["X"] and name in ELEMENTWISE and not _of_one_vector(name, thing):
             yield _subject(name, name, thing, [((), _elementwise(thing))], Takes(ranks=ELEMENTWISE[name]))
-        elif arguments == ["y_hat", "y"] and re.fullmatch(r"(softmax_)?cross_entropy(_loss)?", name):
+        elif _is_loss(name, thing, arguments):
             yield _loss(name, thing)
         elif name in ("linreg", "linear") and arguments == ["X", "w", "b"]:
             yield _subject("linear", name, thing, [((ONE_OUTPUT,), _regression(thing))], Takes(fixed={"O": 1}))
         elif re.fullmatch(r"sgd(_momentum)?", name) and arguments[0] == "params":
             yield from _update(name, thing, arguments)
+
+
+def _is_loss(name: str, function: Any, arguments: list[str]) -> bool:
+    """Whether it is the book's loss of a batch, which takes class indices; others call theirs alike."""
+    called = arguments == ["y_hat", "y"] and re.fullmatch(r"(softmax_)?cross_entropy(_loss)?", name) is not None
+    return called and source.mentions(function, "range(", "torch", "gather", "F.", "functional")
 
 
 def _of_one_vector(name: str, function: Any) -> bool:

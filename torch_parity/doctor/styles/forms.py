@@ -33,6 +33,7 @@ KERNELS = {
     "O(HWI)": "kernels are stored as a matrix, (O, kH kW C)",
     "(HWI)O": "kernels are stored as a matrix, (kH kW C, O)",
 }
+ONE_SAMPLE = "the loss takes one sample at a time; the mean over the batch is taken here"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Form:
     derivative: bool = False  # gives the derivative; the upstream gradient is multiplied by it here
     by_probabilities: bool = False  # a loss's gradient is that for the probabilities
     per_sample: bool = False  # a loss that is one number for each sample
+    one_sample: bool = False  # a loss of one sample, called for each
     held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
 
@@ -72,6 +74,7 @@ class Form:
         said.append("the padding is one number" if self.pads == "one" else "")
         said.append("it takes one number at a time" if self.one_number else "")
         said.append("the loss is one number for each sample; their mean is taken here" if self.per_sample else "")
+        said.append(ONE_SAMPLE if self.one_sample else "")
         said.append("it gives the derivative; the upstream gradient is multiplied by it" if self.derivative else "")
         said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))

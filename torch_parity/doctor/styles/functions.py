@@ -20,6 +20,8 @@ from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 CACHE = re.compile(r"\w*cache|cached|ctx|context|saved|memory|mem|memo|stored", re.IGNORECASE)
 IMAGE_FORMULAS = ("conv2d", "max_pool2d", "avg_pool2d", "pad", "flatten")
+# What the source of a loss has that knows of a batch.
+OF_A_BATCH = ("len(", "shape", "mean", "average", "axis", "dim", "range(", "batch", ".size", "enumerate(", "einsum")
 OPTIONS = (
     "stride", "padding", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override", "start_dim",
     "end_dim", "dim", "reduction", "ignore_index", "label_smoothing", "momentum", "dampening", "weight_decay",
@@ -232,8 +234,8 @@ def forms(name: str, bound: Bound, layout: str | None) -> list[Form]:
 def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
     """Scores or probabilities, class indices or one-hot targets: first what the source of a loss speaks for.
 
-    A loss is one number, or else one for each sample.  In the end the forms in which the gradient of a loss that takes
-    probabilities is that for these.
+    A loss is one number, or else one for each sample.  Then come the forms in which the gradient of a loss that takes
+    probabilities is that for these, and in the end, where the source speaks of no batch, those of a single sample.
     """
     exponential = any(source.mentions(one, "exp(", "softmax", "logsumexp", "1p(") for one in functions)
     by_index = any(source.mentions(one, "range(", "take_along_axis", "gather", "eye(", "one_hot") for one in functions)
@@ -245,7 +247,10 @@ def loss_forms(functions: Sequence[Callable[..., Any]]) -> list[Form]:
         for one in scores
         for target in targets
     ]
-    return every + [Form(target=target, scores="probabilities", by_probabilities=True) for target in targets]
+    every += [Form(target=target, scores="probabilities", by_probabilities=True) for target in targets]
+    if any(source.mentions(one, *OF_A_BATCH) for one in functions):
+        return every
+    return every + [Form(target=target, scores=one, one_sample=True) for one in scores for target in targets]
 
 
 def _image_forms(formula: str, rank: int, kernel: int, layout: str | None, bound: Bound) -> Iterator[Form]:
@@ -283,6 +288,11 @@ def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Ques
         return lambda question: lambda q: {"output": _updated(bound, form, q)}
 
     def run(question: Question) -> Results:
+        if form.one_sample:
+            return sample_by_sample(question, run_once)
+        return run_once(question)
+
+    def run_once(question: Question) -> Results:
         if form.one_number:
             each = np.vectorize(lambda *numbers: float(bound.function(*map(float, numbers))))
             found = each(*_given(bound, question))
@@ -300,6 +310,34 @@ def _answers(bound: Bound, form: Form, order: tuple[str, ...]) -> Callable[[Ques
         return {name: taken(v, question, form, name) for name, v in named.items()}
 
     return lambda question: run
+
+
+def sample_by_sample(question: Question, loss: Callable[[Question], Results]) -> Results:
+    """The mean over the batch of what ``loss`` gives for each sample, asked with scores (C,) and a class; and dL/dx.
+
+    ValueError where a gradient takes a batch as well: of that it gives the samples' own, and has forgotten the mean.
+    """
+    scores, classes = question.arrays["input"], question.arrays["target"]
+    every = []
+    for row, target in zip(scores, classes, strict=True):
+        arrays = {**question.arrays, "input": row, "target": target}
+        every.append(loss(replace(question, arrays=arrays)))
+    outputs = [one["output"] for one in every if one.get("output") is not None]
+    if outputs:
+        return {"output": np.mean(outputs) if np.shape(outputs) == (len(scores),) else np.asarray(outputs)}
+    grads = np.asarray([one["grad_input"] for one in every if one.get("grad_input") is not None])
+    if _of_a_batch(question, loss, grads):
+        raise ValueError("it takes a batch")
+    return {"grad_input": grads / len(scores)} if len(grads) else {}
+
+
+def _of_a_batch(question: Question, loss: Callable[[Question], Results], each: Any) -> bool:
+    """Whether ``loss`` gives for the batch what it gives for ``each`` sample."""
+    try:
+        found = np.asarray(loss(question).get("grad_input"), np.float64)
+        return found.shape == each.shape and np.allclose(found, each, equal_nan=True)
+    except Exception:  # whatever the student's code raises
+        return False
 
 
 def _given(bound: Bound, question: Question) -> list[Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torch_parity.doctor.styles.asked import answers, check_right
+from tests.torch_parity.doctor.styles.asked import answers, check_mistake, check_right
 
 CACHES = """
 import numpy as np
@@ -387,6 +387,29 @@ class Pooling:
                 out[:, :, i, j] = x[:, :, i*s:i*s+h, j*s:j*s+w].max(axis=(2, 3))
         return out
 """
+ONE_SAMPLE = """
+import numpy as np
+
+def cross_entropy(y_hat, y):
+    return -np.sum(y * np.log(y_hat))
+
+class CrossEntropyLoss:
+    def forward(self, scores, label):
+        e = np.exp(scores - scores.max())
+        self.p, self.label = e / e.sum(), label
+        return -np.log(self.p[label])
+
+    def backward(self):
+        d = self.p.copy()
+        d[self.label] -= 1
+        return d
+
+def cross_entropy_grad(scores, label):
+    e = np.exp(scores - scores.max())
+    p = e / e.sum()
+    p[label] -= 1
+    return p
+"""
 FILES = {
     "stride and padding as arguments, images last": (COLUMNS_LAST, 4),
     "batches of images of a given shape": (OF_A_SHAPE, 1),
@@ -399,6 +422,7 @@ FILES = {
     "columns": (COLUMNS, 2),
     "static methods": (STATIC, 3),
     "one image at a time": (ONE_IMAGE, 3),
+    "a loss of one sample": (ONE_SAMPLE, 4),
     "lists": (LISTS, 3),
     "one vector": (ONE_VECTOR, 1),
     "params and grads in lists": (SECOND_VOLUME, 3),
@@ -413,3 +437,18 @@ def test_what_is_right_is_equal(called: str, tmp_path: Path) -> None:
     entries = answers(text, tmp_path)
     check_right(entries)
     assert len(entries) == subjects, [name for name, _ in entries]
+
+
+def test_a_gradient_that_takes_a_batch_is_not_taken_for_that_of_one_sample(tmp_path: Path) -> None:
+    """Else it would be right without the mean."""
+    forgotten = """
+from helpers import softmax
+
+def cross_entropy_backward(scores, target):
+    return softmax(scores) - target
+"""
+    (tmp_path / "helpers.py").write_text(
+        "import numpy as np\n\ndef softmax(x):\n    e = np.exp(x - x.max(-1, keepdims=True))\n"
+        "    return e / e.sum(-1, keepdims=True)\n"
+    )
+    check_mistake(answers(forgotten, tmp_path), "gradient-not-averaged")
