@@ -145,6 +145,8 @@ class BatchNorm:
         check_floats(input=input)
         if input.ndim < 2:
             raise ValueError(f"input must be (N, C) or (N, C, d1, ...), got shape {input.shape}")
+        if input.shape[1] == 0:
+            raise ValueError(f"input must have at least 1 channel, got shape {input.shape}")
         per_channel = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
         for name, array in per_channel.items():
             if array is not None:

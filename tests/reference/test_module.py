@@ -39,7 +39,24 @@ def own(side: Any) -> Any:
     return Net()
 
 
-BUILDS = {**NETWORKS, "dense": dense, "own": own}
+def normalised(side: Any) -> Any:
+    """A network with buffers, those of one layer by two names, and a buffer that is not saved."""
+
+    class Net(side.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = side.Sequential(side.Conv2d(1, 2, 3), side.BatchNorm2d(2), side.ReLU())
+            self.again = self.body[1]
+            array = (lambda numbers: numbers) if side is nn else torch.from_numpy
+            self.register_buffer("table", array(np.ones((2, 3), np.float32)))
+            self.register_buffer("scratch", array(np.zeros(4, np.float32)), persistent=False)
+            self.register_buffer("nothing", None)
+            self.head = side.BatchNorm1d(3, affine=False, track_running_stats=False)
+
+    return Net()
+
+
+BUILDS = {**NETWORKS, "dense": dense, "own": own, "normalised": normalised}
 
 
 # Text.
@@ -61,6 +78,9 @@ LAYERS: dict[str, Any] = {
     "ReflectionPad2d": lambda s: s.ReflectionPad2d((1, 2, 0, 1)),
     "ReplicationPad2d": lambda s: s.ReplicationPad2d(1),
     "CircularPad2d": lambda s: s.CircularPad2d(1),
+    "BatchNorm2d": lambda s: s.BatchNorm2d(3),
+    "BatchNorm1d, all": lambda s: s.BatchNorm1d(3, 1e-3, None, affine=False, track_running_stats=False),
+    "BatchNorm1d, no bias": lambda s: s.BatchNorm1d(3, bias=False),
     "Flatten": lambda s: s.Flatten(),
     "Flatten, all": lambda s: s.Flatten(0, 2),
     "Linear": lambda s: s.Linear(3, 2),
@@ -117,7 +137,10 @@ def test_names_are_those_of_torch_in_their_order(build: Any) -> None:
             "modules with duplicates": [name for name, _ in net.named_modules(prefix="net", remove_duplicate=False)],
             "children": [(name, type(one).__name__) for name, one in net.named_children()],
             "children alone": [type(one).__name__ for one in net.children()],
-            "buffers": [*net.buffers(), *net.named_buffers()],
+            "buffers": [(name, tuple(one.shape)) for name, one in net.named_buffers()],
+            "buffers alone": (len(list(net.buffers())), len(list(net.buffers(recurse=False)))),
+            "buffers with duplicates": [name for name, _ in net.named_buffers("net", remove_duplicate=False)],
+            "own buffers": [name for name, _ in net.named_buffers(recurse=False)],
         }
 
     assert names(nn) == names(torch.nn)

@@ -51,7 +51,8 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
             continue
         built += 1
         kinds.add((case.kind, case.dtype))
-        weights = {name: case.arrays[name].copy() for name, _ in layer.named_parameters()}
+        # A count, which is in the state too, is in no case.
+        weights = {name: np.array(case.arrays.get(name, array)) for name, array in layer.state_dict().items()}
         if weights and case.dtype == np.float64:
             layer.double(), twin.double()
         layer.load_state_dict(weights)
@@ -64,14 +65,17 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
         for name, (ours, theirs) in forward_and_backward(layer, twin, x, g).items():
             verdict = compare(ours, theirs, expected.get(name))
             assert verdict.equal, f"{name}: {verdict.message}, {case}"
+        for name, array in layer.named_buffers():
+            verdict = compare(array, twin.get_buffer(name).numpy(), expected.get(name))
+            assert verdict.equal, f"{name}: {verdict.message}, {case}"
     assert built >= CASES / 4
     assert len(kinds) == len(pair.kinds) * len(DTYPES)
 
 
 def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
-        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.Flatten(),
-        nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1),
+        nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):

@@ -14,7 +14,18 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    batch_norm,
+    conv,
+    cross_entropy,
+    dense,
+    flatten,
+    padding,
+    pooling,
+    relu,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
