@@ -275,6 +275,7 @@ def test_every_refusal_has_an_example_and_a_reason() -> None:
 
 IMAGE, KERNEL, BIAS = zeros(2, 4, 7, 5), zeros(6, 2, 3, 2), zeros(6)  # two groups
 MAPS = zeros(2, 6, 5, 4)  # the output
+FOUR = zeros(4)  # one number per channel
 SCORES, LABELS = zeros(4, 3), np.array([0, 2, 1, 1])
 POOLED, PLACES = zeros(2, 4, 3, 2), np.zeros((2, 4, 3, 2), np.int64)  # IMAGE pooled by 2 x 2
 DOUBLE = np.float64
@@ -363,15 +364,15 @@ POOLING = [
 ]  # fmt: skip
 
 
-def batch_norm(input: Any = IMAGE, running_mean: Any = zeros(4), running_var: Any = zeros(4), **given: Any) -> object:
+def batch_norm(input: Any = IMAGE, running_mean: Any = FOUR, running_var: Any = FOUR, **given: Any) -> object:
     return reference.batch_norm(input, running_mean, running_var, **given)
 
 
 def batch_norm_backward(
     grad_output: Any = IMAGE,
     input: Any = IMAGE,
-    running_mean: Any = zeros(4),
-    running_var: Any = zeros(4),
+    running_mean: Any = FOUR,
+    running_var: Any = FOUR,
     **given: Any,
 ) -> object:
     return reference.batch_norm_backward(grad_output, input, running_mean, running_var, **given)
@@ -700,7 +701,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
+        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
+        nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
         nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1),
         nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(),
     ],
@@ -737,6 +739,7 @@ def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
     ("layer", "image"),
     [
         (nn.Conv2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE), (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
+        (nn.BatchNorm2d(4), IMAGE), (nn.BatchNorm1d(3).eval(), SCORES),
         (nn.Flatten(), IMAGE), (nn.Linear(3, 5), SCORES), (nn.Softmax(1), SCORES), (nn.LogSoftmax(1), SCORES),
         (nn.ZeroPad2d(1), IMAGE), (nn.CircularPad2d(1), IMAGE), (nn.Conv2d(4, 6, 3, padding_mode="reflect"), IMAGE),
     ],

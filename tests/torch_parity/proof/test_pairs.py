@@ -91,7 +91,7 @@ def test_the_gradient_is_the_derivative(pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", SMOOTH, ids=lambda pair: pair.name)
 def test_smooth_gradients_are_difference_quotients(pair: Pair) -> None:
-    """Central differences are off by h^2/6 of the third derivative, which is below 2 |d|^3 |g| for these formulas, or steeper."""
+    """Central differences are off by h^2/6 of the third derivative: below 2 |d|^3 |g|, but for ``steepness``."""
     h = 1e-4
     compared = 0
     for index in range(60):
@@ -126,7 +126,8 @@ def steepness(case: Case) -> float:
     Along d, x_hat is z q^(-1/2), with z = x - mu, q = v + eps, and n numbers in the channel; |d| is at most 1.  Then z'
     is at most 2, |z| at most sqrt(n q), q' = 2 mean(z z') at most 2 sqrt(q), q'' at most 2, and so
 
-        |3 z' (q^(-1/2))'' + z (q^(-1/2))'''|  <=  3 * 2 * 4 q^(-3/2) + sqrt(n q) 24 q^(-2)  =  24 (1 + sqrt(n)) q^(-3/2)
+        |3 z' (q^(-1/2))'' + z (q^(-1/2))'''|  <=  3 * 2 * 4 q^(-3/2) + sqrt(n q) 24 q^(-2)
+                                               =   24 (1 + sqrt(n)) q^(-3/2)
     """
     if not {"training", "eps"} <= case.arguments.keys():
         return 1.0

@@ -1,10 +1,11 @@
 """Bounds of batch normalisation."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from torch_parity.proof.bounds.rounding import Array, Bounds, finite_magnitude, gamma, unit_roundoff
+from torch_parity.proof.bounds.rounding import Array, Bounds, finite_magnitude, gamma
 from torch_parity.proof.cases import Case
 
 
@@ -33,11 +34,11 @@ class Channels:
     numbers here become NaN.
     """
 
-    def __init__(self, case: Case) -> None:
-        """Compute all of it, for results of the case's dtype."""
+    def __init__(self, case: Case, dtype: np.dtype[Any], stored: float = 0.0) -> None:
+        """Compute all of it, for arithmetic in ``dtype``; ``stored`` is a further relative error of mu and s."""
         x = case.arrays["input"].astype(np.float64)
         x = np.where(np.isfinite(x), x, np.nan)
-        self.dtype, self.u, self.tiny = case.dtype, unit_roundoff(case.dtype), float(np.finfo(case.dtype).tiny)
+        self.dtype, self.tiny = dtype, float(np.finfo(dtype).tiny)
         self.axes = (0, *range(2, x.ndim))
         self.shape = (1, x.shape[1], *[1] * (x.ndim - 2))
         self.count = math.prod(x.shape[axis] for axis in self.axes)
@@ -49,11 +50,12 @@ class Channels:
         else:
             self.mu, self.v = (self.of_channel(case.arrays[name]) for name in ("running_mean", "running_var"))
             self.d_mu, self.d_v = np.zeros(self.shape), np.zeros(self.shape)
+        self.d_mu = self.d_mu + stored * (np.abs(self.mu) + self.d_mu)
         eps = float(case.arguments["eps"])
         self.s, most, least = (
             1 / np.sqrt(np.maximum(v, 0) + eps) for v in (self.v, self.v - self.d_v, self.v + self.d_v)
         )
-        self.d_s = np.maximum(most - self.s, self.s - least) + self.gamma(3) * most
+        self.d_s = np.maximum(most - self.s, self.s - least) + (self.gamma(3) + stored) * most
         self.s_most = self.s + self.d_s
         distance = np.abs(x - self.mu)
         self.products = self.s_most * (np.abs(x) + np.abs(self.mu) + self.d_mu)
@@ -61,7 +63,7 @@ class Channels:
         self.x_hat_most = distance * self.s + self.d_x_hat
 
     def gamma(self, operations: int) -> float:
-        """gamma_n in the case's dtype."""
+        """gamma_n of the arithmetic."""
         return float(gamma(operations, self.dtype))
 
     def mean(self, array: Array) -> Array:
@@ -72,17 +74,17 @@ class Channels:
         """One number per channel, in double precision, as it broadcasts."""
         return array.astype(np.float64).reshape(self.shape)
 
-    def too_large(self, case: Case, factors: Array) -> Array:
-        """Which finite pixels may overflow, in one order or another: multiplied by ``factors``, in training squared."""
-        x = finite_magnitude(case.arrays["input"])
-        size = np.square(x) if case.arguments["training"] else x
-        return np.asarray(size * factors > float(np.finfo(self.dtype).max) / 4)
-
 
 def batch_norm(case: Case, grad_output: Array) -> Bounds:
-    """y = w x_hat + b, its gradients and the running statistics, on both sides.
+    """y, its gradients and the running statistics, on both sides."""
+    found = BatchNormErrors(case, grad_output, Channels(case, case.dtype), float(np.finfo(case.dtype).max))
+    return {name: 2 * error for name, error in found.errors.items()}
 
-    y adds the roundings of its products (see above) and of the sum with b to an error of w d_x_hat.  The gradients
+
+class BatchNormErrors:
+    """The ``errors`` of all results on one side, by name, and their ``sizes``: what a last rounding is relative to.
+
+    y = w x_hat + b adds the roundings of its products and of the sum with b to an error of w d_x_hat.  The gradients
 
         dL/db = sum g           has n terms
         dL/dw = sum g x_hat     has, too, and moves with x_hat by sum |g| d_x_hat
@@ -91,48 +93,61 @@ def batch_norm(case: Case, grad_output: Array) -> Bounds:
     where m_1 and m_2 are those two sums over n, and every part brings its error along; products of two errors are
     counted, since for a channel far from 0 they are no smaller.  (Some multiply by w first: three roundings more.)
     Running statistics mix the old number and the batch's, which is off by d_mu, and by d_v n / (n - 1).
+
+    Where a pixel is so large that a sum, in training of squares, may pass ``largest``, nothing is known.
     """
-    one, training, n = Channels(case), case.arguments["training"], Channels(case).count
-    w, b = (
-        np.abs(one.of_channel(case.arrays[name])) if name in case.arrays else np.full(one.shape, absent)
-        for name, absent in (("weight", 1.0), ("bias", 0.0))
-    )
-    g = np.abs(grad_output.astype(np.float64))
-    m1, m2 = one.mean(g), one.mean(g * one.x_hat_most)
-    d_m1 = one.gamma(n + 4) * m1
-    d_m2 = one.mean(g * one.d_x_hat) + one.gamma(n + 5) * m2
-    found = {
-        "output": w * one.d_x_hat + one.gamma(5) * (w * one.products + b),
-        "grad_input": w * g * (one.d_s + one.gamma(4) * one.s_most),
-        "grad_weight": n * d_m2,
-        "grad_bias": n * d_m1,
-    }
-    if training:
-        terms = g + m1 + one.x_hat_most * m2
-        d_terms = d_m1 + one.d_x_hat * m2 + one.x_hat_most * d_m2
-        found["grad_input"] = w * (one.s_most * (d_terms + one.gamma(7) * (terms + d_terms)) + one.d_s * terms)
-    # What is lost below the smallest normal number passes through these factors.
-    factors = (1 + n) * (1 + w) * (1 + b) * (1 + 1 / math.sqrt(case.arguments["eps"])) * (1 + g.max(initial=0))
-    large = one.too_large(case, factors)
-    large_channel = large.any(one.axes, keepdims=True)
-    if training:
-        finite = np.isfinite(case.arrays["input"]).all(one.axes, keepdims=True)
-        unknown = dict.fromkeys(("output", "grad_input", "grad_weight"), large_channel & finite)
-    else:
+
+    def __init__(self, case: Case, grad_output: Array, one: Channels, largest: float) -> None:
+        """Compute all of it, from the errors of x_hat in ``one``."""
+        training, n, gamma_of = case.arguments["training"], one.count, one.gamma
+        w, b = (
+            np.abs(one.of_channel(case.arrays[name])) if name in case.arrays else np.full(one.shape, absent)
+            for name, absent in (("weight", 1.0), ("bias", 0.0))
+        )
+        g = np.abs(grad_output.astype(np.float64))
+        m1, m2 = one.mean(g), one.mean(g * one.x_hat_most)
+        d_m1 = gamma_of(n + 4) * m1
+        d_m2 = one.mean(g * one.d_x_hat) + gamma_of(n + 5) * m2
+        sizes = {"output": w * one.products + b, "grad_input": w * g * one.s_most, "grad_weight": n * m2}
+        sizes["grad_bias"] = n * m1
+        errors = {
+            "output": w * one.d_x_hat + gamma_of(5) * sizes["output"],
+            "grad_input": w * g * one.d_s + gamma_of(4) * sizes["grad_input"],
+            "grad_weight": n * d_m2,
+            "grad_bias": n * d_m1,
+        }
+        if training:
+            terms = g + m1 + one.x_hat_most * m2
+            d_terms = d_m1 + one.d_x_hat * m2 + one.x_hat_most * d_m2
+            sizes["grad_input"] = w * one.s_most * (terms + d_terms)
+            errors["grad_input"] = w * (one.s_most * d_terms + one.d_s * terms) + gamma_of(7) * sizes["grad_input"]
+        # What is lost below the smallest normal number passes through these factors.
+        eps = float(case.arguments["eps"])
+        self.factors = (1 + n) * (1 + w) * (1 + b) * (1 + 1 / math.sqrt(eps)) * (1 + g.max(initial=0))
+        errors = {name: error + one.tiny * self.factors for name, error in errors.items()}
+        x = case.arrays["input"]
+        finite_size = finite_magnitude(x)
+        large = (np.square(finite_size) if training else finite_size) * self.factors > largest / 4
+        large_channel = large.any(one.axes, keepdims=True)
         unknown = {"output": large, "grad_weight": large_channel}
-    bounds = {
-        name: np.where(unknown.get(name, np.zeros(())), np.inf, 2 * (bound + one.tiny * factors))
-        for name, bound in found.items()
-    }
-    if training and n and "running_mean" in case.arrays:
-        share = case.arguments["momentum"]
-        for name, batch, error, scale in (
-            ("running_mean", one.mu, one.d_mu, 1.0),
-            ("running_var", one.v, one.d_v, n / (n - 1)),
-        ):
-            old = (1 - share) * np.abs(one.of_channel(case.arrays[name]))
-            new = share * scale * (np.abs(batch) + error)
-            bound = share * scale * error + one.gamma(6) * (old + new) + one.tiny
-            bounds[name] = np.where(large_channel, np.inf, 2 * bound)
-    of_channels = ("grad_weight", "grad_bias", "running_mean", "running_var")
-    return {name: bound.reshape(-1) if name in of_channels else bound for name, bound in bounds.items()}
+        if training:  # a number that is not finite makes all of them NaN, whatever overflows beside it
+            finite = np.isfinite(x).all(one.axes, keepdims=True)
+            unknown = dict.fromkeys(("output", "grad_input", "grad_weight"), large_channel & finite)
+        if training and n and "running_mean" in case.arrays:
+            share = case.arguments["momentum"]
+            for name, batch, error, scale in (
+                ("running_mean", one.mu, one.d_mu, 1.0),
+                ("running_var", one.v, one.d_v, n / (n - 1)),
+            ):
+                old = (1 - share) * np.abs(one.of_channel(case.arrays[name]))
+                sizes[name] = old + share * scale * (np.abs(batch) + error)
+                errors[name] = share * scale * error + gamma_of(6) * sizes[name] + one.tiny
+                unknown[name] = large_channel
+        for name, where in unknown.items():
+            errors[name] = np.where(where, np.inf, errors[name])
+        self.errors, self.sizes = ({name: _flat(name, array) for name, array in d.items()} for d in (errors, sizes))
+
+
+def _flat(name: str, array: Array) -> Array:
+    """The vector that a result with one number per channel is."""
+    return array if name in ("output", "grad_input") else array.reshape(-1)
