@@ -46,7 +46,7 @@ class _BatchNorm(Module):
     def forward(self, input: Array) -> Array:
         """``input`` of the layer's shape, normalised; in training the running statistics learn of it."""
         check_rank("input", input, self.ranks, self.layout)
-        tracking = self.training and self.track_running_stats
+        tracking = self.training and self.track_running_stats and self.running_mean is not None
         of_the_batch = self.training or (self.running_mean is None and self.running_var is None)
         running = (self.running_mean, self.running_var) if tracking or not self.training else (None, None)
         weight, bias = (None if one is None else one.data for one in (self.weight, self.bias))

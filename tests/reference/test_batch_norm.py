@@ -284,8 +284,9 @@ def test_without_running_statistics_the_batchs_own_are_used_in_eval_too() -> Non
     assert wanted is not None
     grad: Any = layer.backward(g)
     assert_equal(grad, wanted)
-    layer.reset_running_stats(), twin.reset_running_stats()
-    assert layer.running_mean is None
+    for either in (layer, twin):
+        either.reset_running_stats()
+        assert either.running_mean is None
 
 
 def test_tracking_that_is_switched_off_later() -> None:
