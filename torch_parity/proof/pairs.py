@@ -134,9 +134,9 @@ def _batch_norm_gradients(g: Array, a: Arrays, o: Options, y: Any) -> Iterable[A
 
 
 def _batch_norm_layer(nn: Any, a: Arrays, o: Options) -> Any:
-    """The layer of these arguments; it has no weight without a bias of its own, nor the other way round."""
+    """The layer of these arguments; none has a bias without a weight."""
     x, affine, tracked = a["input"], "weight" in a, "running_mean" in a
-    if x.ndim > 4 or ("bias" in a and not affine):
+    if "bias" in a and not affine:
         return None
     layer = nn.BatchNorm2d if x.ndim == 4 else nn.BatchNorm1d
     return layer(x.shape[1], o["eps"], o["momentum"], affine, tracked, bias="bias" in a).train(o["training"])

@@ -48,7 +48,7 @@ EXCLUSIVE = set().union(
     ),
     one_of("biased-running-variance", "momentum-the-wrong-way-round"),
     one_of(
-        "way-through-the-mean-forgotten", "way-through-the-variance-forgotten", "statistics-taken-for-constants",
+        "way-through-mean-forgotten", "way-through-variance-forgotten", "statistics-taken-for-constants",
         "gamma-missing-in-the-gradient",
     ),
     one_of("gamma-gradient-from-the-input", "gamma-gradient-not-summed"),

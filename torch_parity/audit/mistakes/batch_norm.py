@@ -281,7 +281,7 @@ MISTAKES = (
         forward=_running(mixed_the_wrong_way),
     ),
     Mistake(
-        "running-statistics-updated-in-eval", "batch_norm",
+        "statistics-updated-in-eval", "batch_norm",
         "The running statistics learn of every batch, also when the training is over.",
         "Predictions of the same image change from call to call.",
         "Update them only if training.",
@@ -289,7 +289,7 @@ MISTAKES = (
         forward=_running(always_updated),
     ),
     Mistake(
-        "way-through-the-mean-forgotten", "batch_norm",
+        "way-through-mean-forgotten", "batch_norm",
         "The gradient takes the mean of the batch for a constant.",
         "The gradient of a channel does not add up to 0.",
         "dx = s * (h - h.mean((0, 2, 3)) - x_hat * (h * x_hat).mean((0, 2, 3))), with h = gamma * g.",
@@ -297,7 +297,7 @@ MISTAKES = (
         backward=gradients_instead(input=input_gradient(shift=False)),
     ),
     Mistake(
-        "way-through-the-variance-forgotten", "batch_norm",
+        "way-through-variance-forgotten", "batch_norm",
         "The gradient takes the variance of the batch for a constant.",
         "The gradient still stretches the channel, which the division would undo.",
         "dx = s * (h - h.mean((0, 2, 3)) - x_hat * (h * x_hat).mean((0, 2, 3))), with h = gamma * g.",
@@ -337,7 +337,7 @@ MISTAKES = (
         backward=gradients_instead(weight=gamma_gradient_not_summed),
     ),
     Mistake(
-        "beta-gradient-over-the-batch-alone", "batch_norm",
+        "beta-gradient-over-batch-alone", "batch_norm",
         "The gradient of beta is summed over the images only.",
         "Right for vectors (N, C); else an array (C, H, W) where (C,) belongs.",
         "dbeta = g.sum((0, 2, 3)).",

@@ -56,16 +56,16 @@ def momentum_the_wrong_way_round(a: Arrays, o: Options, g: Array) -> Array:
     return o["momentum"] * a["running_mean"] + (1 - o["momentum"]) * a["input"].mean((0, 2, 3))
 
 
-def running_statistics_updated_in_eval(a: Arrays, o: Options, g: Array) -> Array:
+def statistics_updated_in_eval(a: Arrays, o: Options, g: Array) -> Array:
     return (1 - o["momentum"]) * a["running_mean"] + o["momentum"] * a["input"].mean((0, 2, 3))
 
 
-def way_through_the_mean_forgotten(a: Arrays, o: Options, g: Array) -> Array:
+def way_through_mean_forgotten(a: Arrays, o: Options, g: Array) -> Array:
     s, x_hat, h = gradient_setup(a, o, g)
     return s * (h - x_hat * (h * x_hat).mean((0, 2, 3), keepdims=True))
 
 
-def way_through_the_variance_forgotten(a: Arrays, o: Options, g: Array) -> Array:
+def way_through_variance_forgotten(a: Arrays, o: Options, g: Array) -> Array:
     s, _, h = gradient_setup(a, o, g)
     return s * (h - h.mean((0, 2, 3), keepdims=True))
 
@@ -121,9 +121,9 @@ WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (root_forgotten, "output", in_training),
     (biased_running_variance, "running_var", with_running_statistics),
     (momentum_the_wrong_way_round, "running_mean", with_running_statistics),
-    (running_statistics_updated_in_eval, "running_mean", in_eval),
-    (way_through_the_mean_forgotten, "grad_input", in_training),
-    (way_through_the_variance_forgotten, "grad_input", in_training),
+    (statistics_updated_in_eval, "running_mean", in_eval),
+    (way_through_mean_forgotten, "grad_input", in_training),
+    (way_through_variance_forgotten, "grad_input", in_training),
     (statistics_taken_for_constants, "grad_input", in_training),
     (gamma_missing_in_the_gradient, "grad_input", in_training),
     (gamma_gradient_from_the_input, "grad_weight", in_training),
