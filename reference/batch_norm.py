@@ -97,7 +97,6 @@ def batch_norm_backward(
     >>> print(grad_input.T)
     [[4. 0. 0. 2.]]
     """
-    check_floats(grad_output=grad_output, input=input)
     return BatchNorm(input, running_mean, running_var, weight, None, training, eps).gradients(grad_output, output_mask)
 
 
@@ -115,7 +114,7 @@ def running_statistics(
     >>> print(mean, var)  # halfway to 2; halfway to ((1 - 2)^2 + (3 - 2)^2) / (2 - 1)
     [1.] [1.5]
     """
-    check_floats(input=input, running_mean=running_mean, running_var=running_var)
+    check_floats(running_mean=running_mean, running_var=running_var)
     return BatchNorm(input, running_mean, running_var, None, None, True, 1.0).running_statistics(momentum)
 
 
@@ -217,4 +216,4 @@ class BatchNorm:
 @ieee754
 def _mixed(running: Array, batch: Array, share: float) -> Array:
     """(1 - share) of ``running`` (C,), and the ``share`` of the ``batch``, as many numbers in float64."""
-    return np.asarray(((1 - share) * running.astype(np.float64) + share * batch.reshape(-1)).astype(running.dtype))
+    return np.asarray((np.float64(1 - share) * running + share * batch.reshape(-1)).astype(running.dtype))

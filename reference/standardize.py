@@ -93,14 +93,13 @@ def standardize_backward(
     >>> print(standardize_backward(np.array([[4.0, 0.0, 0.0, 0.0]]), found.x_hat, found.inverse_std, axes=(1,)))
     [[ 2. -2.  0.  0.]]
     """
-    dtype = x_hat.dtype
-    shift, stretch = gradient_means(grad_x_hat, x_hat, axes) if means is None else means
-    # In the memory order of x_hat, whatever that of the gradient is.
-    grad = np.multiply(x_hat, stretch.astype(dtype), out=np.empty_like(x_hat))
+    means = gradient_means(grad_x_hat, x_hat, axes) if means is None else means
+    shift, stretch, s = (one.astype(x_hat.dtype) for one in (*means, inverse_std))
+    grad = x_hat * stretch  # in the memory order of x_hat, whatever that of the gradient is
     np.subtract(grad_x_hat, grad, out=grad)
-    grad -= shift.astype(dtype)
-    grad *= inverse_std.astype(dtype)
-    return grad
+    grad -= shift
+    grad *= s
+    return np.asarray(grad)
 
 
 def gradient_means(grad_x_hat: Array, x_hat: Array, axes: Axes) -> tuple[Array, Array]:

@@ -47,10 +47,9 @@ class _BatchNorm(Module):
         """``input`` of the layer's shape, normalised; in training the running statistics learn of it."""
         check_rank("input", input, self.ranks, self.layout)
         tracking = self.training and self.track_running_stats and self.running_mean is not None
-        of_the_batch = self.training or (self.running_mean is None and self.running_var is None)
-        running = (self.running_mean, self.running_var) if tracking or not self.training else (None, None)
+        of_the_batch = self.training or self.running_mean is None
         weight, bias = (None if one is None else one.data for one in (self.weight, self.bias))
-        found = BatchNorm(input, *running, weight, bias, of_the_batch, self.eps)
+        found = BatchNorm(input, self.running_mean, self.running_var, weight, bias, of_the_batch, self.eps)
         output = found.output()
         if tracking:
             self.num_batches_tracked = np.asarray(self.num_batches_tracked + 1)

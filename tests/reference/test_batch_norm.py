@@ -192,6 +192,13 @@ def test_running_statistics_are_those_that_torch_writes(momentum: float, dtype: 
     assert_bits(var, kept[1])
 
 
+@pytest.mark.parametrize(("mean", "var"), [(None, VAR), (MEAN, None), (None, None)])
+def test_there_must_be_running_statistics_to_mix(mean: Any, var: Any) -> None:
+    name = "running_mean" if mean is None else "running_var"
+    with pytest.raises(TypeError, match=f"{name} must be a NumPy array, got NoneType"):
+        running_statistics(X, mean, var)
+
+
 def test_the_default_momentum_is_torchs() -> None:
     for ours, same in zip(running_statistics(X, MEAN, VAR), running_statistics(X, MEAN, VAR, 0.1), strict=True):
         assert_bits(ours, same)
@@ -229,6 +236,28 @@ def test_in_training_the_gradient_moves_neither_mean_nor_scale() -> None:
     assert np.abs((grad * x).sum((0, 2, 3))).max() < 1e-9
     in_eval, _, _ = batch_norm_backward(g, x, np.zeros(3), np.full(3, 4.0), np.full(3, 6.0), eps=0.0)
     assert_bits(in_eval, 3 * g)
+
+
+def test_the_sums_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the gradients of gamma and beta, and make two terms of that of x."""
+
+    def never(*arguments: Any) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(sys.modules["reference.standardize"], "gradient_means", never)
+    assert batch_norm_backward(X, X, None, None, training=True)[0] is not None
+
+
+def test_float32_is_computed_in_float32() -> None:
+    """But for sums and roots: s is rounded, then multiplied."""
+    x, g = random_normal((50, 2), np.float32), random_normal((50, 2), np.float32, seed=1)
+    mean, var, weight = np.array([0.5, 0.25], np.float32), np.array([3, 7], np.float32), np.array([0.3, 7], np.float32)
+    s = 1 / np.sqrt(var.astype(np.float64))
+    assert_bits(batch_norm(x, mean, var, eps=0.0), (x - mean) * s.astype(np.float32))
+    grad, _, _ = batch_norm_backward(g, x, mean, var, weight, eps=0.0)
+    assert_bits(grad, g * (weight * s).astype(np.float32))
+    learned, _ = running_statistics(x, mean, var, 0.3)
+    assert_bits(learned, (0.7 * mean.astype(np.float64) + 0.3 * x.mean(0, np.float64)).astype(np.float32))
 
 
 # The layers.

@@ -452,7 +452,7 @@ BAD = [
     bad("batch_norm_backward-shape", ValueError, lambda: batch_norm_backward(zeros(2, 4, 7, 4)),
         "grad_output", "(2, 4, 7, 5)", "got (2, 4, 7, 4)"),
     bad("batch_norm_backward-mixed", TypeError, lambda: batch_norm_backward(zeros(2, 4, 7, 5, dtype=DOUBLE)),
-        "dtype of grad_output", "float64", "got float32"),
+        "grad_output", "dtype of input", "float32", "got float64"),
     bad("batch_norm_backward-mask", ValueError, lambda: batch_norm_backward(output_mask=(True, True)),
         "output_mask", "3", "got (True, True)"),
     bad("pad-mode", ValueError, lambda: reference.pad(IMAGE, (1, 1), "zeros"), "mode", "constant", "got 'zeros'"),
