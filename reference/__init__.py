@@ -30,6 +30,7 @@ All of it on numbers that can be followed by hand, from an image with a vertical
 from typing import TYPE_CHECKING, Any
 
 from reference import datasets, definition, lr_scheduler, nn, optim
+from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
@@ -46,6 +47,7 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "batch_norm", "batch_norm_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -18,7 +18,6 @@ MODULE = {
     "half": "the formulas are proven in float32 and float64: write float() or double()",
     "bfloat16": "the formulas are proven in float32 and float64: write float() or double()",
     "type": "write float() or double(), or to(numpy.float64)",
-    "register_buffer": "set the array as an attribute: self.name = array",
     "register_parameter": "set the nn.Parameter as an attribute: self.name = parameter",
     "register_forward_hook": "call the layers one after another, and look at what each returns",
     "register_full_backward_hook": "call the layers' backward one after another, and look at what each returns",
@@ -66,7 +65,7 @@ LAYERS = {
     "utils": "there is nothing of it here; gradients are arrays: parameter.grad *= factor clips them",
     **dict.fromkeys(
         (
-            "AvgPool1d", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose2d", "ELU",
+            "AvgPool1d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose2d", "ELU",
             "Embedding", "GELU", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear", "LeakyReLU",
             "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN", "Sigmoid",
             "SiLU", "Softmax2d", "Softplus", "Tanh", "TransformerEncoderLayer", "Unflatten", "Upsample",

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from reference.arguments import Array, check_floats
+from reference.arguments import ARRAYS, Array, check_floats
 from reference.instead import LEAVE_OUT, MODULE, missing
 from reference.parameter import Parameter
 
+AnyArray = npt.NDArray[Any]
 FLOAT_NAMES = {"float32": np.float32, "float64": np.float64}
 
 
@@ -37,7 +39,8 @@ class Module:
     """A layer, or a network of layers: whatever has parameters and a gradient.
 
     Attributes that are Parameters or Modules are found by name, in the order in which they were set, a layer's own
-    parameters first.  ``training`` is what ``train()`` and ``eval()`` say; no formula here depends on it.
+    parameters first.  Arrays that belong to the state, but get no gradient, are buffers: see ``register_buffer``.
+    ``training`` is what ``train()`` and ``eval()`` say, for layers that do something else in training.
 
     A network of one's own says how to go forward, and how to go back:
 
@@ -123,13 +126,40 @@ class Module:
         """The layers that are attributes of this one."""
         return (module for _, module in self.named_children())
 
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        """Nothing: no layer here has arrays to save that are no parameters."""
-        return iter(())
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, AnyArray]]:
+        """The buffers with their names, such as '1.running_mean'; the options are those of ``named_parameters``."""
+        seen: set[int] = set()
+        for name, module in self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]:
+            for own, buffer in module._buffers().items():
+                if not (remove_duplicate and id(buffer) in seen):
+                    seen.add(id(buffer))
+                    yield _joined(name, own), buffer
 
-    def buffers(self) -> Iterator[Array]:
-        """Nothing, likewise."""
-        return iter(())
+    def buffers(self, recurse: bool = True) -> Iterator[AnyArray]:
+        """The buffers."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def register_buffer(self, name: str, tensor: AnyArray | None, persistent: bool = True) -> None:
+        """Set ``tensor``, an array, as the attribute ``name``, and keep it among the state of this layer.
+
+        It is saved with the parameters, if ``persistent``, and follows them into another dtype if it holds floats; what
+        is set as this attribute later takes its place.  None is nothing to keep.  TypeError for anything else,
+        ValueError for a name that is empty, dotted or taken.
+        """
+        if not name or "." in name or (hasattr(self, name) and name not in self._buffers()):
+            raise ValueError(f"name must not be empty, dotted or taken, got {name!r}")
+        if tensor is not None and not isinstance(tensor, np.ndarray):
+            raise TypeError(f"tensor must be a NumPy array or None, got {type(tensor).__name__}")
+        vars(self).setdefault("_buffer_names", {})[name] = persistent
+        setattr(self, name, tensor)
+
+    def _buffers(self, persistent_only: bool = False) -> dict[str, AnyArray]:
+        """This layer's own buffers by name, but for those that are None."""
+        registered: dict[str, bool] = vars(self).get("_buffer_names", {})
+        names = [name for name, persistent in registered.items() if persistent or not persistent_only]
+        return {name: vars(self)[name] for name in names if vars(self).get(name) is not None}
 
     def get_submodule(self, target: str) -> "Module":
         """The layer with the name ``target``, as ``named_modules`` has it.  AttributeError where there is none."""
@@ -164,7 +194,7 @@ class Module:
     # What a training script says to a network.
 
     def train(self, mode: bool = True) -> Self:
-        """Say that the network is being trained.  No formula here depends on it, unless it is one of the user's own."""
+        """Say that the network is being trained: batch normalisation then uses the statistics of the batch."""
         if not isinstance(mode, bool):
             raise ValueError(f"mode must be True or False, got {mode!r}")
         self.training = mode
@@ -188,11 +218,11 @@ class Module:
             parameter.forget_grad(set_to_none)
 
     def float(self) -> Self:
-        """Turn all parameters into float32, in place."""
+        """Turn all parameters, and buffers of floats, into float32, in place."""
         return self._to(np.float32)
 
     def double(self) -> Self:
-        """Turn all parameters into float64, in place."""
+        """Turn all parameters, and buffers of floats, into float64, in place."""
         return self._to(np.float64)
 
     def cpu(self) -> Self:
@@ -207,7 +237,9 @@ class Module:
         non_blocking: bool = False,
         memory_format: object = None,
     ) -> Self:
-        """Turn all parameters into a dtype, NumPy's, torch's or by its name; the device 'cpu' is where they are.
+        """Turn all parameters, and buffers of floats, into a dtype: NumPy's, torch's or by its name.
+
+        The device 'cpu' is where they are.
 
         The last two options change no number, and nothing here.  ValueError for another device, TypeError for another
         dtype.
@@ -227,40 +259,69 @@ class Module:
         for parameter in self.parameters():
             parameter.data = parameter.data.astype(dtype)
             parameter.grad = None if parameter.grad is None else parameter.grad.astype(dtype)
+        for module in self.modules():
+            for name, buffer in module._buffers().items():
+                if buffer.dtype.kind == "f":
+                    setattr(module, name, buffer.astype(dtype))
         return self
 
     # Weights.
 
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters by name: a snapshot, which further training leaves alone (torch's would change)."""
-        return {name: parameter.data.copy() for name, parameter in self.named_parameters(remove_duplicate=False)}
+    def state_dict(self) -> dict[str, AnyArray]:
+        """Copies of all parameters and buffers by name: a snapshot, which further training leaves alone.
 
-    def load_state_dict(self, state_dict: Mapping[str, Array], strict: bool = True) -> IncompatibleKeys:
-        """Copy ``state_dict`` into the parameters, converted to their dtype; returns the names that do not match.
-
-        Raises ValueError where names, if ``strict``, or shapes differ, TypeError for what is no float array; then
-        nothing is changed.
+        (torch's would change.)
         """
-        own = dict(self.named_parameters(remove_duplicate=False))
+        return {
+            _joined(name, own): (one.data if isinstance(one, Parameter) else one).copy()
+            for name, module in self._every("")
+            for own, one in module._state().items()
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, AnyArray], strict: bool = True) -> IncompatibleKeys:
+        """Copy ``state_dict`` into the parameters and buffers, converted to their dtype; returns what does not match.
+
+        Raises ValueError where names, if ``strict``, or shapes differ, TypeError for what is no float array, or no
+        array of integers where a buffer is one; then nothing is changed.
+        """
+        own = {
+            _joined(name, key): (module, key, one)
+            for name, module in self._every("")
+            for key, one in module._state().items()
+        }
         lacking, unexpected = [n for n in own if n not in state_dict], [n for n in state_dict if n not in own]
         if strict and (lacking or unexpected):
             raise ValueError(
-                f"state_dict must hold all parameters; missing: {sorted(lacking)}, unexpected: {sorted(unexpected)}"
+                f"state_dict must hold all parameters and buffers; missing: {sorted(lacking)}, "
+                f"unexpected: {sorted(unexpected)}"
             )
         given = {name: state_dict[name] for name in own if name in state_dict}
         for name, array in given.items():
+            one = own[name][2]
             if hasattr(array, "detach"):
                 raise TypeError(
                     f"state_dict[{name!r}] must be a NumPy array, got {type(array).__name__}: write "
                     "load_state_dict({name: tensor.numpy() for name, tensor in state_dict.items()})"
                 )
-            check_floats(**{f"state_dict[{name!r}]": array})
-            if array.shape != own[name].data.shape:
-                raise ValueError(f"state_dict[{name!r}] must have shape {own[name].data.shape}, got {array.shape}")
+            if one.dtype.kind == "f":
+                check_floats(**{f"state_dict[{name!r}]": array})
+            elif not (isinstance(array, ARRAYS) and array.dtype.kind in "iu"):
+                raise TypeError(f"state_dict[{name!r}] must be a NumPy array of integers, got {_kind(array)}")
+            if array.shape != one.shape:
+                raise ValueError(f"state_dict[{name!r}] must have shape {one.shape}, got {array.shape}")
         for name, array in given.items():
-            own[name].data[...] = array
-            own[name].data = own[name].data  # the same array, another version
+            module, key, one = own[name]
+            if isinstance(one, Parameter):
+                one.data[...] = array
+                one.data = one.data  # the same array, another version
+            else:
+                setattr(module, key, np.array(array, one.dtype))
         return IncompatibleKeys(lacking, unexpected)
+
+    def _state(self) -> "dict[str, Parameter | AnyArray]":
+        """This layer's own parameters and then its own buffers, those that are saved, by name."""
+        parameters = {name: one for name, one in vars(self).items() if isinstance(one, Parameter)}
+        return {**parameters, **self._buffers(persistent_only=True)}
 
     # Text.
 
@@ -318,6 +379,11 @@ def is_own(layer: Module) -> bool:
         type(one).__module__.partition(".")[0] == "reference" and "forward" not in vars(one)
         for _, one in layer._every("")
     )
+
+
+def _kind(array: object) -> str:
+    """What an array, or something else, holds."""
+    return str(getattr(array, "dtype", type(array).__name__))
 
 
 def _joined(prefix: str, name: str) -> str:

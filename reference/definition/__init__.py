@@ -26,6 +26,7 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     padding        pad                          a frame around the image
     relu           relu                         nothing below zero
     pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
+    batch_norm     batch_norm                   every channel with mean 0 and variance 1
     flatten        flatten                      feature maps become one row of numbers
     dense          linear                       weighted sums of all of them
     softmax        softmax, log_softmax         scores become probabilities
@@ -39,6 +40,7 @@ Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfello
 guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
 """
 
+from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
@@ -62,6 +64,7 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "batch_norm", "batch_norm_backward", "running_statistics",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -265,6 +265,39 @@ def test_avg_pool2d_divisors(options: tuple[bool, bool, int | None], y: list[flo
 # Flatten.
 
 
+def test_batch_norm_of_two_channels() -> None:
+    x = np.array([[1.0, 10], [3, 30]])  # means 2 and 20, variances 1 and 100
+    check(definition.batch_norm(x, None, None, training=True, eps=0), [[-1, -1], [1, 1]])
+    check(definition.batch_norm(x, None, None, np.array([5, 2]), np.array([7, 0]), True, 3), x_scaled(x))
+    check(definition.batch_norm(x, np.array([1, 0]), np.array([1, 25]), eps=0), [[0, 2], [2, 6]])
+
+
+def x_scaled(x: Double) -> Double:
+    """Divided by 2 and by sqrt(103), then with scale and shift."""
+    return np.array([5 / 2, 2 / np.sqrt(103)]) * (x - [2, 20]) + [7, 0]
+
+
+def test_batch_norm_gradients() -> None:
+    g, x = np.array([[8.0], [0], [0], [4]]), np.array([[1.0], [-1], [1], [-1]])  # mean 0, variance 1
+    grad_x, grad_w, grad_b = definition.batch_norm_backward(g, x, None, None, np.array([2]), training=True, eps=0)
+    check(grad_x, [[8], [-4], [-8], [4]])  # 2 (8 - 3 - 1), 2 (0 - 3 + 1), ...
+    check(grad_w, [4])
+    check(grad_b, [12])
+    grad_x, grad_w, _ = definition.batch_norm_backward(g, x, np.array([1]), np.array([4]), np.array([2]), eps=0)
+    check(grad_x, [[8], [0], [0], [4]])
+    check(grad_w, [-4])  # 4 (-1 - 1) / 2
+
+
+def test_running_statistics_are_mixed_and_unbiased() -> None:
+    x = np.array([[[1.0, 3]], [[5, 7]]])  # mean 4, variance 5, and 20/3 unbiased
+    mean, var = definition.running_statistics(x, np.array([2]), np.array([20]), momentum=0.75)
+    check(mean, [3.5])
+    check(var, [10])
+    mean, var = definition.running_statistics(x[:0], np.array([2]), np.array([20]))
+    check(mean, [2])
+    check(var, [20])
+
+
 def test_flatten_counts_row_by_row() -> None:
     x = np.zeros((1, 2, 2, 3))
     x[0, 1, 0, 2] = 5
@@ -538,6 +571,20 @@ def avg_pooling(**options: Any) -> Case:
     )
 
 
+def normalising(
+    images: tuple[int, ...], eps: float = 1e-5, statistics: tuple[Double | None, Double | None] = (None, None)
+) -> Case:
+    training = statistics[0] is None
+    mean, var = (None if array is None else torch.from_numpy(array) for array in statistics)
+    return Case(
+        f"batch_norm {images} {eps} {'in training' if training else 'in eval'}",
+        lambda x, w, b: definition.batch_norm(x, *statistics, w, b, training, eps),
+        lambda x, w, b: F.batch_norm(x, mean, var, w, b, training, eps=eps),
+        lambda g, x, w, b: definition.batch_norm_backward(g, x, *statistics, w, training, eps),
+        (images, images[1:2], images[1:2]),
+    )
+
+
 def flattening(*dims: int) -> Case:
     return Case(
         f"flatten {dims}",
@@ -598,6 +645,9 @@ CASES = [
     avg_pooling(kernel_size=3, stride=3, padding=1, ceil_mode=True),
     avg_pooling(kernel_size=3, stride=3, padding=1, ceil_mode=True, count_include_pad=False),
     avg_pooling(kernel_size=(2, 3), stride=3, padding=1, ceil_mode=True, divisor_override=5),
+    normalising((4, 3)),
+    normalising((3, 2, 4, 5)),
+    normalising((3, 2, 5), eps=0.5, statistics=(np.array([0.5, -1.0]), np.array([2.0, 0.25]))),
     flattening(),
     flattening(1),
     flattening(1, 2),

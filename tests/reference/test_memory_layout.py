@@ -103,7 +103,30 @@ def calls(dtype: Any) -> Iterator[Call]:
         arrays = {"grad_output": numbers(*leading, *outputs), "input": x, "weight": weight}
         yield Call("linear_backward", reference.linear_backward, arrays)
 
+    yield from normalisation_calls(dtype)
     yield from probability_calls(dtype)
+
+
+def normalisation_calls(dtype: Any) -> Iterator[Call]:
+    """batch_norm: means of integers round, and so does all that is made of them."""
+    for shape in ((3, 4, 6, 5), (3, 4, 7), (5, 4)):
+        for training in (True, False):
+            arrays = {"input": random_integers(shape, dtype)}
+            for seed, name in enumerate(("running_mean", "running_var", "weight", "bias")):
+                arrays[name] = np.abs(random_integers((4,), dtype, seed + 1))
+            arguments: dict[str, Any] = {"training": training, "eps": 0.5}
+            g = random_integers(shape, dtype, seed=9)
+            case = Case("real", np.dtype(dtype), arrays, {**arguments, "momentum": 0.1})
+            bound = pair_named("batch_norm").expected(case, g)
+            tight = [bound[n] for n in ("output", "grad_input", "grad_weight", "grad_bias")]
+            bounds = tuple(b for b in tight if b is not None)
+            assert len(bounds) == 4
+            yield Call(f"batch_norm, {shape}, {training}", reference.batch_norm, arrays, arguments, bounds[:1])
+            arrays = {"grad_output": g, **{name: array for name, array in arrays.items() if name != "bias"}}
+            name = f"batch_norm_backward, {shape}, {training}"
+            yield Call(name, reference.batch_norm_backward, arrays, arguments, bounds[1:])
+    plain = {"running_mean": None, "running_var": None, "training": True}
+    yield Call("batch_norm of its own", reference.batch_norm, {"input": arrays["input"]}, plain, bounds[:1])
 
 
 def probability_calls(dtype: Any) -> Iterator[Call]:
@@ -273,6 +296,7 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
     k = random_integers((3, 4, 3, 3), dtype)
     y = reference.conv2d(x, k, padding=padding)
     pooled, indices = reference.max_pool2d(x, 3, 2, padding, return_indices=True)
+    mean_and_var = np.zeros(4, dtype), np.ones(4, dtype)
     images = {
         "conv2d": y,
         "conv2d_backward": reference.conv2d_backward(y, x, k, padding=padding)[0],
@@ -283,6 +307,10 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         "max_pool2d_backward": reference.max_pool2d_backward(pooled, indices, x.shape),
         "avg_pool2d": reference.avg_pool2d(x, 3, 2, padding),
         "avg_pool2d_backward": reference.avg_pool2d_backward(pooled, x.shape, 3, 2, padding),
+        "batch_norm": reference.batch_norm(x, None, None, training=True),
+        "batch_norm_backward": reference.batch_norm_backward(np.ascontiguousarray(x), x, None, None, training=True)[0],
+        "batch_norm in eval": reference.batch_norm(x, *mean_and_var),
+        "batch_norm_backward in eval": reference.batch_norm_backward(np.ascontiguousarray(x), x, *mean_and_var)[0],
     }
     for name, result in images.items():
         assert result is not None

@@ -39,7 +39,24 @@ def own(side: Any) -> Any:
     return Net()
 
 
-BUILDS = {**NETWORKS, "dense": dense, "own": own}
+def normalised(side: Any) -> Any:
+    """A network with buffers, those of one layer by two names, and a buffer that is not saved."""
+
+    class Net(side.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = side.Sequential(side.Conv2d(1, 2, 3), side.BatchNorm2d(2), side.ReLU())
+            self.again = self.body[1]
+            array = (lambda numbers: numbers) if side is nn else torch.from_numpy
+            self.register_buffer("table", array(np.ones((2, 3), np.float32)))
+            self.register_buffer("scratch", array(np.zeros(4, np.float32)), persistent=False)
+            self.register_buffer("nothing", None)
+            self.head = side.BatchNorm1d(3, affine=False, track_running_stats=False)
+
+    return Net()
+
+
+BUILDS = {**NETWORKS, "dense": dense, "own": own, "normalised": normalised}
 
 
 # Text.
@@ -61,6 +78,9 @@ LAYERS: dict[str, Any] = {
     "ReflectionPad2d": lambda s: s.ReflectionPad2d((1, 2, 0, 1)),
     "ReplicationPad2d": lambda s: s.ReplicationPad2d(1),
     "CircularPad2d": lambda s: s.CircularPad2d(1),
+    "BatchNorm2d": lambda s: s.BatchNorm2d(3),
+    "BatchNorm1d, all": lambda s: s.BatchNorm1d(3, 1e-3, None, affine=False, track_running_stats=False),
+    "BatchNorm1d, no bias": lambda s: s.BatchNorm1d(3, bias=False),
     "Flatten": lambda s: s.Flatten(),
     "Flatten, all": lambda s: s.Flatten(0, 2),
     "Linear": lambda s: s.Linear(3, 2),
@@ -117,7 +137,10 @@ def test_names_are_those_of_torch_in_their_order(build: Any) -> None:
             "modules with duplicates": [name for name, _ in net.named_modules(prefix="net", remove_duplicate=False)],
             "children": [(name, type(one).__name__) for name, one in net.named_children()],
             "children alone": [type(one).__name__ for one in net.children()],
-            "buffers": [*net.buffers(), *net.named_buffers()],
+            "buffers": [(name, tuple(one.shape)) for name, one in net.named_buffers()],
+            "buffers alone": (len(list(net.buffers())), len(list(net.buffers(recurse=False)))),
+            "buffers with duplicates": [name for name, _ in net.named_buffers("net", remove_duplicate=False)],
+            "own buffers": [name for name, _ in net.named_buffers(recurse=False)],
         }
 
     assert names(nn) == names(torch.nn)
@@ -497,3 +520,113 @@ def test_a_network_is_copied_with_what_it_was_told() -> None:
     through_a_file = pickle.loads(pickle.dumps(network))
     assert not through_a_file.training
     assert str(through_a_file) == str(network)
+
+
+# Buffers.
+
+
+def test_buffers_go_with_the_parameters() -> None:
+    for side in (nn, torch.nn):
+        network = normalised(side)
+        assert network.double() is network
+        kinds = {name: str(one.dtype).removeprefix("torch.") for name, one in network.named_buffers()}
+        assert kinds.pop("body.1.num_batches_tracked") == "int64"
+        assert set(kinds.values()) == {"float64"}
+        assert len(kinds) == 4
+        assert str(network.float().body[1].running_var.dtype).removeprefix("torch.") == "float32"
+
+
+def test_a_state_with_buffers_travels_to_torch_and_back() -> None:
+    network, twin = normalised(nn), normalised(torch.nn)
+    twin.body(torch.randn(3, 1, 4, 4))  # which moves the statistics
+    theirs = {name: one.numpy() for name, one in twin.state_dict().items()}
+    assert str(network.load_state_dict(theirs)) == "<All keys matched successfully>"
+    for name, array in network.state_dict().items():
+        assert_equal(array, theirs[name])
+        assert array.shape == theirs[name].shape
+    assert network.body[1].num_batches_tracked == 1
+    network.body[1].running_mean = network.body[1].running_mean + 1
+    twin.load_state_dict(in_torch(network.state_dict()))
+    for name, array in twin.state_dict().items():
+        assert_equal(network.state_dict()[name], array.numpy())
+
+
+def test_a_state_with_buffers_is_a_snapshot() -> None:
+    layer = nn.BatchNorm1d(2)
+    before = layer.state_dict()
+    given = {name: array + 1 for name, array in before.items()}
+    layer.load_state_dict(given)
+    for name in given:
+        given[name] *= 0
+    assert layer.running_mean is not None
+    assert layer.running_mean.tolist() == [1, 1]
+    layer(random_normal((3, 2), np.float32))
+    assert before["running_mean"].tolist() == [0, 0]
+    assert before["num_batches_tracked"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"running_mean": None}, ValueError, r"state_dict must .*missing: \['running_mean'\]"),
+        ({"running_var": np.ones(3, np.float32)}, ValueError, r"'running_var'\] must have shape \(2,\), got \(3,\)"),
+        ({"running_var": np.ones(2, int)}, TypeError, r"'running_var'\] must be float32 or float64, got int64"),
+        ({"num_batches_tracked": np.array(1.0)}, TypeError, r"must be a NumPy array of integers, got float64"),
+        ({"num_batches_tracked": 1}, TypeError, r"must be a NumPy array of integers, got int"),
+        ({"num_batches_tracked": np.ones(1, int)}, ValueError, r"must have shape \(\), got \(1,\)"),
+    ],
+)
+def test_a_state_whose_buffers_do_not_fit_changes_nothing(
+    change: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    layer = nn.BatchNorm1d(2)
+    before = layer.state_dict()
+    state = {name: array + 1 for name, array in before.items()} | change
+    with pytest.raises(error, match=message):
+        layer.load_state_dict({name: array for name, array in state.items() if array is not None})
+    for name, array in layer.state_dict().items():
+        assert_equal(array, before[name])
+    if change == {"running_mean": None}:
+        state.pop("running_mean")
+        assert layer.load_state_dict(state, strict=False).missing_keys == ["running_mean"]
+        assert layer.num_batches_tracked == 1
+
+
+def test_counts_of_other_integers_are_taken() -> None:
+    layer = nn.BatchNorm1d(2)
+    layer.load_state_dict({**layer.state_dict(), "num_batches_tracked": np.uint8(3)})  # type: ignore[dict-item]
+    assert layer.num_batches_tracked == 3
+    assert layer.num_batches_tracked.dtype == np.int64
+    assert type(layer.num_batches_tracked) is np.ndarray
+
+
+def test_a_buffer_is_what_is_set_as_the_attribute() -> None:
+    for side in (nn, torch.nn):
+        array = (lambda numbers: numbers) if side is nn else torch.from_numpy
+        net = side.Module()
+        net.register_buffer("table", array(np.zeros(2, np.float32)))
+        net.register_buffer("later", None)
+        assert [name for name, _ in net.named_buffers()] == ["table"]
+        net.later = array(np.ones(3, np.float32))
+        net.table = array(np.ones(4, np.float32))
+        assert [tuple(one.shape) for one in net.buffers()] == [(4,), (3,)]
+        net.table = None
+        assert list(net.state_dict()) == ["later"]
+        net.register_buffer("later", array(np.ones(1, np.float32)), persistent=False)
+        assert list(net.state_dict()) == []
+        assert len(list(net.buffers())) == 1
+        for wrong in ("", "a.b", "forward"):
+            with pytest.raises(KeyError if side is torch.nn else ValueError):
+                net.register_buffer(wrong, array(np.zeros(2, np.float32)))
+        with pytest.raises(TypeError):
+            net.register_buffer("list", [1.0])
+
+
+def test_a_network_is_copied_with_its_buffers() -> None:
+    network = normalised(nn).body
+    network(random_normal((2, 1, 4, 4), np.float32))
+    for other in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        for name, array in other.state_dict().items():
+            assert_equal(array, network.state_dict()[name])
+        other(random_normal((2, 1, 4, 4), np.float32))
+        assert (other[1].num_batches_tracked, network[1].num_batches_tracked) == (2, 1)

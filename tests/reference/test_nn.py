@@ -51,18 +51,22 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
             continue
         built += 1
         kinds.add((case.kind, case.dtype))
-        weights = {name: case.arrays[name].copy() for name, _ in layer.named_parameters()}
+        # A count, which is in the state too, is in no case.
+        weights = {name: np.array(case.arrays.get(name, array)) for name, array in layer.state_dict().items()}
         if weights and case.dtype == np.float64:
             layer.double(), twin.double()
-        layer.load_state_dict(weights)
-        twin.load_state_dict(in_torch(weights))
         x = case.arrays["input"]
         with torch_as_measured():
             g = case.upstream(tuple(twin(tensor(x)).shape))
+        layer.load_state_dict(weights)
+        twin.load_state_dict(in_torch(weights))  # not before: it may have learned of the batch
         with np.errstate(all="ignore"):
             expected = pair.expected(case, g)
         for name, (ours, theirs) in forward_and_backward(layer, twin, x, g).items():
             verdict = compare(ours, theirs, expected.get(name))
+            assert verdict.equal, f"{name}: {verdict.message}, {case}"
+        for name, array in layer.named_buffers():
+            verdict = compare(array, twin.get_buffer(name).numpy(), expected.get(name))
             assert verdict.equal, f"{name}: {verdict.message}, {case}"
     assert built >= CASES / 4
     assert len(kinds) == len(pair.kinds) * len(DTYPES)
@@ -70,8 +74,9 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
 
 def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
-        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.Flatten(),
-        nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1),
+        nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.Softmax(1),
+        nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):
@@ -388,6 +393,11 @@ KEEPERS: dict[str, tuple[Any, Array]] = {
     "AvgPool2d": (lambda: nn.AvgPool2d(2, 1), BATCH_LAST),
     "ReflectionPad2d": (lambda: nn.ReflectionPad2d(1), BATCH_LAST),
     "ZeroPad2d": (lambda: nn.ZeroPad2d(0), BATCH_LAST),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), BATCH_LAST),
+    "BatchNorm2d, eval": (lambda: nn.BatchNorm2d(3).eval(), BATCH_LAST),
+    "BatchNorm2d, not affine": (lambda: nn.BatchNorm2d(3, affine=False), BATCH_LAST),
+    "BatchNorm2d, no bias": (lambda: nn.BatchNorm2d(3, bias=False), BATCH_LAST),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(5), random_integers((4, 5))),
     "Flatten": (nn.Flatten, BATCH_LAST),
     "Linear": (lambda: nn.Linear(5, 2), random_integers((4, 5))),
     "Softmax": (lambda: nn.Softmax(1), random_integers((4, 5))),
@@ -518,7 +528,10 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
     assert same_bits(*found).all()
 
 
-@pytest.mark.parametrize("build", [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3)])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval()],
+)
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
     x = random_integers((2, 2, 4, 4), np.float32)
     for change in ("step", "load_state_dict", "double", "-=", "another"):

@@ -16,12 +16,13 @@ from reference import nn, optim
 LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
-        "Conv2d", "MaxPool2d", "AvgPool2d", "Flatten", "Linear", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
-        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
+        "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "ConstantPad2d",
+        "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
     )),
     (optim.SGD, torch.optim.SGD),
     (reference.cross_entropy, F.cross_entropy),
     (reference.pad, F.pad),
+    (reference.batch_norm, F.batch_norm),
 ]  # fmt: skip
 
 
@@ -38,7 +39,8 @@ def argument_names(signature: inspect.Signature) -> list[str]:
     "name",
     [
         "Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
-        "ReplicationPad2d", "CircularPad2d", "Flatten", "Linear", "Softmax", "LogSoftmax", "CrossEntropyLoss",
+        "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
+        "LogSoftmax", "CrossEntropyLoss",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:

@@ -42,6 +42,7 @@ _CPU = {
     "pad": {"grad_input": "copies"},
     "max_pool2d": {"grad_input": "copies"},
     "avg_pool2d": {"output": "float32", "grad_input": "copies"},
+    "batch_norm": _FLOAT32,
     "linear": {**_FLOAT32, "output": "bias"},
     "softmax": {"output": "float32", "grad_input": "float32"},
     "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -69,6 +70,7 @@ ACCUMULATORS = {
         "pad": {"grad_input": "copies"},
         "max_pool2d": {"grad_input": "copies"},
         "avg_pool2d": {"output": "float32", "grad_input": "float32"},
+        "batch_norm": _FLOAT32,
         "linear": {**_FLOAT32, "output": "bias"},
         "softmax": {"output": "float32", "grad_input": "float32"},
         "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -367,6 +369,22 @@ def _sgd(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) 
     return {"output": (ours["output"], np.where(np.abs(ours["output"]) + bound > a.max / 4, np.inf, bound))}
 
 
+def _batch_norm(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """float32 inside; mu and s, which the gradient needs again, are stored in 16 bits, and so is every result.
+
+    Kernels that store x_hat's factor and shift first round those: three roundings of what the results are made of.
+    """
+    one = bounds.Channels(case, FLOAT32, stored=a.u)
+    found = bounds.BatchNormErrors(case, grad_output, one, a.max)
+    wanted: dict[str, Wanted] = {}
+    for name, error in found.errors.items():
+        if name in ours:
+            rounded_last = a.gamma(3) * found.sizes[name] + a.spacing * found.factors.max(initial=1)
+            unknown = np.isinf(error) | (found.sizes[name] > a.max / 4)
+            wanted[name] = ours[name], np.where(unknown, np.inf, error + rounded_last)
+    return wanted
+
+
 def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
     """Nothing rounds."""
     return {}
@@ -378,6 +396,7 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "relu": _exact,
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
+    "batch_norm": _batch_norm,
     "flatten": _exact,
     "linear": _products(bounds.linear_terms),
     "softmax": _softmax,

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 import reference
+from reference.batch_norm import running_statistics
 from reference.optim import SGD, Parameter
 from torch_parity.proof import bounds, cases
 from torch_parity.proof.cases import KINDS, Case, Maker
@@ -104,6 +105,43 @@ def _torch_max_pool2d(input: torch.Tensor, **options: Any) -> tuple[torch.Tensor
     return output, indices
 
 
+def _batch_norm(
+    input: Array, running_mean: Array | None = None, running_var: Array | None = None, **given: Any
+) -> tuple[Array, Array, Array]:
+    """The output and the new running statistics, which are empty where there are none."""
+    output = reference.batch_norm(input, running_mean, running_var, **given)
+    if running_mean is None or running_var is None:
+        return output, np.zeros(0, input.dtype), np.zeros(0, input.dtype)
+    if given["training"]:
+        return output, *running_statistics(input, running_mean, running_var, given["momentum"])
+    return output, running_mean, running_var
+
+
+def _torch_batch_norm(
+    input: torch.Tensor, running_mean: torch.Tensor | None = None, running_var: torch.Tensor | None = None, **given: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    mean, var = (None if one is None else one.clone() for one in (running_mean, running_var))
+    output = F.batch_norm(input, mean, var, **given)
+    if mean is None or var is None:
+        return output, input.new_zeros(0), input.new_zeros(0)
+    return output, mean, var
+
+
+def _batch_norm_gradients(g: Array, a: Arrays, o: Options, y: Any) -> Iterable[Array | None]:
+    options = {"training": o["training"], "eps": o["eps"]}
+    arrays = (a["input"], a.get("running_mean"), a.get("running_var"), a.get("weight"))
+    return reference.batch_norm_backward(g, *arrays, **options)
+
+
+def _batch_norm_layer(nn: Any, a: Arrays, o: Options) -> Any:
+    """The layer of these arguments; none has a bias without a weight."""
+    x, affine, tracked = a["input"], "weight" in a, "running_mean" in a
+    if "bias" in a and not affine:
+        return None
+    layer = nn.BatchNorm2d if x.ndim == 4 else nn.BatchNorm1d
+    return layer(x.shape[1], o["eps"], o["momentum"], affine, tracked, bias="bias" in a).train(o["training"])
+
+
 _PADS = {
     "constant": lambda nn, o: nn.ConstantPad2d(o["pad"], o["value"] or 0.0),
     "reflect": lambda nn, o: nn.ReflectionPad2d(o["pad"]),
@@ -174,6 +212,21 @@ PAIRS = (
         backward=lambda g, a, o, y: [reference.avg_pool2d_backward(g, a["input"].shape, **o)],
         twin=F.avg_pool2d,
         layer=lambda nn, a, o: nn.AvgPool2d(**o),
+    ),
+    Pair(
+        name="batch_norm",
+        twin_name="torch.nn.BatchNorm2d",
+        formula="y = w (x - mu) / sqrt(v + eps) + b",
+        cases=cases.batch_norm,
+        forward=_batch_norm,
+        backward=_batch_norm_gradients,
+        twin=_torch_batch_norm,
+        gradients=("input", "weight", "bias"),
+        kinds=("lattice", "real", "extremes"),
+        expected=lambda case, grad_output: {**bounds.batch_norm(case, grad_output)},
+        layer=_batch_norm_layer,
+        outputs=("output", "running_mean", "running_var"),
+        smooth=True,
     ),
     Pair(
         name="flatten",

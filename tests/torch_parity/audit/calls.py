@@ -115,6 +115,12 @@ def _optimizer(draw: Draw) -> Arguments:
     return {"params": [Parameter(case.arrays["parameter"]) for _ in range(draw.integer(1, 2))], **case.arguments}
 
 
+def _normalisation(draw: Draw) -> Arguments:
+    """Valid calls of batch normalisation, whose running statistics have no default."""
+    case = cases.batch_norm(draw, "lattice", draw.choice(DTYPES))
+    return {"running_mean": None, "running_var": None, **case.arrays, **case.arguments}
+
+
 def _one_of(*options: Any) -> Wild:
     return lambda draw, arguments: draw.choice(options)
 
@@ -151,6 +157,18 @@ def _array(name: str, like: str | None = None) -> Wild:
         if kind < 9:
             return array.astype(draw.choice(["float64", "float32", "float16", "int64", "uint8", "bool", "complex64"]))
         return draw.choice([None, 1.5, array.tolist(), "array"])
+
+    return wild
+
+
+def _per_channel(name: str) -> Wild:
+    """The same of a vector, made from the channels where the call has no ``name``; or nothing."""
+
+    def wild(draw: Draw, arguments: Arguments) -> Any:
+        input = arguments["input"]
+        given = arguments.get(name)
+        array = np.ones(input.shape[1], input.dtype) if given is None else given
+        return draw.choice([_array(name)(draw, {name: array}), array, None])
 
     return wild
 
@@ -273,6 +291,22 @@ FORMULAS = {
         F.avg_pool2d,
         _valid(cases.avg_pool2d),
         {**_POOL, "count_include_pad": FLAGS, "divisor_override": _one_of(0, 2, -3, *NO_INTEGERS, *_HUGE)},
+    ),
+    "batch_norm": Formula(
+        reference.batch_norm,
+        F.batch_norm,
+        _normalisation,
+        {
+            "input": _array("input"),
+            **{name: _per_channel(name) for name in ("running_mean", "running_var", "weight", "bias")},
+            "training": FLAGS,
+            "momentum": _one_of(
+                0, 1, 1.5, -1, math.nan, True, None, "0.5", 1j, np.float32(0.5), np.int64(1), 10**400, np.True_
+            ),
+            "eps": _one_of(
+                0, 0.0, 1, -1e-5, math.nan, math.inf, -math.inf, True, None, "1", 1j, np.float32(0.5), 10**400, np.True_
+            ),
+        },
     ),
     "flatten": Formula(
         reference.flatten,

@@ -42,6 +42,16 @@ EXCLUSIVE = set().union(
         "maximum-at-swapped-place",
     ),
     one_of("average-gradient-overwritten", "average-gradient-to-top-left"),
+    one_of(
+        "running-statistics-in-training", "batch-statistics-in-eval", "unbiased-variance-in-training",
+        "statistics-per-pixel", "statistics-over-channels", "eps-outside-the-root", "root-forgotten",
+    ),
+    one_of("biased-running-variance", "momentum-the-wrong-way-round"),
+    one_of(
+        "way-through-mean-forgotten", "way-through-variance-forgotten", "statistics-taken-for-constants",
+        "gamma-missing-in-the-gradient",
+    ),
+    one_of("gamma-gradient-from-the-input", "gamma-gradient-not-summed"),
     one_of("flattened-channels-last", "flattened-in-fortran-order", "flattened-as-columns"),
     one_of("gradient-unflattened-channels-last", "gradient-left-flat"),
     one_of("no-max-subtraction", "normalised-over-everything"),

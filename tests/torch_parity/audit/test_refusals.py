@@ -117,12 +117,13 @@ def without(arguments: Arguments, *names: str) -> Arguments:
     return {name: value for name, value in arguments.items() if name not in names}
 
 
-# The gradients that take the arguments of their formula; a bias and the constant of a padding they do not need.
+# The gradients that take the arguments of their formula; they need no bias, constant of a padding, or momentum.
 BACKWARD: dict[str, Callable[[Any, Arguments], object]] = {
     "conv2d": lambda g, a: reference.conv2d_backward(g, **a),
     "pad": lambda g, a: reference.pad_backward(g, a["input"].shape, **without(a, "input")),
     "relu": lambda g, a: reference.relu_backward(g, **a),
     "avg_pool2d": lambda g, a: reference.avg_pool2d_backward(g, a["input"].shape, **without(a, "input")),
+    "batch_norm": lambda g, a: reference.batch_norm_backward(g, **a),
     "linear": lambda g, a: reference.linear_backward(g, **a),
     "softmax": lambda g, a: reference.softmax_backward(g, a["input"], a["dim"]),
     "log_softmax": lambda g, a: reference.log_softmax_backward(g, a["input"], a["dim"]),
@@ -137,7 +138,7 @@ def test_gradients_refuse_what_their_formulas_refuse(formula: str) -> None:
     for index in range(1000):
         draw = numbered_draw(formula, index)
         good = valid_call(draw, formula)
-        call = Call(formula, without(made_wild(draw, good).arguments, "bias", "value"))
+        call = Call(formula, without(made_wild(draw, good).arguments, "bias", "value", "momentum"))
         if formula in ("pad", "avg_pool2d"):  # whose gradients get the shape of the input only
             image = np.zeros(np.shape(call.arguments["input"]), good.arguments["input"].dtype)
             call = Call(formula, {**call.arguments, "input": image})
@@ -196,6 +197,21 @@ REFUSED: list[tuple[str, str, Arguments, str]] = [
     ("an empty batch of what no batch may hold", "conv2d",
      {"input": zeros(0, 1, 0, 3), "weight": zeros(1, 1, 1, 1), "padding": 1},
      r"input must have at least 1 channel, row and column, got shape \(0, 1, 0, 3\)"),
+    ("mixed dtypes", "batch_norm",
+     {"input": zeros(0, 3), "running_mean": zeros(3, dtype=np.float64), "running_var": zeros(3)},
+     "running_mean must have the dtype of input, float32, got float64"),
+    ("what torch does not check of an input without numbers", "batch_norm",
+     {"input": zeros(0, 3), "running_mean": zeros(3), "running_var": zeros(2)},
+     r"running_var must have shape \(3,\) \(one number per channel of input\), got \(2,\)"),
+    ("what torch does not check of an input without numbers", "batch_norm",
+     {"input": zeros(0, 3), "running_mean": None, "running_var": None},
+     "running_mean and running_var must be given unless training is True, got None"),
+    ("what torch does not check of an input without numbers", "batch_norm",
+     {"input": zeros(2, 0), "running_mean": None, "running_var": None, "training": True},
+     r"input must have at least 1 channel, got shape \(2, 0\)"),
+    ("gamma and beta that are no vectors", "batch_norm",
+     {"input": zeros(2, 3), "running_mean": zeros(3), "running_var": zeros(3), "weight": zeros(1, 3)},
+     r"weight must have shape \(3,\) \(one number per channel of input\), got \(1, 3\)"),
     ("a bias of two or more dimensions", "linear",
      {"input": zeros(2, 3), "weight": zeros(4, 3), "bias": zeros(2, 4)},
      r"bias must have shape \(4,\) \(out features\), got \(2, 4\)"),
@@ -259,6 +275,7 @@ def test_every_refusal_has_an_example_and_a_reason() -> None:
 
 IMAGE, KERNEL, BIAS = zeros(2, 4, 7, 5), zeros(6, 2, 3, 2), zeros(6)  # two groups
 MAPS = zeros(2, 6, 5, 4)  # the output
+FOUR = zeros(4)  # one number per channel
 SCORES, LABELS = zeros(4, 3), np.array([0, 2, 1, 1])
 POOLED, PLACES = zeros(2, 4, 3, 2), np.zeros((2, 4, 3, 2), np.int64)  # IMAGE pooled by 2 x 2
 DOUBLE = np.float64
@@ -346,6 +363,21 @@ POOLING = [
     ]
 ]  # fmt: skip
 
+
+def batch_norm(input: Any = IMAGE, running_mean: Any = FOUR, running_var: Any = FOUR, **given: Any) -> object:
+    return reference.batch_norm(input, running_mean, running_var, **given)
+
+
+def batch_norm_backward(
+    grad_output: Any = IMAGE,
+    input: Any = IMAGE,
+    running_mean: Any = FOUR,
+    running_var: Any = FOUR,
+    **given: Any,
+) -> object:
+    return reference.batch_norm_backward(grad_output, input, running_mean, running_var, **given)
+
+
 BAD = [
     *CONVOLUTION,
     *POOLING,
@@ -393,6 +425,36 @@ BAD = [
         "input_shape", "got None"),
     bad("avg_pool2d_backward-negative", ValueError,
         lambda: reference.avg_pool2d_backward(POOLED, (2, 4, -7, 5), 2), "input_shape", "got (2, 4, -7, 5)"),
+    *(
+        bad(f"{name}-{label}", error, partial(function, **arguments), *words)
+        for name, function in (("batch_norm", batch_norm), ("batch_norm_backward", batch_norm_backward))
+        for label, error, arguments, words in [
+            ("rank", ValueError, {"input": zeros(4)}, ("input", "(N, C, d1, ...)", "got shape (4,)")),
+            ("no channels", ValueError, {"input": zeros(2, 0)}, ("input", "at least 1 channel", "(2, 0)")),
+            ("no statistics", ValueError, {"running_mean": None, "running_var": None}, ("running_mean", "training")),
+            ("no variance", ValueError, {"running_var": None}, ("running_var", "both")),
+            ("no mean", ValueError, {"running_mean": None, "training": True}, ("running_mean", "both")),
+            ("mean", ValueError, {"running_mean": zeros(3)}, ("running_mean", "(4,)", "got (3,)")),
+            ("variance", ValueError, {"running_var": zeros(1, 4)}, ("running_var", "(4,)", "got (1, 4)")),
+            ("weight", ValueError, {"weight": zeros(1)}, ("weight", "(4,)", "got (1,)")),
+            ("mixed", TypeError, {"weight": zeros(4, dtype=DOUBLE)}, ("weight", "dtype of input", "float64")),
+            ("list", TypeError, {"running_mean": [0.0]}, ("running_mean", "NumPy array", "got list")),
+            ("training 1", TypeError, {"training": 1}, ("training", "True or False", "got 1")),
+            ("eps below 0", ValueError, {"eps": -1e-5}, ("eps", "positive", "got -1e-05")),
+            ("eps 0", ValueError, {"eps": 0.0, "training": True}, ("eps", "positive", "got 0.0")),
+            ("eps None", TypeError, {"eps": None}, ("eps", "real number", "got None")),
+            ("one number", ValueError, {"input": zeros(1, 4, 1, 1), "training": True},
+             ("input", "more than 1 number per channel", "(1, 4, 1, 1)")),
+        ]
+    ),
+    bad("batch_norm-bias", ValueError, lambda: batch_norm(bias=zeros(3)), "bias", "(4,)", "got (3,)"),
+    bad("batch_norm-momentum", TypeError, lambda: batch_norm(momentum=None), "momentum", "real number", "got None"),
+    bad("batch_norm_backward-shape", ValueError, lambda: batch_norm_backward(zeros(2, 4, 7, 4)),
+        "grad_output", "(2, 4, 7, 5)", "got (2, 4, 7, 4)"),
+    bad("batch_norm_backward-mixed", TypeError, lambda: batch_norm_backward(zeros(2, 4, 7, 5, dtype=DOUBLE)),
+        "grad_output", "dtype of input", "float32", "got float64"),
+    bad("batch_norm_backward-mask", ValueError, lambda: batch_norm_backward(output_mask=(True, True)),
+        "output_mask", "3", "got (True, True)"),
     bad("pad-mode", ValueError, lambda: reference.pad(IMAGE, (1, 1), "zeros"), "mode", "constant", "got 'zeros'"),
     bad("pad-odd", ValueError, lambda: reference.pad(IMAGE, (1, 1, 1)), "pad", "a pair", "got (1, 1, 1)"),
     bad("pad-number", TypeError, lambda: reference.pad(IMAGE, 1), "pad", "tuple", "got 1"),
@@ -583,7 +645,7 @@ def test_only_who_feeds_pixels_is_sent_to_where_they_become_floats(dtype: Any, i
 
 def test_good_input_is_taken() -> None:
     """The calls that the mistakes above were made in."""
-    conv2d(), conv2d_backward(), max_pool2d(), avg_pool2d(), avg_pool2d_backward()
+    conv2d(), conv2d_backward(), max_pool2d(), avg_pool2d(), avg_pool2d_backward(), batch_norm(), batch_norm_backward()
     reference.max_pool2d_backward(POOLED, PLACES, (2, 4, 7, 5))
     reference.cross_entropy(SCORES, LABELS)
     reference.cross_entropy_backward(zeros(), SCORES, LABELS)
@@ -639,7 +701,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
+        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
+        nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
         nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1),
         nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(),
     ],
@@ -676,6 +739,7 @@ def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
     ("layer", "image"),
     [
         (nn.Conv2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE), (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
+        (nn.BatchNorm2d(4), IMAGE), (nn.BatchNorm1d(3).eval(), SCORES),
         (nn.Flatten(), IMAGE), (nn.Linear(3, 5), SCORES), (nn.Softmax(1), SCORES), (nn.LogSoftmax(1), SCORES),
         (nn.ZeroPad2d(1), IMAGE), (nn.CircularPad2d(1), IMAGE), (nn.Conv2d(4, 6, 3, padding_mode="reflect"), IMAGE),
     ],

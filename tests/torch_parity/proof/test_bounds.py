@@ -142,6 +142,28 @@ def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> No
     assert not prove(dataclasses.replace(pair, forward=swallows), case)["output"].equal
 
 
+def test_a_channel_that_is_not_finite_must_arrive() -> None:
+    """And one that is merely large is not known, in training where squares are added up."""
+    pair = pair_named("batch_norm")
+
+    def swallows(input: Any, **given: Any) -> Any:
+        return pair.forward(np.nan_to_num(input, posinf=0, neginf=0), **given)
+
+    wrong = dataclasses.replace(pair, forward=swallows)
+    spoiled = np.array([[np.nan, np.inf, 1e30, 1], [1, 2, 3, 4], [5, 7, 6, 8]], F32)
+    arrays = {"input": spoiled, "running_mean": np.zeros(4, F32), "running_var": np.ones(4, F32)}
+    for training, known in ((True, [1, 1, 0, 1]), (False, [1, 1, 1, 1])):
+        arguments = {"training": training, "momentum": 0.5, "eps": 1e-5}
+        case = Case("extremes", F32, arrays, arguments, plain=True)
+        assert all(verdict.equal for verdict in prove(pair, case).values())
+        assert prove(wrong, case)["output"].wrong == (6 if training else 2)
+        with np.errstate(all="ignore"):
+            bound = pair.expected(case, np.ones((3, 4), F32))["output"]
+        assert bound is not None
+        assert (~np.isinf(bound[0])).tolist() == [bool(one) for one in known]
+        assert np.isnan(bound[0, :2]).all()
+
+
 def test_what_overflows_in_one_order_only_is_not_known() -> None:
     """Neither is what is infinite besides."""
     x = np.array([[1e38, 3e38, 1.0, 1.0], [1.0, 3e38, np.inf, 1.0], [1.0, 1.0, np.inf, 1.0], [1.0, 1.0, 1.0, 1.0]], F32)

@@ -7,6 +7,7 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 
 from torch_parity.audit.mistakes import (
     avg_pool2d,
+    batch_norm,
     conv2d,
     conv2d_backward,
     cross_entropy,
@@ -30,6 +31,7 @@ MISTAKES = (
     *relu.MISTAKES,
     *max_pool2d.MISTAKES,
     *avg_pool2d.MISTAKES,
+    *batch_norm.MISTAKES,
     *flatten.MISTAKES,
     *linear.MISTAKES,
     *softmax.MISTAKES,

@@ -24,6 +24,7 @@ exp and log are not rounded correctly by any fast library.  They, and NumPy's lo
 FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
+from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
@@ -49,11 +50,14 @@ from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_so
 
 __all__ = [
     "FUNCTION_ULPS",
+    "BatchNormErrors",
     "Bounds",
+    "Channels",
     "Probabilities",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
+    "batch_norm",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",

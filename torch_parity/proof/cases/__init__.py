@@ -13,6 +13,7 @@ every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
 The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
+from torch_parity.proof.cases.batch_norm import batch_norm
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
@@ -32,6 +33,7 @@ __all__ = [
     "Maker",
     "RandomDraw",
     "avg_pool2d",
+    "batch_norm",
     "conv2d",
     "cross_entropy",
     "flatten",
