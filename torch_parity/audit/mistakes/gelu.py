@@ -60,7 +60,7 @@ MISTAKES = (
     Mistake(
         "gelu-always-approximated", "gelu",
         "The approximation by tanh is computed where the exact function is asked for.",
-        "Off by up to 0.0005, most of all near 2 and -2.",
+        "Off by up to 0.0005, most of all near 2.7 and -2.7.",
         _EXACT,
         READ_FORWARD,
         forward=arguments(lambda a: {"approximate": "tanh"}),
@@ -69,7 +69,7 @@ MISTAKES = (
     Mistake(
         "gelu-never-approximated", "gelu",
         "The exact function is computed where the approximation by tanh is asked for.",
-        "Off by up to 0.0005, most of all near 2 and -2: not what networks with approximate='tanh' were trained with.",
+        "Off by up to 0.0005, most of all near 2.7 and -2.7: not what networks trained with 'tanh' compute.",
         "x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3))) / 2, where approximate is 'tanh'.",
         READ_FORWARD,
         forward=arguments(lambda a: {"approximate": "none"}),
@@ -86,7 +86,7 @@ MISTAKES = (
     Mistake(
         "gelu-cube-forgotten", "gelu",
         "The approximation lacks the term 0.044715 x^3.",
-        "Right near 0 and far out; off by up to 0.04 in between.",
+        "Right near 0 and far out; off by up to 0.034 in between.",
         "x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3))) / 2.",
         READ_FORWARD,
         forward=instead(without_cube),
@@ -94,7 +94,7 @@ MISTAKES = (
     Mistake(
         "gelu-by-sigmoid", "gelu",
         "x sigmoid(1.702 x) is computed, another approximation, which torch does not have.",
-        "Off by up to 0.02.",
+        "Off by up to 0.0204, most of all near 2.3 and -2.3.",
         _EXACT,
         READ_FORWARD,
         forward=instead(lambda input, approximate: np.asarray(input * sigmoid(input * input.dtype.type(1.702)))),

@@ -57,7 +57,7 @@ MISTAKES = (
     Mistake(
         "sigmoid-slope-of-input", "sigmoid",
         "The gradient is x (1 - x) g with the layer's input instead of its output.",
-        "Right where x equals its sigmoid, at 0.659; far out it is huge where it should vanish.",
+        "Right where x equals its sigmoid, or 1 minus that; far out it is huge where it should vanish.",
         "g * y * (1 - y), with the layer's output y.",
         READ_BACKWARD,
         backward=gradients_instead(input=slope_of_input),
