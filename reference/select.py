@@ -44,5 +44,4 @@ def either(mask: npt.NDArray[np.bool], yes: Array, no: Array) -> Array:
     [ 1.  -0.5]
     """
     differing = np.bitwise_xor(bits(yes), bits(no))
-    chosen = np.multiply(mask, differing, dtype=differing.dtype)
-    return np.asarray(np.bitwise_xor(chosen, bits(no))).view(yes.dtype)
+    return np.asarray(np.bitwise_xor(np.multiply(mask, differing), bits(no))).view(yes.dtype)

@@ -28,7 +28,7 @@ def tanh(input: Array) -> Array:
     """
     check_floats(input=input)
     # NumPy converts a buffer at a time, there and back: no array of float64 as large as the input is made.
-    return np.tanh(input, out=np.empty_like(input), dtype=np.float64, casting="same_kind")
+    return np.tanh(input, out=np.empty_like(input), dtype=np.float64)
 
 
 @ieee754
