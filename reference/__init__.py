@@ -35,16 +35,26 @@ from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
+from reference.gelu import gelu, gelu_backward
 from reference.instead import PACKAGE, missing
+from reference.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.padding import pad, pad_backward
 from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.relu import relu, relu_backward
+from reference.sigmoid import sigmoid, sigmoid_backward
+from reference.silu import silu, silu_backward
 from reference.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from reference.tanh import tanh, tanh_backward
 
 __all__ = [  # noqa: RUF022  (in teaching order)
     "conv2d", "conv2d_backward",
     "pad", "pad_backward",
     "relu", "relu_backward",
+    "leaky_relu", "leaky_relu_backward",
+    "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward",
+    "silu", "silu_backward",
+    "gelu", "gelu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward",

@@ -66,9 +66,9 @@ LAYERS = {
     **dict.fromkeys(
         (
             "AvgPool1d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose2d", "ELU",
-            "Embedding", "GELU", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear", "LeakyReLU",
-            "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN", "Sigmoid",
-            "SiLU", "Softmax2d", "Softplus", "Tanh", "TransformerEncoderLayer", "Unflatten", "Upsample",
+            "Embedding", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear",
+            "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN",
+            "Softmax2d", "Softplus", "TransformerEncoderLayer", "Unflatten", "Upsample",
         ),
         OWN_LAYER,
     ),

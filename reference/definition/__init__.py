@@ -25,6 +25,11 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     conv           conv2d                       the sum of the products under the kernel
     padding        pad                          a frame around the image
     relu           relu                         nothing below zero
+    leaky_relu     leaky_relu                   little below zero
+    sigmoid        sigmoid                      a score becomes the probability of one of two classes
+    tanh           tanh                         the same from -1 to 1
+    silu           silu                         a smooth relu: x times its sigmoid
+    gelu           gelu                         another one: x times the normal distribution
     pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
     batch_norm     batch_norm                   every channel with mean 0 and variance 1
     flatten        flatten                      feature maps become one row of numbers
@@ -50,18 +55,28 @@ from reference.definition.cross_entropy import (
 )
 from reference.definition.dense import linear, linear_backward
 from reference.definition.flatten import flatten, flatten_backward
+from reference.definition.gelu import gelu, gelu_backward
+from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import sgd_step
 from reference.definition.padding import pad, pad_backward
 from reference.definition.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.definition.relu import relu, relu_backward
+from reference.definition.sigmoid import sigmoid, sigmoid_backward
+from reference.definition.silu import silu, silu_backward
 from reference.definition.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from reference.definition.tanh import tanh, tanh_backward
 from reference.definition.windows import IntOrPair
 
 __all__ = [  # noqa: RUF022  (in teaching order)
     "conv2d", "conv2d_backward",
     "pad", "pad_backward",
     "relu", "relu_backward",
+    "leaky_relu", "leaky_relu_backward",
+    "sigmoid", "sigmoid_backward",
+    "tanh", "tanh_backward",
+    "silu", "silu_backward",
+    "gelu", "gelu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward", "running_statistics",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reference.containers import ModuleList, Sequential
 from reference.instead import LAYERS, missing
 from reference.module import Module
-from reference.nn.activation import LogSoftmax, ReLU, Softmax
+from reference.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from reference.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from reference.nn.conv import Conv2d
 from reference.nn.flatten import Flatten
@@ -29,9 +29,11 @@ from reference.nn.pooling import AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss",
-    "Flatten", "Identity", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU",
-    "ReflectionPad2d", "ReplicationPad2d", "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
+    "GELU", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss",
+    "Flatten", "Identity",
+    "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU",
+    "ReflectionPad2d",
+    "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

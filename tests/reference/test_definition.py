@@ -551,6 +551,17 @@ def padding(pad: tuple[int, int, int, int], mode: str) -> Case:
     )
 
 
+def bending(name: str, twin: Callable[..., torch.Tensor], **options: Any) -> Case:
+    forward, backward = getattr(definition, name), getattr(definition, name + "_backward")
+    return Case(
+        f"{name} {options}",
+        lambda x: forward(x, **options),
+        lambda x: twin(x, **options),
+        lambda g, x: (backward(g, x, **options),),
+        ((2, 3, 4, 5),),
+    )
+
+
 def max_pooling(**options: Any) -> Case:
     return Case(
         f"max_pool2d {options}",
@@ -635,6 +646,21 @@ CASES = [
     padding((7, 1, 2, 5), "circular"),
     padding((-1, 2, 2, -1), "circular"),
     Case("relu", definition.relu, F.relu, lambda g, x: (definition.relu_backward(g, x),), ((2, 3, 4, 5),)),
+    bending("leaky_relu", F.leaky_relu, negative_slope=0.3),
+    bending("leaky_relu", F.leaky_relu, negative_slope=-2),
+    Case(
+        "sigmoid",
+        definition.sigmoid,
+        torch.sigmoid,
+        lambda g, x: (definition.sigmoid_backward(g, definition.sigmoid(x)),),
+        ((3, 5),),
+    ),
+    Case(
+        "tanh", definition.tanh, torch.tanh, lambda g, x: (definition.tanh_backward(g, definition.tanh(x)),), ((3, 5),)
+    ),
+    bending("silu", F.silu),
+    bending("gelu", F.gelu),
+    bending("gelu", F.gelu, approximate="tanh"),
     max_pooling(kernel_size=2),
     max_pooling(kernel_size=3, stride=2, padding=1),
     max_pooling(kernel_size=(3, 2), stride=(1, 3), padding=(1, 0), dilation=(2, 1)),

@@ -19,6 +19,9 @@ from torch_parity.proof.cases import Case
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import pair_named
 
+# What is computed element by element, and what its gradient is computed from.
+ELEMENTWISE = {"leaky_relu": "input", "sigmoid": "output", "tanh": "output", "silu": "input", "gelu": "input"}
+
 
 @dataclass(frozen=True)
 class Call:
@@ -88,6 +91,13 @@ def calls(dtype: Any) -> Iterator[Call]:
         x, g = numbers(*shape), numbers(*shape, seed=1)
         yield Call("relu", reference.relu, {"input": x})
         yield Call("relu_backward", reference.relu_backward, {"grad_output": g, "input": x})
+        for name, saved in ELEMENTWISE.items():
+            arrays = {"grad_output": g, saved: x}
+            yield Call(name, getattr(reference, name), {"input": x})
+            yield Call(name + "_backward", getattr(reference, name + "_backward"), arrays)
+        yield Call("gelu, approximated", reference.gelu, {"input": x}, {"approximate": "tanh"})
+        arrays = {"grad_output": g, "input": x}
+        yield Call("gelu_backward, approximated", reference.gelu_backward, arrays, {"approximate": "tanh"})
         yield Call("flatten", reference.flatten, {"input": x})
         flat = numbers(x.size)
         yield Call("flatten_backward", reference.flatten_backward, {"grad_output": flat}, {"input_shape": shape})
@@ -302,6 +312,8 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         "conv2d_backward": reference.conv2d_backward(y, x, k, padding=padding)[0],
         "relu": reference.relu(x),
         "relu_backward": reference.relu_backward(x, x),
+        **{name: getattr(reference, name)(x) for name in ELEMENTWISE},
+        **{name + "_backward": getattr(reference, name + "_backward")(x, x) for name in ELEMENTWISE},
         "max_pool2d": pooled,
         "indices": indices,
         "max_pool2d_backward": reference.max_pool2d_backward(pooled, indices, x.shape),

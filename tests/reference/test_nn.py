@@ -77,6 +77,7 @@ def test_backward_before_forward_is_an_error() -> None:
         nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1),
         nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.Softmax(1),
         nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):
@@ -389,6 +390,11 @@ KEEPERS: dict[str, tuple[Any, Array]] = {
     "Conv2d, reflect": (lambda: nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), BATCH_LAST),
     "Conv2d, unbatched": (lambda: nn.Conv2d(3, 2, 3), random_integers((3, 5, 5))),
     "ReLU": (nn.ReLU, BATCH_LAST),
+    "LeakyReLU": (lambda: nn.LeakyReLU(0.5), BATCH_LAST),
+    "Sigmoid": (nn.Sigmoid, BATCH_LAST),
+    "Tanh": (nn.Tanh, BATCH_LAST),
+    "SiLU": (nn.SiLU, BATCH_LAST),
+    "GELU": (nn.GELU, BATCH_LAST),
     "MaxPool2d": (lambda: nn.MaxPool2d(2, 1), BATCH_LAST),
     "AvgPool2d": (lambda: nn.AvgPool2d(2, 1), BATCH_LAST),
     "ReflectionPad2d": (lambda: nn.ReflectionPad2d(1), BATCH_LAST),

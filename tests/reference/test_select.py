@@ -1,11 +1,11 @@
-"""Selection keeps every bit of what it keeps, and leaves +0.0 of the rest."""
+"""Selection keeps every bit of what it keeps, and leaves +0.0, or another number, of the rest."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from reference.select import select
+from reference.select import either, select
 from torch_parity.proof.compare import same_bits
 
 NUMBERS = [1.5, -0.0, 0.0, np.nan, np.inf, -np.inf, -2.0, 5e-324]
@@ -29,3 +29,14 @@ def test_select_fills_what_it_is_given() -> None:
     np.testing.assert_array_equal(frame[::2, ::2], [[0, 0, 0], [3, 4, 5]])
     assert (frame[1::2] == 7).all()
     assert (frame[:, 1::2] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_either_is_where_of_two_numbers(dtype: Any) -> None:
+    mask = np.arange(12).reshape(3, 4) % 5 < 2
+    for yes in np.array(NUMBERS, dtype):
+        for no in np.array(NUMBERS, dtype):
+            for layout in (mask, mask.T, mask[:, ::-1], mask[0, 0], mask[:0]):
+                found = either(layout, np.asarray(yes), np.asarray(no))
+                assert found.dtype == dtype
+                assert same_bits(found, np.where(layout, yes, no)).all()

@@ -17,12 +17,13 @@ LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
         "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "ConstantPad2d",
-        "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
+        "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
     )),
     (optim.SGD, torch.optim.SGD),
     (reference.cross_entropy, F.cross_entropy),
     (reference.pad, F.pad),
     (reference.batch_norm, F.batch_norm),
+    (reference.leaky_relu, F.leaky_relu),
 ]  # fmt: skip
 
 
@@ -38,9 +39,10 @@ def argument_names(signature: inspect.Signature) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
-        "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
-        "LogSoftmax", "CrossEntropyLoss",
+        "Conv2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d",
+        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
+        "LogSoftmax",
+        "CrossEntropyLoss",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:
@@ -76,6 +78,7 @@ def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
     [
         (reference.conv2d, {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
         (reference.linear, {"bias": None}),
+        (reference.gelu, {"approximate": "none"}),
         (reference.flatten, {"start_dim": 0, "end_dim": -1}),
         (
             reference.avg_pool2d,

@@ -291,9 +291,54 @@ def _cross_entropy(case: Case, grad_output: Array) -> Results:
     }
 
 
+def _elementwise(terms: Callable[[Array, Case], tuple[Array, Array]]) -> Callable[[Case, Array], Results]:
+    """The truth of a formula of single numbers: ``terms`` gives y and dy/dx for the decimals x of a case."""
+
+    def truth(case: Case, grad_output: Array) -> Results:
+        y, slope = terms(np.asarray(_exact(case.arrays["input"])), case)
+        return {"output": np.asarray(y), "grad_input": np.asarray(np.asarray(_exact(grad_output)) * slope)}
+
+    return truth
+
+
+def _sigmoid(x: Array, case: Case) -> tuple[Array, Array]:
+    s = 1 / (1 + _exp(-x))
+    return s, s * (1 - s)
+
+
+def _tanh(x: Array, case: Case) -> tuple[Array, Array]:
+    y = 2 / (1 + _exp(-2 * x)) - 1
+    return y, 1 - y * y
+
+
+def _silu(x: Array, case: Case) -> tuple[Array, Array]:
+    s, slope = _sigmoid(x, case)
+    return x * s, s + x * slope
+
+
+def _gelu(x: Array, case: Case) -> tuple[Array, Array]:
+    """Phi - 1/2 is phi times the sum of x^(2n+1) / (1 3 5 ... (2n+1)), of which no term is negative where x is not."""
+    two_pi = 2 * decimal.Decimal("3.14159265358979323846264338327950288419716939937511")
+    if case.arguments["approximate"] == "tanh":
+        cubic, c = decimal.Decimal("0.044715"), 2 * (4 / two_pi).sqrt()
+        s, slope = _sigmoid(c * (x + cubic * x**3), case)
+        return x * s, s + x * slope * c * (1 + 3 * cubic * x * x)
+    phi = _exp(-x * x / 2) / two_pi.sqrt()
+    term = total = x
+    for n in range(1, 150):  # enough for |x| up to 8
+        term = term * x * x / (2 * n + 1)
+        total = total + term
+    share = decimal.Decimal("0.5") + phi * total
+    return x * share, share + x * phi
+
+
 EXACT: dict[str, Callable[[Pair, Case, Array], Minus]] = {
     "conv2d": _sum_of_products,
     "linear": _sum_of_products,
+    "sigmoid": _decimals(_elementwise(_sigmoid)),
+    "tanh": _decimals(_elementwise(_tanh)),
+    "silu": _decimals(_elementwise(_silu)),
+    "gelu": _decimals(_elementwise(_gelu)),
     "softmax": _decimals(_softmax),
     "log_softmax": _decimals(_log_softmax),
     "cross_entropy": _decimals(_cross_entropy),

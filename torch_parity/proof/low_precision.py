@@ -385,6 +385,56 @@ def _batch_norm(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, A
     return wanted
 
 
+def _leaky_relu(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """x, or x times the slope, which is rounded to float32 first, as the product is, and that to the dtype."""
+    return {name: (exact, _once(a, exact, gamma(2, FLOAT32) * np.abs(exact))) for name, exact in ours.items()}
+
+
+def _sigmoid(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """y, float32 inside, and g (1 - y) y from the rounded y.
+
+    torch's CPU takes its three steps in float16 in the elements that do not fill a vector, and each rounds.
+    """
+    error = bounds.Sigmoid(case.arrays["input"], FLOAT32)
+    output = _once(a, ours["output"], error.error)
+    steps = a.gamma(3) * np.abs(grad_output) * (error.s + output) * (error.rest + output)
+    grad_error = bounds.sigmoid_grad(error, grad_output, output, FLOAT32) + steps
+    grad_error = grad_error + a.spacing * (1 + np.abs(grad_output))
+    grad = _once(a, ours["grad_input"], grad_error)
+    return {"output": (ours["output"], output), "grad_input": (ours["grad_input"], grad)}
+
+
+def _tanh(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """y, and g (1 - y^2) from the rounded y: float32 inside, rounded once."""
+    y = ours["output"]
+    output = _once(a, y, bounds.tanh_error(y, FLOAT32))
+    grad_error = bounds.tanh_grad(y, grad_output, output, FLOAT32)
+    return {"output": (y, output), "grad_input": (ours["grad_input"], _once(a, ours["grad_input"], grad_error))}
+
+
+def _silu(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Output and gradient from x: float32 inside, rounded once."""
+    errors = bounds.silu_errors(case.arrays["input"], grad_output, FLOAT32)
+    return {name: (ours[name], _once(a, ours[name], error)) for name, error in zip(ours, errors, strict=True)}
+
+
+def _gelu(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Output and gradient from x: float32 inside, rounded once.
+
+    Where the square of x overflows float32, 0 times it is NaN in the gradient of the approximation.
+    """
+    x = case.arrays["input"]
+    output, grad = bounds.gelu_errors(x, grad_output, case.arguments["approximate"], FLOAT32)
+    grad = np.where(np.isfinite(x) & (np.abs(x) > math.sqrt(np.finfo(np.float32).max) / 4), np.inf, grad)
+    return {name: (ours[name], _once(a, ours[name], error)) for name, error in zip(ours, (output, grad), strict=True)}
+
+
+def _once(a: Arithmetic, exact: Array, error: Array) -> Array:
+    """The bound of a result that is off by ``error`` before it is rounded to the dtype, once."""
+    bound = error + a.u * (np.abs(exact) + error) + a.spacing
+    return np.where(np.isfinite(exact) & (np.abs(exact) > a.max / 4), np.inf, bound)
+
+
 def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
     """Nothing rounds."""
     return {}
@@ -394,6 +444,11 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "conv2d": _products(bounds.conv2d_terms),
     "pad": _pad,
     "relu": _exact,
+    "leaky_relu": _leaky_relu,
+    "sigmoid": _sigmoid,
+    "tanh": _tanh,
+    "silu": _silu,
+    "gelu": _gelu,
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
     "batch_norm": _batch_norm,

@@ -34,6 +34,27 @@ EXCLUSIVE = set().union(
     # Other formulas for the same result.
     one_of("overlap-overwritten", "columns-overwritten", "filters-overwritten"),
     one_of("negative-kept", "absolute-value", "relu-swallows-nan"),
+    one_of("leak-on-the-wrong-side", "leak-added", "leaky-as-maximum"),
+    one_of(
+        "leak-left-out-of-the-gradient", "gradient-does-not-leak", "leak-by-the-sign-of-the-output",
+        "leaky-slope-one-at-zero", "leaky-slope-without-upstream",
+    ),
+    one_of("sigmoid-slope-of-input", "sigmoid-taken-twice", "sigmoid-upstream-forgotten", "sigmoid-gradient-passed-on"),
+    one_of("tanh-overflows", "tanh-of-half"),
+    one_of(
+        "tanh-slope-of-input", "tanh-slope-not-squared", "slope-of-sigmoid-for-tanh", "tanh-upstream-forgotten",
+    ),
+    one_of("silu-of-1.702", "silu-without-x"),
+    one_of(
+        "silu-slope-of-sigmoid", "silu-sigmoid-as-constant", "silu-slope-of-output", "silu-upstream-forgotten",
+    ),
+    one_of("gelu-root-of-two-forgotten", "gelu-cube-forgotten", "gelu-by-sigmoid"),
+    one_of("gelu-density-forgotten", "gelu-upstream-forgotten"),
+    one_of("gelu-always-approximated", "gelu-never-approximated"),
+    # A slope of 0.01 hides what is wrong with others; of the two functions only one is ever computed.
+    hides("leak-of-one-hundredth", "leaky-as-maximum", "leak-by-the-sign-of-the-output"),
+    hides("gelu-always-approximated", "gelu-root-of-two-forgotten"),
+    hides("gelu-never-approximated", "gelu-cube-forgotten"),
     one_of("gradient-multiplied-by-mask", "mask-forgotten", "mask-turned-around"),
     one_of(
         "ties-to-all", "ties-by-closeness", "ties-split", "pooling-gradient-overwritten",

@@ -122,6 +122,11 @@ BACKWARD: dict[str, Callable[[Any, Arguments], object]] = {
     "conv2d": lambda g, a: reference.conv2d_backward(g, **a),
     "pad": lambda g, a: reference.pad_backward(g, a["input"].shape, **without(a, "input")),
     "relu": lambda g, a: reference.relu_backward(g, **a),
+    "leaky_relu": lambda g, a: reference.leaky_relu_backward(g, **a),
+    "sigmoid": lambda g, a: reference.sigmoid_backward(g, a["input"]),
+    "tanh": lambda g, a: reference.tanh_backward(g, a["input"]),
+    "silu": lambda g, a: reference.silu_backward(g, **a),
+    "gelu": lambda g, a: reference.gelu_backward(g, **a),
     "avg_pool2d": lambda g, a: reference.avg_pool2d_backward(g, a["input"].shape, **without(a, "input")),
     "batch_norm": lambda g, a: reference.batch_norm_backward(g, **a),
     "linear": lambda g, a: reference.linear_backward(g, **a),
@@ -168,6 +173,13 @@ ONE = Parameter(zeros(3))
 
 REFUSED: list[tuple[str, str, Arguments, str]] = [
     ("dtypes other than float32 and float64", "relu", {"input": zeros(3, dtype=np.uint8)},
+     "input must be float32 or float64, got uint8; reference.datasets.normalize"),
+    *(
+        ("dtypes other than float32 and float64", name, {"input": zeros(3, dtype=np.float16)},
+         "input must be float32 or float64, got float16")
+        for name in ("leaky_relu", "sigmoid", "tanh", "silu", "gelu")
+    ),
+    ("dtypes other than float32 and float64", "sigmoid", {"input": zeros(3, dtype=np.uint8)},
      "input must be float32 or float64, got uint8; reference.datasets.normalize"),
     ("dtypes other than float32 and float64", "conv2d",
      {"input": zeros(1, 1, 3, 3, dtype=np.int64), "weight": zeros(1, 1, 2, 2, dtype=np.int64)},
@@ -491,6 +503,51 @@ BAD = [
         "grad_output", "(2, 4, 7, 5)", "got (2, 4, 3, 2)"),
     bad("relu_backward-mixed", TypeError, lambda: reference.relu_backward(POOLED.astype(DOUBLE), POOLED),
         "input", "dtype of grad_output", "float64", "got float32"),
+    *(
+        bad(f"{f.__name__}-{label}", TypeError, partial(f, x), *words)
+        for f in (reference.leaky_relu, reference.sigmoid, reference.tanh, reference.silu, reference.gelu)
+        for label, x, words in [
+            ("pixels", PLACES, ("input", "float32", "got int64")),
+            ("number", 1.5, ("input", "NumPy array", "got float")),
+            ("None", None, ("input", "NumPy array", "got NoneType")),
+        ]
+    ),
+    *(
+        bad(f"{f.__name__}-{label}", error, partial(f, *arguments), *words)
+        for f, second in [
+            (reference.leaky_relu_backward, "input"), (reference.sigmoid_backward, "output"),
+            (reference.tanh_backward, "output"), (reference.silu_backward, "input"), (reference.gelu_backward, "input"),
+        ]
+        for label, error, arguments, words in [
+            ("shape", ValueError, (POOLED, IMAGE), ("grad_output", "(2, 4, 7, 5)", f"as {second}", "got (2, 4, 3, 2)")),
+            ("mixed", TypeError, (POOLED.astype(DOUBLE), POOLED), (second, "dtype of grad_output", "got float32")),
+        ]
+    ),
+    *(
+        bad(f"{name}-{label}", error, partial(f, slope), "negative_slope", *words)
+        for name, f in [
+            ("leaky_relu", lambda slope: reference.leaky_relu(IMAGE, slope)),
+            ("leaky_relu_backward", lambda slope: reference.leaky_relu_backward(IMAGE, IMAGE, slope)),
+            ("LeakyReLU", lambda slope: nn.LeakyReLU(slope)(IMAGE)),
+        ]
+        for label, error, slope, words in [
+            ("text", TypeError, "0.1", ("number", "got '0.1'")),
+            ("complex", TypeError, 1j, ("real number", "got 1j")),
+            ("overflow", ValueError, -1e300, ("float32", "got -1e+300")),
+        ]
+    ),
+    *(
+        bad(f"{name}-{label}", error, partial(f, approximate), "approximate", "one of none, tanh", *words)
+        for name, f in [
+            ("gelu", lambda approximate: reference.gelu(IMAGE, approximate)),
+            ("gelu_backward", lambda approximate: reference.gelu_backward(IMAGE, IMAGE, approximate)),
+            ("GELU", lambda approximate: nn.GELU(approximate)(IMAGE)),
+        ]
+        for label, error, approximate, words in [
+            ("text", ValueError, "erf", ("got 'erf'",)),
+            ("flag", TypeError, True, ("got True",)),
+        ]
+    ),
     bad("flatten-dim", ValueError, lambda: reference.flatten(SCORES, 2), "start_dim", "between -2 and 1", "got 2"),
     bad("flatten-end", ValueError, lambda: reference.flatten(SCORES, 0, -3), "end_dim", "between -2 and 1", "got -3"),
     bad("flatten-order", ValueError, lambda: reference.flatten(SCORES, 1, 0), "start_dim", "after end_dim", "1 and 0"),
@@ -703,6 +760,7 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
     [
         nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
         nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
+        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
         nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1),
         nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(),
     ],
@@ -738,6 +796,7 @@ def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
 @pytest.mark.parametrize(
     ("layer", "image"),
     [
+        (nn.LeakyReLU(), IMAGE), (nn.Sigmoid(), IMAGE), (nn.Tanh(), IMAGE), (nn.SiLU(), IMAGE), (nn.GELU(), IMAGE),
         (nn.Conv2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE), (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
         (nn.BatchNorm2d(4), IMAGE), (nn.BatchNorm1d(3).eval(), SCORES),
         (nn.Flatten(), IMAGE), (nn.Linear(3, 5), SCORES), (nn.Softmax(1), SCORES), (nn.LogSoftmax(1), SCORES),

@@ -203,12 +203,22 @@ def test_without_onednn(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.equal, report.smallest_failure()
 
 
+def test_the_gradient_of_the_sigmoid_rounds_step_by_step_in_float16() -> None:
+    """In the elements that do not fill a vector; in bfloat16 and in all others it rounds once."""
+    generator = np.random.default_rng(5)
+    pair, backend = pair_named("sigmoid"), Backend(dtype="float16")
+    for seed in range(300):
+        arrays = {"input": generator.standard_normal(5)}
+        verdict = prove(pair, Case("real", F64, arrays, seed=seed), backend)["grad_input"]
+        assert verdict.equal, verdict.message
+
+
 def test_every_result_with_a_sum_has_its_accumulator() -> None:
     for pair in PAIRS:
         for device, table in ACCUMULATORS.items():
             results = set(table.get(pair.name, {}))
             assert results <= {"output", *("grad_" + name for name in pair.gradients)} | {"grad_target"}, device
-            assert results or pair.name in ("relu", "flatten")
+            assert results or pair.name in ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "flatten")
 
 
 # Where a backend is wrong, the proof says so.  Each fault is shown against torch's own float64.

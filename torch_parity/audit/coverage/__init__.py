@@ -13,16 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from torch_parity.audit.coverage import (
-    batch_norm,
-    conv2d,
-    cross_entropy,
-    flatten,
-    linear,
-    pad,
-    pooling,
-    relu,
-    sgd,
-    softmax,
+    batch_norm, conv2d, cross_entropy, flatten, linear, pad, pooling, relu, sgd, softmax, gelu, leaky_relu, sigmoid,
 )
 from torch_parity.audit.coverage.feature import Feature, Rule
 from torch_parity.proof.cases import Case
@@ -32,7 +23,9 @@ from torch_parity.proof.prove import DTYPES, numbered_case
 __all__ = ["RULES", "VALUES", "Coverage", "Feature", "Rule", "covered", "features", "impossible"]
 
 # In the order in which the formulas are taught.
-_FORMULAS = (conv2d, pad, relu, pooling, batch_norm, flatten, linear, softmax, cross_entropy, sgd)
+_FORMULAS = (
+    conv2d, pad, relu, leaky_relu, sigmoid, gelu, pooling, batch_norm, flatten, linear, softmax, cross_entropy, sgd,
+)  # fmt: skip
 
 # The values of each argument; besides them every formula has kind, dtype and memory.
 VALUES: dict[str, dict[str, str]] = {name: values for one in _FORMULAS for name, values in one.VALUES.items()}

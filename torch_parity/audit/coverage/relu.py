@@ -10,11 +10,16 @@ VALUES: dict[str, dict[str, str]] = {
 RULES: tuple[Rule, ...] = (Rule("relu", ("input", "number empty one"), ("memory", "other"), SINGLE),)
 
 
-def _relu(case: Case) -> dict[str, str]:
+def shape(case: Case) -> str:
+    """What the input is, where its shape means nothing to the formula."""
     x = case.arrays["input"]
     if x.size < 2:
-        return {"input": "empty" if x.size == 0 else "number" if x.ndim == 0 else "one"}
-    return {"input": "vector" if x.ndim == 1 else "image"}
+        return "empty" if x.size == 0 else "number" if x.ndim == 0 else "one"
+    return "vector" if x.ndim == 1 else "image"
+
+
+def _relu(case: Case) -> dict[str, str]:
+    return {"input": shape(case)}
 
 
 FEATURES = {"relu": _relu}

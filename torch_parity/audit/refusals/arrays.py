@@ -36,7 +36,8 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "pad", "relu", "max_pool2d", "avg_pool2d", "batch_norm", "flatten", "linear", "softmax",
+    "conv2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "flatten",
+    "linear", "softmax",
     "log_softmax", "cross_entropy",
 )  # fmt: skip
 _PIXELS = ("conv2d", "pad", "max_pool2d", "avg_pool2d")

@@ -20,14 +20,15 @@ infinite, and nothing known, where the sum of absolute values exceeds a quarter 
 is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
 bound is NaN, which asks ``compare`` for equality.
 
-exp and log are not rounded correctly by any fast library.  They, and NumPy's log1p, are taken to be within
-FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
+exp, log and tanh are not rounded correctly by any fast library.  They, NumPy's log1p and torch's erf are taken to be
+within FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
 from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
+from torch_parity.proof.bounds.gelu import gelu, gelu_errors
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -46,7 +47,10 @@ from torch_parity.proof.bounds.rounding import (
     unit_roundoff,
 )
 from torch_parity.proof.bounds.sgd import sgd, sgd_error
+from torch_parity.proof.bounds.sigmoid import Sigmoid, sigmoid, sigmoid_grad
+from torch_parity.proof.bounds.silu import silu, silu_errors
 from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_softmax_grad, softmax
+from torch_parity.proof.bounds.tanh import tanh, tanh_error, tanh_grad
 
 __all__ = [
     "FUNCTION_ULPS",
@@ -54,6 +58,7 @@ __all__ = [
     "Bounds",
     "Channels",
     "Probabilities",
+    "Sigmoid",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
@@ -64,6 +69,8 @@ __all__ = [
     "cross_entropy",
     "finite_magnitude",
     "gamma",
+    "gelu",
+    "gelu_errors",
     "linear",
     "linear_terms",
     "log_softmax",
@@ -75,7 +82,14 @@ __all__ = [
     "pad",
     "sgd",
     "sgd_error",
+    "sigmoid",
+    "sigmoid_grad",
+    "silu",
+    "silu_errors",
     "softmax",
+    "tanh",
+    "tanh_error",
+    "tanh_grad",
     "times",
     "unit_roundoff",
 ]

@@ -19,10 +19,13 @@ from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.flatten import flatten
+from torch_parity.proof.cases.gelu import gelu
+from torch_parity.proof.cases.leaky_relu import leaky_relu
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
 from torch_parity.proof.cases.sgd import sgd
+from torch_parity.proof.cases.sigmoid import sigmoid
 from torch_parity.proof.cases.softmax import softmax
 
 __all__ = [
@@ -37,11 +40,14 @@ __all__ = [
     "conv2d",
     "cross_entropy",
     "flatten",
+    "gelu",
+    "leaky_relu",
     "linear",
     "max_pool2d",
     "numbers",
     "pad",
     "relu",
     "sgd",
+    "sigmoid",
     "softmax",
 ]

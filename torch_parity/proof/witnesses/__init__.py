@@ -15,16 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm,
-    conv,
-    cross_entropy,
-    dense,
-    flatten,
-    padding,
-    pooling,
-    relu,
-    sgd,
-    softmax,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -35,6 +26,11 @@ _WITNESSES = {
     "conv2d": conv.conv2d,
     "pad": padding.pad,
     "relu": relu.relu,
+    "leaky_relu": elementwise.leaky_relu,
+    "sigmoid": elementwise.sigmoid,
+    "tanh": elementwise.tanh,
+    "silu": elementwise.silu,
+    "gelu": elementwise.gelu,
     "max_pool2d": pooling.max_pool2d,
     "avg_pool2d": pooling.avg_pool2d,
     "batch_norm": batch_norm.batch_norm,
