@@ -30,9 +30,11 @@ All of it on numbers that can be followed by hand, from an image with a vertical
 from typing import TYPE_CHECKING, Any
 
 from reference import datasets, definition, lr_scheduler, nn, optim
+from reference.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
+from reference.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.flatten import flatten, flatten_backward
 from reference.instead import PACKAGE, missing
 from reference.padding import pad, pad_backward
@@ -46,6 +48,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "dropout", "dropout_backward",
+    "dropout2d", "dropout2d_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -37,7 +37,8 @@ class Module:
     """A layer, or a network of layers: whatever has parameters and a gradient.
 
     Attributes that are Parameters or Modules are found by name, in the order in which they were set, a layer's own
-    parameters first.  ``training`` is what ``train()`` and ``eval()`` say; no formula here depends on it.
+    parameters first.  ``training`` is what ``train()`` and ``eval()`` say: dropout drops nothing in
+    evaluation.
 
     A network of one's own says how to go forward, and how to go back:
 
@@ -164,7 +165,7 @@ class Module:
     # What a training script says to a network.
 
     def train(self, mode: bool = True) -> Self:
-        """Say that the network is being trained.  No formula here depends on it, unless it is one of the user's own."""
+        """Say that the network is being trained: dropout drops numbers from now on."""
         if not isinstance(mode, bool):
             raise ValueError(f"mode must be True or False, got {mode!r}")
         self.training = mode

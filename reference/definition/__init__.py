@@ -26,6 +26,8 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     padding        pad                          a frame around the image
     relu           relu                         nothing below zero
     pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
+    adaptive_pooling  adaptive_avg_pool2d       the mean of windows that are made to fit an output
+    dropout        dropout, dropout2d           some numbers, or whole channels, are dropped in training
     flatten        flatten                      feature maps become one row of numbers
     dense          linear                       weighted sums of all of them
     softmax        softmax, log_softmax         scores become probabilities
@@ -39,6 +41,7 @@ Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfello
 guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
 """
 
+from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
@@ -47,6 +50,7 @@ from reference.definition.cross_entropy import (
     paper_cross_entropy_backward,
 )
 from reference.definition.dense import linear, linear_backward
+from reference.definition.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import sgd_step
@@ -62,6 +66,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "dropout", "dropout_backward",
+    "dropout2d", "dropout2d_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

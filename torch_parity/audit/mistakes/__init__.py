@@ -6,10 +6,12 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 """
 
 from torch_parity.audit.mistakes import (
+    adaptive_pooling,
     avg_pool2d,
     conv2d,
     conv2d_backward,
     cross_entropy,
+    dropout,
     flatten,
     linear,
     max_pool2d,
@@ -30,6 +32,8 @@ MISTAKES = (
     *relu.MISTAKES,
     *max_pool2d.MISTAKES,
     *avg_pool2d.MISTAKES,
+    *adaptive_pooling.MISTAKES,
+    *dropout.MISTAKES,
     *flatten.MISTAKES,
     *linear.MISTAKES,
     *softmax.MISTAKES,

@@ -24,6 +24,13 @@ exp and log are not rounded correctly by any fast library.  They, and NumPy's lo
 FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
+from torch_parity.proof.bounds.adaptive_pooling import (
+    adaptive_adjoint,
+    adaptive_avg_pool2d,
+    adaptive_magnitudes,
+    adaptive_mean,
+    adaptive_sizes,
+)
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
@@ -51,6 +58,11 @@ __all__ = [
     "FUNCTION_ULPS",
     "Bounds",
     "Probabilities",
+    "adaptive_adjoint",
+    "adaptive_avg_pool2d",
+    "adaptive_magnitudes",
+    "adaptive_mean",
+    "adaptive_sizes",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",

@@ -13,10 +13,12 @@ every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
 The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
+from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
+from torch_parity.proof.cases.dropout import dropout, dropout2d
 from torch_parity.proof.cases.flatten import flatten
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
@@ -31,9 +33,12 @@ __all__ = [
     "Draw",
     "Maker",
     "RandomDraw",
+    "adaptive_avg_pool2d",
     "avg_pool2d",
     "conv2d",
     "cross_entropy",
+    "dropout",
+    "dropout2d",
     "flatten",
     "linear",
     "max_pool2d",

@@ -14,7 +14,19 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    adaptive_pooling,
+    conv,
+    cross_entropy,
+    dense,
+    dropout,
+    flatten,
+    padding,
+    pooling,
+    relu,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
@@ -26,6 +38,9 @@ _WITNESSES = {
     "relu": relu.relu,
     "max_pool2d": pooling.max_pool2d,
     "avg_pool2d": pooling.avg_pool2d,
+    "adaptive_avg_pool2d": adaptive_pooling.adaptive_avg_pool2d,
+    "dropout": dropout.dropout,
+    "dropout2d": dropout.dropout2d,
     "flatten": flatten.flatten,
     "linear": dense.linear,
     "softmax": softmax.softmax,

@@ -1,0 +1,23 @@
+"""What is refused in dropout."""
+
+import numpy as np
+
+from torch_parity.audit.refusals.refusal import Arguments, Refusal
+
+
+def _no_batch_of_images(arguments: Arguments) -> Arguments:
+    input = arguments["input"]
+    if input.ndim == 4:
+        return {}
+    return {"input": np.zeros((*input.shape[:2], 1, 1), input.dtype)}
+
+
+REFUSALS = (
+    Refusal(
+        "channels of anything but batches of images",
+        ("dropout2d",),
+        "torch takes three dimensions for (N, C, L), warns that they will be (C, H, W) one day, and that others will be "
+        "an error",
+        _no_batch_of_images,
+    ),
+)
