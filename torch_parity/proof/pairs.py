@@ -107,9 +107,15 @@ def _torch_max_pool2d(input: torch.Tensor, **options: Any) -> tuple[torch.Tensor
 
 @torch.compiler.disable  # compiled, dropout draws in ways of its own, and nothing could be handed to it
 def _dropped(
-    function: Callable[..., torch.Tensor], input: torch.Tensor, mask: torch.Tensor | None, **options: Any
+    function: Callable[..., torch.Tensor],
+    input: torch.Tensor,
+    mask: torch.Tensor | None,
+    shape: torch.Size,
+    **options: Any,
 ) -> torch.Tensor:
-    """A dropout of torch's, with the mask that it would else draw, or without one."""
+    """A dropout of torch's, with the mask of ``shape`` that it would else draw, or without one.  ValueError for another."""
+    if mask is not None and mask.shape != shape:
+        raise ValueError(f"mask must have shape {tuple(shape)}, got {tuple(mask.shape)}")
     if input.device.type != "cpu":  # where only dropout in place draws and multiplies one after the other
         input, options = input.clone(), {**options, "inplace": True}
     if mask is None:
@@ -119,11 +125,11 @@ def _dropped(
 
 
 def _torch_dropout(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
-    return _dropped(F.dropout, input, mask, **options)
+    return _dropped(F.dropout, input, mask, input.shape, **options)
 
 
 def _torch_dropout2d(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
-    return _dropped(F.dropout2d, input, mask, **options)
+    return _dropped(F.dropout2d, input, mask, input.shape[:2], **options)
 
 
 def _draws_nothing(options: Options) -> bool:

@@ -10,7 +10,14 @@ import functools
 import numpy as np
 import pytest
 
-from tests.torch_parity.audit.students import conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling
+from tests.torch_parity.audit.students import (
+    conv2d,
+    conv2d_backward,
+    dropout_and_adaptive,
+    elementwise_and_dense,
+    loss_and_descent,
+    pooling,
+)
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
 from torch_parity.proof.cases import Case
@@ -24,6 +31,7 @@ WRITTEN_OUT = [
     *conv2d.WRITTEN_OUT,
     *conv2d_backward.WRITTEN_OUT,
     *pooling.WRITTEN_OUT,
+    *dropout_and_adaptive.WRITTEN_OUT,
     *elementwise_and_dense.WRITTEN_OUT,
     *loss_and_descent.WRITTEN_OUT,
 ]

@@ -14,11 +14,12 @@ def _no_pixels(arguments: Arguments) -> Arguments:
     return {"input": np.zeros((*input.shape[:-2], *(max(1, size) for size in input.shape[-2:])), input.dtype)}
 
 
-def _many_dimensions(arguments: Arguments) -> Arguments:
+def _no_images(arguments: Arguments) -> Arguments:
     input = arguments["input"]
-    if input.ndim <= 4:
+    if input.ndim in (3, 4):
         return {}
-    return {"input": input.reshape(math.prod(input.shape[:-3]), *input.shape[-3:])}
+    *others, channels = (1, 1, *input.shape[:-2])
+    return {"input": input.reshape(math.prod(others), channels, *input.shape[-2:])}
 
 
 REFUSALS = (
@@ -29,9 +30,9 @@ REFUSALS = (
         _no_pixels,
     ),
     Refusal(
-        "images of more than four dimensions",
+        "an image without channels, and more than a batch of images",
         ("adaptive_avg_pool2d",),
         "torch takes them for an output of 1 x 1 alone",
-        _many_dimensions,
+        _no_images,
     ),
 )

@@ -9,7 +9,7 @@ def _no_batch_of_images(arguments: Arguments) -> Arguments:
     input = arguments["input"]
     if input.ndim == 4:
         return {}
-    return {"input": np.zeros((*input.shape[:2], 1, 1), input.dtype)}
+    return {"input": np.zeros((*input.shape[:2], 1, 1, 1, 1)[:4], input.dtype)}
 
 
 REFUSALS = (
