@@ -85,8 +85,17 @@ def adaptive_avg_pool2d_backward(grad_output: Array, input_shape: tuple[int, ...
         grad_input[...] = grad_output / grad_output.dtype.type(height * width)
         return grad_input
     dtype = grad_output.dtype
-    share = grad_output / adaptive_windows(height, outputs[0]).lengths[:, np.newaxis].astype(dtype)
-    share /= adaptive_windows(width, outputs[1]).lengths.astype(dtype)
+    rows, columns = adaptive_windows(height, outputs[0]), adaptive_windows(width, outputs[1])
+    share = grad_output / rows.lengths[:, np.newaxis].astype(dtype)
+    share /= columns.lengths.astype(dtype)
+    if share.size and rows.equal and columns.equal:
+        # A pixel is in one window.
+        share += 0  # as in any sum that starts with +0
+        grad_input = np.empty_like(share, shape=input_shape)
+        for down in rows.slices:
+            for across in columns.slices:
+                grad_input[..., down, across] = share
+        return grad_input
     return _sums(share, adaptive_windows(outputs[0], height), adaptive_windows(outputs[1], width))
 
 
@@ -112,16 +121,14 @@ def _mean(image: Array) -> Array:
     Columns first, then rows: H + W additions in a row at most, and so about as many roundings, where one pixel after
     another would make it H W.
     """
-    total = image.sum(-1, keepdims=True).sum(-2, keepdims=True)
+    total: Array = image.sum(-1, keepdims=True).sum(-2, keepdims=True)
     total += 0  # torch's sum starts from +0, so the mean is never -0.0
     total /= image.dtype.type(image.shape[-2] * image.shape[-1])
     return total
 
 
 def _outputs(output_size: object, height: int, width: int) -> tuple[int, int]:
-    """``output_size`` as (oH, oW).  As torch has it, a pair may hold None or NumPy's integers, a single size may not
-    be one.
-    """
+    """``output_size`` as (oH, oW).  As in torch, a pair may hold None or NumPy's integers, a single size is an int."""
     if isinstance(output_size, tuple | list):
         if len(output_size) != 2:
             raise ValueError(f"output_size must be an integer or a pair of integers or None, got {output_size!r}")

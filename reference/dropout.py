@@ -38,10 +38,10 @@ Mask = npt.NDArray[np.bool]
 
 
 def dropout(input: Array, p: float = 0.5, training: bool = True, *, mask: Mask | None = None) -> Array:
-    """``input`` (any shape) with some numbers made 0 and the others multiplied by 1 / (1 - ``p``); a copy if not
-    ``training``.
+    """``input`` (any shape) with some numbers made 0 and the others multiplied by 1 / (1 - ``p``).
 
-    ``mask``, of the same shape, is True where a number is kept.  Without one, ``generator.draw_mask`` draws it.
+    ``mask``, of the same shape, is True where a number is kept.  Without one, ``generator.draw_mask`` draws it.  If not
+    ``training``, a copy.
     Raises TypeError for wrong dtypes and arguments, ValueError for a ``p`` outside of 0 to 1 and a mask of another
     shape.
 
@@ -139,12 +139,14 @@ def _masked(array: Array, mask: Mask, p: float) -> Array:
         return np.array(array)
     one = array.dtype.type(1)
     factor = array.dtype.type(0) if p == 1 else one / array.dtype.type(1 - p)
-    # Laid out in memory as the array is, which the mask need not be.
+    # All laid out in memory as the array is: rows that lie across each other take NumPy up to a hundred times as long.
     output = np.empty_like(array, subok=False)
     if mask.shape == array.shape:
-        np.multiply(mask, factor, out=output)
+        kept = np.empty_like(output, np.bool)
+        kept[...] = mask
+        np.multiply(kept, factor, out=output)
         return np.multiply(array, output, out=output)
-    return np.multiply(array, mask * factor, out=output)
+    return np.multiply(array, np.asfortranarray(mask * factor), out=output)
 
 
 def _probability(p: object) -> float:

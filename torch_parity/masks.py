@@ -20,12 +20,12 @@ Mask = npt.NDArray[np.bool]
 Masks = Mapping[str, Mask]  # by the names of layers
 
 
-class Drawn(TorchDispatchMode):
+class Drawn(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside, ``mask`` is what torch draws; RuntimeError where it has another number of entries."""
 
     def __init__(self, mask: torch.Tensor) -> None:
         """True, or 1, is kept."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.mask = mask
 
     def __torch_dispatch__(
@@ -66,10 +66,10 @@ def _handed(layer: torch.nn.Module, mask: Mask) -> Iterator[None]:
     mode = Drawn(torch.from_numpy(mask))
 
     def enter(*_: object) -> None:
-        mode.__enter__()
+        mode.__enter__()  # type: ignore[no-untyped-call]
 
     def leave(*_: object) -> None:
-        mode.__exit__(None, None, None)
+        mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     with layer.register_forward_pre_hook(enter), layer.register_forward_hook(leave, always_call=True):
         yield

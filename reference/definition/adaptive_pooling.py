@@ -10,9 +10,7 @@ OutputSize = int | tuple[int | None, int | None]
 
 
 def _window(i: int, size: int, outputs: int) -> range:
-    """The pixels of window ``i`` along an axis of ``size`` pixels: from floor(i size / outputs) to before
-    ceil((i + 1) size / outputs).
-    """
+    """The pixels of window ``i`` of o along n pixels: from floor(i n / o) to before ceil((i + 1) n / o)."""
     return range(i * size // outputs, -(-(i + 1) * size // outputs))
 
 

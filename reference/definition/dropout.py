@@ -8,7 +8,7 @@ from reference.definition.numbers import Array, Double, ieee754
 Mask = npt.NDArray[np.bool]
 
 
-def _factor(kept: bool, p: float, training: bool) -> float:
+def _factor(kept: object, p: float, training: bool) -> float:
     """What a number is multiplied by."""
     if not training:
         return 1

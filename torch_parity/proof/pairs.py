@@ -105,7 +105,8 @@ def _torch_max_pool2d(input: torch.Tensor, **options: Any) -> tuple[torch.Tensor
     return output, indices
 
 
-@torch.compiler.disable  # compiled, dropout draws in ways of its own, and nothing could be handed to it
+# Compiled, dropout draws in ways of its own, and nothing could be handed to it.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _dropped(
     function: Callable[..., torch.Tensor],
     input: torch.Tensor,
@@ -113,7 +114,7 @@ def _dropped(
     shape: torch.Size,
     **options: Any,
 ) -> torch.Tensor:
-    """A dropout of torch's, with the mask of ``shape`` that it would else draw, or without one.  ValueError for another."""
+    """A dropout of torch's, with the mask of ``shape`` that it would else draw, or without one."""
     if mask is not None and mask.shape != shape:
         raise ValueError(f"mask must have shape {tuple(shape)}, got {tuple(mask.shape)}")
     if input.device.type != "cpu":  # where only dropout in place draws and multiplies one after the other
@@ -125,11 +126,13 @@ def _dropped(
 
 
 def _torch_dropout(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
-    return _dropped(F.dropout, input, mask, input.shape, **options)
+    dropped: torch.Tensor = _dropped(F.dropout, input, mask, input.shape, **options)
+    return dropped
 
 
 def _torch_dropout2d(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
-    return _dropped(F.dropout2d, input, mask, input.shape[:2], **options)
+    dropped: torch.Tensor = _dropped(F.dropout2d, input, mask, input.shape[:2], **options)
+    return dropped
 
 
 def _draws_nothing(options: Options) -> bool:

@@ -651,7 +651,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
     [
         nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
         nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1),
-        nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(),
+        nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1), nn.Dropout(),
+        nn.Dropout2d(),
     ],
     ids=lambda layer: type(layer).__name__,
 )  # fmt: skip
@@ -687,6 +688,8 @@ def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
     [
         (nn.Conv2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE), (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
         (nn.Flatten(), IMAGE), (nn.Linear(3, 5), SCORES), (nn.Softmax(1), SCORES), (nn.LogSoftmax(1), SCORES),
+        (nn.AdaptiveAvgPool2d(2), IMAGE), (nn.Dropout(), IMAGE), (nn.Dropout().eval(), IMAGE),
+        (nn.Dropout2d(), IMAGE),
         (nn.ZeroPad2d(1), IMAGE), (nn.CircularPad2d(1), IMAGE), (nn.Conv2d(4, 6, 3, padding_mode="reflect"), IMAGE),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",

@@ -58,15 +58,15 @@ def test_nothing_is_dropped_where_the_network_is_used(digits: MNIST) -> None:
     both = Lockstep(with_dropout, lr=0.05)
     both.step(digits.train_images, digits.train_labels)
     first, again = (both.predict(digits.test_images) for _ in range(2))
-    for side in first:
-        np.testing.assert_array_equal(first[side], again[side])
-    for side in (both.numpy, both.torch):
+    for name in first:
+        np.testing.assert_array_equal(first[name], again[name])
+    for side in both.sides.values():
         assert not side.network.training
         called, _ = side.calls(digits.test_images[:2, np.newaxis].astype(np.float32))
         assert all((call.input == call.output).all() for call in called if "Dropout" in call.kind)
         assert not side.network.training
     both.step(digits.train_images, digits.train_labels)
-    assert all(layer.training for side in (both.numpy, both.torch) for layer in side.network.modules())
+    assert all(layer.training for side in both.sides.values() for layer in side.network.modules())
 
 
 def test_torch_with_other_threads_is_handed_them_too(digits: MNIST) -> None:

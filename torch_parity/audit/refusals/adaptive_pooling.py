@@ -11,15 +11,16 @@ def _no_pixels(arguments: Arguments) -> Arguments:
     input = arguments["input"]
     if 0 not in input.shape[-2:]:
         return {}
-    return {"input": np.zeros((*input.shape[:-2], *(max(1, size) for size in input.shape[-2:])), input.dtype)}
+    *others, height, width = input.shape
+    return {"input": np.zeros((*others, max(1, height), max(1, width)), input.dtype)}
 
 
 def _no_images(arguments: Arguments) -> Arguments:
     input = arguments["input"]
     if input.ndim in (3, 4):
         return {}
-    *others, channels = (1, 1, *input.shape[:-2])
-    return {"input": input.reshape(math.prod(others), channels, *input.shape[-2:])}
+    shape: tuple[int, ...] = (1, 1, *input.shape)
+    return {"input": input.reshape(math.prod(shape[:-3]), *shape[-3:])}
 
 
 REFUSALS = (

@@ -16,8 +16,7 @@ REFUSALS = (
     Refusal(
         "channels of anything but batches of images",
         ("dropout2d",),
-        "torch takes three dimensions for (N, C, L), warns that they will be (C, H, W) one day, and that others will be "
-        "an error",
+        "torch takes three dimensions for (N, C, L), warns that it will take them for (C, H, W), and refuse others",
         _no_batch_of_images,
     ),
 )
