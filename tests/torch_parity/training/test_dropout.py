@@ -1,6 +1,7 @@
 """Networks with dropout in lockstep: NumPy's side draws the masks, and torch's side is handed them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from reference.datasets import MNIST, mnist
 from torch_parity import Lockstep, train
 from torch_parity.masks import draws_masks, handed, masks_of
 from torch_parity.training.distributed import Group
+from torch_parity.training.predict import Classifier
 from torch_parity.training.replicas import Replicas
 
 
@@ -67,6 +69,19 @@ def test_nothing_is_dropped_where_the_network_is_used(digits: MNIST) -> None:
         assert not side.network.training
     both.step(digits.train_images, digits.train_labels)
     assert all(layer.training for side in both.sides.values() for layer in side.network.modules())
+
+
+def test_nothing_is_dropped_where_a_picture_is_read(digits: MNIST, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "def build(nn):\n    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(784, 10))\n"
+    )
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(784, 10))
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    classifier = Classifier(tmp_path / "weights.pt", f"{tmp_path / 'net.py'}:build")
+    first, again = (classifier.predict(digits.test_images[0]).probabilities for _ in range(2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], again[name])
+        np.testing.assert_allclose(first[name], first["torch"], rtol=1e-5)
 
 
 def test_torch_with_other_threads_is_handed_them_too(digits: MNIST) -> None:
