@@ -64,6 +64,7 @@ def test_nothing_is_dropped_where_the_network_is_used(digits: MNIST) -> None:
         np.testing.assert_array_equal(first[name], again[name])
     for side in both.sides.values():
         assert not side.network.training
+        side.network.train()
         called, _ = side.calls(digits.test_images[:2, np.newaxis].astype(np.float32))
         assert all((call.input == call.output).all() for call in called if "Dropout" in call.kind)
         assert not side.network.training
