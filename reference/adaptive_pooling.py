@@ -81,7 +81,7 @@ def adaptive_avg_pool2d_backward(grad_output: Array, input_shape: tuple[int, ...
     _check_image("input_shape", input_shape)
     (height, width), outputs = input_shape[-2:], grad_output.shape[-2:]
     if outputs == (1, 1):
-        grad_input = np.empty_like(grad_output, shape=input_shape, subok=False)
+        grad_input = np.empty_like(grad_output, shape=input_shape)
         grad_input[...] = grad_output / grad_output.dtype.type(height * width)
         return grad_input
     dtype = grad_output.dtype
@@ -101,7 +101,7 @@ def adaptive_avg_pool2d_backward(grad_output: Array, input_shape: tuple[int, ...
 
 def _sums(image: Array, rows: AdaptiveWindows, columns: AdaptiveWindows) -> Array:
     """The sum of each window of ``image`` (..., H, W), from +0 in row-major order: (..., oH, oW)."""
-    total = np.zeros_like(image, shape=(*image.shape[:-2], len(rows.starts), len(columns.starts)), subok=False)
+    total = np.zeros_like(image, shape=(*image.shape[:-2], len(rows.starts), len(columns.starts)))
     if not total.size:
         return total
     if rows.equal and columns.equal:
@@ -122,7 +122,6 @@ def _mean(image: Array) -> Array:
     another would make it H W.
     """
     total: Array = image.sum(-1, keepdims=True).sum(-2, keepdims=True)
-    total += 0  # torch's sum starts from +0, so the mean is never -0.0
     total /= image.dtype.type(image.shape[-2] * image.shape[-1])
     return total
 
