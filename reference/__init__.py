@@ -31,9 +31,11 @@ from typing import TYPE_CHECKING, Any
 
 from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.batch_norm import batch_norm, batch_norm_backward
+from reference.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
+from reference.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.flatten import flatten, flatten_backward
 from reference.gelu import gelu, gelu_backward
 from reference.instead import PACKAGE, missing
@@ -58,6 +60,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "dropout", "dropout_backward",
+    "dropout2d", "dropout2d_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -44,16 +44,14 @@ PARAMETER = {
 OWN_LAYER = "it is none of the formulas here; a layer of one's own derives from nn.Module, with forward and backward"
 LAYERS = {
     **dict.fromkeys(
-        ("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout"),
-        "it draws at random, so no two programs agree; leave it out on both sides, or write nn.Identity() in its place",
+        ("Dropout1d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+        "the ones here are nn.Dropout(p), of single numbers, and nn.Dropout2d(p), of whole channels",
     ),
     "NLLLoss": "write nn.CrossEntropyLoss(), on the scores instead of their LogSoftmax",
     **dict.fromkeys(
         ("MSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"),
         "the one loss here is nn.CrossEntropyLoss()",
     ),
-    "AdaptiveAvgPool2d": "write nn.AvgPool2d(kernel_size), where kernel_size is the image's height over that of the "
-    "output: all of it for an output of 1",
     "AdaptiveMaxPool2d": "write nn.MaxPool2d(kernel_size), where kernel_size is the image's height over that of the "
     "output: all of it for an output of 1",
     "functional": "the functions are those of reference: reference.relu for nn.functional.relu; each has its gradient "

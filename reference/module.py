@@ -194,7 +194,7 @@ class Module:
     # What a training script says to a network.
 
     def train(self, mode: bool = True) -> Self:
-        """Say that the network is being trained: batch normalisation then uses the statistics of the batch."""
+        """Say that the network is being trained: batch statistics are used, and dropout drops numbers, from now on."""
         if not isinstance(mode, bool):
             raise ValueError(f"mode must be True or False, got {mode!r}")
         self.training = mode

@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from reference.arguments import Array
+from reference.arguments import Array, IntArray
 
 EVERY = slice(None)
 Taps = tuple[slice, ...]  # see Windows.taps
@@ -166,6 +166,48 @@ def pool_windows(size: int, kernel: int, stride: int, padding: int, dilation: in
         outputs -= 1
     after = max(padding, (outputs - 1) * stride + span - padding - size)
     return Windows(size, kernel, stride, padding, after, dilation, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveWindows:
+    """Windows along one axis, made to fit: window i has ``lengths`` [i] pixels, from pixel ``starts`` [i] on."""
+
+    starts: IntArray
+    lengths: IntArray
+
+    @cached_property
+    def equal(self) -> bool:
+        """Whether all windows have one length and touch, as those of a plain pooling do."""
+        return bool((self.starts == np.arange(len(self.starts)) * self.lengths[0]).all() and np.ptp(self.lengths) == 0)
+
+    @cached_property
+    def slices(self) -> Taps:
+        """For each tap, the pixels that it sees, if the windows are ``equal``."""
+        length = int(self.lengths[0])
+        return tuple(slice(tap, None, length) for tap in range(length))
+
+    @cached_property
+    def taps(self) -> tuple[tuple[IntArray, IntArray], ...]:
+        """For each tap, the windows that are long enough to have it, and the pixel that it sees in each of them."""
+        found = []
+        for tap in range(int(self.lengths.max())):
+            windows = np.flatnonzero(self.lengths > tap)
+            found.append((windows, self.starts[windows] + tap))
+        return tuple(found)
+
+
+@lru_cache
+def adaptive_windows(size: int, outputs: int) -> AdaptiveWindows:
+    """``outputs`` windows, spread evenly over ``size`` pixels: each holds all pixels that its share touches.
+
+    >>> from reference.windows import adaptive_windows
+    >>> windows = adaptive_windows(size=7, outputs=3)  # cut at 7/3 and 14/3
+    >>> print(windows.starts, windows.starts + windows.lengths)
+    [0 2 4] [3 5 7]
+    """
+    i = np.arange(outputs)
+    starts = i * size // outputs
+    return AdaptiveWindows(starts, -(-(i + 1) * size // outputs) - starts)
 
 
 def same_padding(kernel: int, dilation: int) -> tuple[int, int]:

@@ -32,6 +32,8 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     gelu           gelu                         another one: x times the normal distribution
     pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
     batch_norm     batch_norm                   every channel with mean 0 and variance 1
+    adaptive_pooling  adaptive_avg_pool2d       the mean of windows that are made to fit an output
+    dropout        dropout, dropout2d           some numbers, or whole channels, are dropped in training
     flatten        flatten                      feature maps become one row of numbers
     dense          linear                       weighted sums of all of them
     softmax        softmax, log_softmax         scores become probabilities
@@ -46,6 +48,7 @@ guide to convolution arithmetic for deep learning (2016); what else is used is n
 """
 
 from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
+from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
@@ -54,6 +57,7 @@ from reference.definition.cross_entropy import (
     paper_cross_entropy_backward,
 )
 from reference.definition.dense import linear, linear_backward
+from reference.definition.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.gelu import gelu, gelu_backward
 from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
@@ -80,6 +84,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward", "running_statistics",
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
+    "dropout", "dropout_backward",
+    "dropout2d", "dropout2d_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

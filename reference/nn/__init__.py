@@ -14,24 +14,27 @@ in a network, and works in one thread at a time.  ``backward(grad_output)`` then
 from typing import TYPE_CHECKING, Any
 
 from reference.containers import ModuleList, Sequential
+from reference.generator import manual_seed
 from reference.instead import LAYERS, missing
 from reference.module import Module
 from reference.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from reference.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from reference.nn.conv import Conv2d
+from reference.nn.dropout import Dropout, Dropout2d
 from reference.nn.flatten import Flatten
-from reference.nn.initial import manual_seed
 from reference.nn.linear import Identity, Linear
 from reference.nn.loss import CrossEntropyLoss
 from reference.nn.loss import Loss as Loss
 from reference.nn.padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
-from reference.nn.pooling import AvgPool2d, MaxPool2d
+from reference.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "GELU", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss",
-    "Flatten", "Identity",
-    "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU",
+    "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss",
+    "Dropout",
+    "Dropout2d", "Flatten", "Identity",
+    "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
+    "ReLU",
     "ReflectionPad2d",
     "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed",
 ]  # fmt: skip

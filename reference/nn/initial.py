@@ -2,25 +2,8 @@
 
 import math
 
-import numpy as np
-
+from reference import generator
 from reference.parameter import Parameter
-
-_generator = np.random.default_rng()
-
-
-def manual_seed(seed: int) -> None:
-    """Fix the initial weights of the layers made from now on.  (The numbers are not those of torch.manual_seed.)
-
-    >>> from reference import nn
-    >>> nn.manual_seed(0)
-    >>> first = nn.Linear(3, 2).weight.data
-    >>> nn.manual_seed(0)
-    >>> print((nn.Linear(3, 2).weight.data == first).all())
-    True
-    """
-    global _generator
-    _generator = np.random.default_rng(seed)
 
 
 def uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
@@ -28,5 +11,4 @@ def uniform(shape: tuple[int, ...], fan_in: int) -> Parameter:
 
     ``fan_in`` is how many inputs one output sees; so an output varies about as much, however many there are.
     """
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
-    return Parameter(_generator.uniform(-bound, bound, shape).astype(np.float32))
+    return Parameter(generator.uniform(1 / math.sqrt(fan_in) if fan_in else 0.0, shape))

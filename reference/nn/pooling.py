@@ -1,6 +1,9 @@
 """Max and average pooling as layers."""
 
-from reference.arguments import Array, IntArray, IntOrPair, boolean
+import numpy as np
+
+from reference.adaptive_pooling import OutputSize, adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from reference.arguments import Array, IntArray, IntOrPair, boolean, check_floats, check_shape
 from reference.module import Module
 from reference.pooling import Maxima, avg_pool2d, avg_pool2d_backward, find_maxima
 
@@ -109,3 +112,39 @@ class AvgPool2d(Module):
     def extra_repr(self) -> str:
         """The arguments that torch writes."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """Average pooling to a given size; see ``reference.adaptive_avg_pool2d``.
+
+    >>> import numpy as np
+    >>> from reference import nn
+    >>> layer = nn.AdaptiveAvgPool2d(1)  # the mean of each channel, whatever the size of the image
+    >>> print(layer(np.array([[[1.0, 3], [4, 6]]])), layer.backward(np.array([[[8.0]]])))
+    [[[3.5]]] [[[2. 2.]
+      [2. 2.]]]
+    """
+
+    def __init__(self, output_size: OutputSize) -> None:
+        """The argument of ``reference.adaptive_avg_pool2d``."""
+        self.output_size = output_size
+
+    def forward(self, input: Array) -> Array:
+        """``input`` (N, C, H, W) or (C, H, W) -> (N, C, oH, oW) or (C, oH, oW)."""
+        output = adaptive_avg_pool2d(input, self.output_size)
+        self.input_shape, self.output_shape = input.shape, output.shape
+        self.input_like = np.zeros((), input.dtype)
+        return output
+
+    def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
+        """See ``reference.adaptive_avg_pool2d_backward``."""
+        input_shape = self._remembered("input_shape")
+        if not needs_input_grad:
+            return None
+        check_floats(input=self.input_like, grad_output=grad_output)
+        check_shape("grad_output", grad_output, self.output_shape, "the output of this pooling")
+        return adaptive_avg_pool2d_backward(grad_output, input_shape)
+
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"output_size={self.output_size}"

@@ -79,6 +79,13 @@ def calls(dtype: Any) -> Iterator[Call]:
         arrays = {"grad_output": g}
         yield Call("avg_pool2d_backward", reference.avg_pool2d_backward, arrays, {**options, "input_shape": x.shape})
 
+        for size in ((3, 2), (1, 1), (4, 7), (6, None)):
+            y = reference.adaptive_avg_pool2d(x, size)
+            options = {"output_size": size}
+            yield Call("adaptive_avg_pool2d", reference.adaptive_avg_pool2d, {"input": x}, options)
+            arrays, options = {"grad_output": numbers(*y.shape)}, {"input_shape": x.shape}
+            yield Call("adaptive_avg_pool2d_backward", reference.adaptive_avg_pool2d_backward, arrays, options)
+
         for mode in ("constant", "reflect", "replicate", "circular"):
             for amounts in ((1, 2, 3, 0), (0, 0, 0, 0), (0, -1, -2, 0)):
                 options = {"pad": amounts, "mode": mode}
@@ -102,6 +109,15 @@ def calls(dtype: Any) -> Iterator[Call]:
         flat = numbers(x.size)
         yield Call("flatten_backward", reference.flatten_backward, {"grad_output": flat}, {"input_shape": shape})
         yield Call("flatten_backward to itself", reference.flatten_backward, {"grad_output": g}, {"input_shape": shape})
+        for options in ({"p": 0.75}, {"p": 0.0}, {"p": 1.0}, {"training": False}):
+            arrays = {"input": x, "mask": np.asarray(g > 0)}
+            yield Call("dropout", reference.dropout, arrays, options)
+            arrays = {"grad_output": g, "mask": np.asarray(g > 0)}
+            yield Call("dropout_backward", reference.dropout_backward, arrays, options)
+    x, g, kept = numbers(3, 4, 6, 5), numbers(3, 4, 6, 5, seed=1), numbers(3, 4) > 0
+    for options in ({"p": 0.75}, {"training": False}):
+        yield Call("dropout2d", reference.dropout2d, {"input": x, "mask": kept}, options)
+        yield Call("dropout2d_backward", reference.dropout2d_backward, {"grad_output": g, "mask": kept}, options)
     yield Call("pad of a number", reference.pad, {"input": numbers()}, {"pad": ()})
     arguments = {"input_shape": (), "pad": ()}
     yield Call("pad_backward of a number", reference.pad_backward, {"grad_output": numbers()}, arguments)
@@ -323,6 +339,13 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         "batch_norm_backward": reference.batch_norm_backward(np.ascontiguousarray(x), x, None, None, training=True)[0],
         "batch_norm in eval": reference.batch_norm(x, *mean_and_var),
         "batch_norm_backward in eval": reference.batch_norm_backward(np.ascontiguousarray(x), x, *mean_and_var)[0],
+        "adaptive_avg_pool2d": reference.adaptive_avg_pool2d(x, (3, 2)),
+        "adaptive_avg_pool2d of equal windows": reference.adaptive_avg_pool2d(x, (3, 5)),
+        "adaptive_avg_pool2d_backward": reference.adaptive_avg_pool2d_backward(pooled, x.shape),
+        "adaptive_avg_pool2d_backward of means": reference.adaptive_avg_pool2d_backward(pooled[..., :1, :1], x.shape),
+        "dropout": reference.dropout(x),
+        "dropout in evaluation": reference.dropout(x, training=False),
+        "dropout2d": reference.dropout2d(x),
     }
     for name, result in images.items():
         assert result is not None

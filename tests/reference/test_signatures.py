@@ -16,10 +16,12 @@ from reference import nn, optim
 LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
-        "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "ConstantPad2d",
+        "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
+        "ConstantPad2d",
         "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
     )),
     (optim.SGD, torch.optim.SGD),
+    (reference.adaptive_avg_pool2d, F.adaptive_avg_pool2d),
     (reference.cross_entropy, F.cross_entropy),
     (reference.pad, F.pad),
     (reference.batch_norm, F.batch_norm),
@@ -39,7 +41,8 @@ def argument_names(signature: inspect.Signature) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "Conv2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d",
+        "Conv2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "ConstantPad2d",
+        "ZeroPad2d",
         "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
         "LogSoftmax",
         "CrossEntropyLoss",
@@ -108,6 +111,12 @@ def test_layers_built_with_no_more_than_they_need_compute_the_same(build: Any) -
     image = np.random.default_rng(0).standard_normal((2, 3, 8, 7))
     layer, twin = build(nn), build(torch.nn)
     np.testing.assert_array_equal(layer(image), twin(torch.from_numpy(image)).numpy())
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(reference.dropout, F.dropout), (reference.dropout2d, F.dropout2d)])
+def test_dropout_has_torchs_defaults_and_a_mask(ours: Any, theirs: Any) -> None:
+    assert defaults(ours) == {**defaults(theirs), "mask": None}
+    assert inspect.signature(ours).parameters["mask"].kind is inspect.Parameter.KEYWORD_ONLY
 
 
 def test_padding_with_zeros_is_padding_with_the_constant_zero() -> None:

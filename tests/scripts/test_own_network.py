@@ -45,7 +45,7 @@ def test_diverging_says_so(file: Path, tmp_path: Path) -> None:
     ("text", "message"),
     [
         (
-            "def build(nn):\n    return nn.Sequential(nn.Dropout(0.5))\n",
+            "def build(nn):\n    return nn.Sequential(nn.Dropout1d(0.5))\n",
             "my_net.py, line 2: AttributeError: ",
         ),
         ("import torch\ndef build(nn):\n    return torch.nn.ReLU()\n", "must make the network from its argument nn"),

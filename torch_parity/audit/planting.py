@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from torch_parity.audit.mistakes import MISTAKES, Mistake
-from torch_parity.proof import bounds
 from torch_parity.proof.cases import KINDS, Case
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import Pair, pair_named
-from torch_parity.proof.prove import numbered_case, prove, reference_results
+from torch_parity.proof.prove import expected_of, numbered_case, prove, reference_results
 from torch_parity.proof.witnesses import adjoint_gap, definition_results
 
 # Against torch, one column for each kind of number; then the witnesses that need no torch.
@@ -81,8 +80,7 @@ def _definition_agrees(pair: Pair, case: Case) -> bool:
     if ours["output"].shape != theirs["output"].shape:
         return False
     # A mean rounds on every kind of number, and the definition adds up in an order of its own.
-    expected = bounds.avg_pool2d if pair.name == "avg_pool2d" else pair.expected
-    allowed = expected(case, grad_output)
+    allowed = expected_of(pair, case, grad_output, any_order=pair.name in ("avg_pool2d", "adaptive_avg_pool2d"))
     return all(compare(ours[name], result, allowed.get(name, np.zeros(()))).equal for name, result in theirs.items())
 
 

@@ -43,6 +43,7 @@ _CPU = {
     "max_pool2d": {"grad_input": "copies"},
     "avg_pool2d": {"output": "float32", "grad_input": "copies"},
     "batch_norm": _FLOAT32,
+    "adaptive_avg_pool2d": {"output": "float32", "grad_input": "copies"},
     "linear": {**_FLOAT32, "output": "bias"},
     "softmax": {"output": "float32", "grad_input": "float32"},
     "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -71,6 +72,7 @@ ACCUMULATORS = {
         "max_pool2d": {"grad_input": "copies"},
         "avg_pool2d": {"output": "float32", "grad_input": "float32"},
         "batch_norm": _FLOAT32,
+        "adaptive_avg_pool2d": {"output": "float32", "grad_input": "copies"},
         "linear": {**_FLOAT32, "output": "bias"},
         "softmax": {"output": "float32", "grad_input": "float32"},
         "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -266,6 +268,32 @@ def _avg_pool2d(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, A
     return wanted
 
 
+def _adaptive_avg_pool2d(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """T terms and two divisions.  The sum over all pixels, for an output of 1 x 1, is rounded before it is divided."""
+    magnitude, terms = bounds.adaptive_magnitudes(case, grad_output, FLOAT32)
+    mean = bounds.adaptive_sizes(case)[1] == (1, 1)
+    wanted: dict[str, Wanted] = {}
+    for name, exact in ours.items():
+        times = 1 if a.accumulator(name) == "float32" else terms + 2
+        bound = a.of_sum(exact, magnitude[name], terms + 1, times + mean)
+        if mean and name == "output":
+            bound = np.where(magnitude[name] * terms > a.max / 4, np.inf, bound)
+        wanted[name] = exact, bound
+    return wanted
+
+
+def _dropout(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """1 / (1 - p) is rounded, and the product with it; nothing is where all is kept, or nothing."""
+    if not case.arguments["training"] or case.arguments["p"] in (0, 1):
+        return {}
+    wanted: dict[str, Wanted] = {}
+    for name, exact in ours.items():
+        size = bounds.finite_magnitude(exact)
+        bound = (a.gamma(2) + gamma(2, FLOAT32)) * size + a.spacing
+        wanted[name] = exact, np.where(size > a.max / 4, np.inf, bound)
+    return wanted
+
+
 class _Probabilities(bounds.Probabilities):
     """softmax in float32, rounded to 16 bits where torch stores it.
 
@@ -452,6 +480,9 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
     "batch_norm": _batch_norm,
+    "adaptive_avg_pool2d": _adaptive_avg_pool2d,
+    "dropout": _dropout,
+    "dropout2d": _dropout,
     "flatten": _exact,
     "linear": _products(bounds.linear_terms),
     "softmax": _softmax,

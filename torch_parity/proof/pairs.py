@@ -17,6 +17,7 @@ import torch.nn.functional as F
 import reference
 from reference.batch_norm import running_statistics
 from reference.optim import SGD, Parameter
+from torch_parity.masks import Drawn
 from torch_parity.proof import bounds, cases
 from torch_parity.proof.cases import KINDS, Case, Maker
 
@@ -140,6 +141,41 @@ def _batch_norm_layer(nn: Any, a: Arrays, o: Options) -> Any:
         return None
     layer = nn.BatchNorm2d if x.ndim == 4 else nn.BatchNorm1d
     return layer(x.shape[1], o["eps"], o["momentum"], affine, tracked, bias="bias" in a).train(o["training"])
+
+
+# Compiled, dropout draws in ways of its own, and nothing could be handed to it.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _dropped(
+    function: Callable[..., torch.Tensor],
+    input: torch.Tensor,
+    mask: torch.Tensor | None,
+    shape: torch.Size,
+    **options: Any,
+) -> torch.Tensor:
+    """A dropout of torch's, with the mask of ``shape`` that it would else draw, or without one."""
+    if mask is not None and mask.shape != shape:
+        raise ValueError(f"mask must have shape {tuple(shape)}, got {tuple(mask.shape)}")
+    if input.device.type != "cpu":  # where only dropout in place draws and multiplies one after the other
+        input, options = input.clone(), {**options, "inplace": True}
+    if mask is None:
+        return function(input, **options)
+    with Drawn(mask):
+        return function(input, **options)
+
+
+def _torch_dropout(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
+    dropped: torch.Tensor = _dropped(F.dropout, input, mask, input.shape, **options)
+    return dropped
+
+
+def _torch_dropout2d(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
+    dropped: torch.Tensor = _dropped(F.dropout2d, input, mask, input.shape[:2], **options)
+    return dropped
+
+
+def _draws_nothing(options: Options) -> bool:
+    """Whether a layer with these options does the same without a mask to be handed."""
+    return not options["training"] or options["p"] in (0, 1)
 
 
 _PADS = {
@@ -289,6 +325,37 @@ PAIRS = (
         layer=_batch_norm_layer,
         outputs=("output", "running_mean", "running_var"),
         smooth=True,
+    ),
+    Pair(
+        name="adaptive_avg_pool2d",
+        twin_name="torch.nn.AdaptiveAvgPool2d",
+        formula="y[i,j] = mean of x[m,k], m from floor(i H/oH) to ceil((i+1) H/oH)",
+        cases=cases.adaptive_avg_pool2d,
+        forward=reference.adaptive_avg_pool2d,
+        backward=lambda g, a, o, y: [reference.adaptive_avg_pool2d_backward(g, a["input"].shape)],
+        twin=F.adaptive_avg_pool2d,
+        expected=lambda case, grad_output: {**bounds.adaptive_mean(case, grad_output)},
+        layer=lambda nn, a, o: nn.AdaptiveAvgPool2d(**o),
+    ),
+    Pair(
+        name="dropout",
+        twin_name="torch.nn.Dropout",
+        formula="y = x m / (1 - p)",
+        cases=cases.dropout,
+        forward=reference.dropout,
+        backward=lambda g, a, o, y: [reference.dropout_backward(g, a["mask"], **o)],
+        twin=_torch_dropout,
+        layer=lambda nn, a, o: nn.Dropout(o["p"]).train(o["training"]) if _draws_nothing(o) else None,
+    ),
+    Pair(
+        name="dropout2d",
+        twin_name="torch.nn.Dropout2d",
+        formula="y[n,c] = x[n,c] m[n,c] / (1 - p)",
+        cases=cases.dropout2d,
+        forward=reference.dropout2d,
+        backward=lambda g, a, o, y: [reference.dropout2d_backward(g, a["mask"], **o)],
+        twin=_torch_dropout2d,
+        layer=lambda nn, a, o: nn.Dropout2d(o["p"]).train(o["training"]) if _draws_nothing(o) else None,
     ),
     Pair(
         name="flatten",

@@ -17,7 +17,11 @@ Results = dict[str, npt.NDArray[Any]]
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 CPU = Backend()
 # Bounds of what is equal only to a backend that adds up in the reference's order.
-IN_ANY_ORDER = {"avg_pool2d": bounds.avg_pool2d, "max_pool2d": bounds.max_pool2d}
+IN_ANY_ORDER = {
+    "avg_pool2d": bounds.avg_pool2d,
+    "adaptive_avg_pool2d": bounds.adaptive_avg_pool2d,
+    "max_pool2d": bounds.max_pool2d,
+}
 
 
 def numbered_case(pair: Pair, seed: int, index: int, dtypes: tuple[np.dtype[Any], ...] = DTYPES) -> Case:

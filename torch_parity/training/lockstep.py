@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 
 import reference
+from reference import generator
 from reference.arguments import ieee754
 from reference.datasets import normalize
+from torch_parity.masks import draws_masks
 from torch_parity.networks import NETWORKS, OwnNetwork
 from torch_parity.training.calls import LayerCall
 from torch_parity.training.distributed import Group
@@ -35,6 +37,7 @@ class Lockstep:
 
     ``network`` is a name from ``networks.NETWORKS`` or a function that builds one from ``nn``; ``optimizer`` holds the
     options of SGD.  The weights of both start as ``reference.nn`` draws them under ``seed``, which also shuffles.
+    NumPy's side also draws what dropout drops, and torch's side is handed these masks.
     ``schedule`` makes a learning-rate schedule, given a module ``lr_scheduler`` and an optimizer.  With
     ``drift_threads`` a second torch takes the same steps with so many threads: how far torch drifts from itself.
     On NumPy's side ``thread_count`` threads share each step where that is faster than BLAS with as many threads.  The
@@ -56,7 +59,8 @@ class Lockstep:
     ) -> None:
         """Build both sides.
 
-        ValueError for an unknown network or dtype, one that is not made from ``nn``, or options that SGD refuses.
+        ValueError for an unknown network or dtype, one that is not made from ``nn``, options that SGD refuses, or
+        dropout in a ``group``.
         """
         if isinstance(network, str) and network not in NETWORKS:
             raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
@@ -71,12 +75,17 @@ class Lockstep:
         self.dtype = np.dtype(dtype).type
         self.group = group
         self.numpy = NumpySide(build, dtype, optimizer, schedule, thread_count, group)
-        weights = self.numpy.network.state_dict()
-        self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group)
+        if group is not None and draws_masks(self.numpy.network):
+            raise ValueError(
+                "a network with dropout must be trained in one process: each of several would draw masks for its share "
+                "of a batch, and together they would not take the steps that one takes"
+            )
+        weights, masks = self.numpy.network.state_dict(), self.numpy.masks
+        self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group, masks=masks)
         self.sides: dict[str, NumpySide | TorchSide] = {"numpy": self.numpy, "torch": self.torch}
         self.drift_threads = drift_threads
         if drift_threads is not None:
-            self.drifting = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group)
+            self.drifting = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group, masks=masks)
         self.seconds = dict.fromkeys(SIDES, 0.0)
         self.shuffle = np.random.default_rng(seed)
         self.shuffle_before = self.shuffle.bit_generator.state  # what the order of the epoch was drawn from
@@ -223,7 +232,7 @@ class Lockstep:
         numbers: dict[str, Any] = {
             "steps_into_epoch": self.steps_into_epoch,
             "shuffle": self.shuffle_before if self.steps_into_epoch else self.shuffle.bit_generator.state,
-            "correct": self.correct, "seen": self.seen, "seconds": self.seconds,
+            "correct": self.correct, "seen": self.seen, "seconds": self.seconds, "generator": generator.state(),
         }  # fmt: skip
         for name, side in self._all_sides().items():
             own, numbers[name] = side.state()
@@ -237,6 +246,8 @@ class Lockstep:
             side.load_state(own, numbers[name])
         self.steps_into_epoch = numbers["steps_into_epoch"]
         self.shuffle.bit_generator.state = numbers["shuffle"]
+        if "generator" in numbers:  # what runs from before there was dropout do not have, and do not need
+            generator.restore(numbers["generator"])
         self.correct, self.seen = dict(numbers["correct"]), numbers["seen"]
         self.seconds = dict(numbers["seconds"])
 

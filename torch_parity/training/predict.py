@@ -64,6 +64,8 @@ class Classifier:
         if self.dtype == np.float64:
             self.numpy.double()
             self.torch.double()
+        self.numpy.eval()
+        self.torch.eval()
         self.numpy.load_state_dict(weights.arrays)
         self.torch.load_state_dict({name: torch.from_numpy(array) for name, array in weights.arrays.items()})
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from reference import nn
 from torch_parity.machine import thread_pools
+from torch_parity.masks import draws_masks
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +65,8 @@ def _layers(network: nn.Module) -> list[nn.Module]:
 class Replicas:
     """``network`` and its loss, computed by up to ``threads`` threads: this one, and others that wait for work.
 
-    How many share a batch depends on its size and on the network alone (``parts``).  Where it is one, BLAS keeps the
+    How many share a batch depends on its size and on the network alone (``parts``); a network with dropout has one, as
+    the masks of a batch are drawn one after another.  Where it is one, BLAS keeps the
     threads that it has.  The others start with the first batch that is shared, and wait until ``close``.
     """
 
@@ -73,7 +75,7 @@ class Replicas:
         self.replicas = [_Replica(network)]
         self.work: int | None = None
         self.others: ThreadPoolExecutor | None = None
-        if threads == 1:
+        if threads == 1 or draws_masks(network):
             return
         self.blas = thread_pools().select(user_api="blas")
         for _ in range(threads - 1):

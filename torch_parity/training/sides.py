@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 import reference
+from torch_parity.masks import Masks, handed, masks_of
 from torch_parity.training.calls import LayerCall, calls
 from torch_parity.training.distributed import Group
 from torch_parity.training.replicas import Replicas
@@ -37,7 +38,11 @@ class Side:
             self.scheduler.step()
 
     def calls(self, images: Array) -> tuple[list[LayerCall], Array]:
-        """What each layer makes of ``images`` (N, C, H, W), one after another, and the network's scores."""
+        """What each layer makes of ``images`` (N, C, H, W), one after another, and the network's scores.
+
+        In evaluation: nothing is dropped.
+        """
+        self.network.eval()
         return calls(self.network, images)
 
 
@@ -78,6 +83,7 @@ class NumpySide(Side):
 
         If they are a share of a batch of ``count`` images: what it contributes to the mean loss of all of them.
         """
+        self.network.train()
         return self.replicas.forward(images, labels, len(images) if count is None else count)
 
     def backward(self) -> None:
@@ -94,8 +100,13 @@ class NumpySide(Side):
         """The class (N,) that each image of the last ``forward`` got."""
         return np.asarray(self.replicas.scores().argmax(axis=1))
 
+    def masks(self) -> Masks:
+        """What the dropout layers kept in the last ``forward``."""
+        return masks_of(self.network)
+
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
+        self.network.eval()
         return np.asarray(self.network(images).argmax(axis=1))
 
     def weights(self) -> dict[str, Array]:
@@ -128,10 +139,12 @@ class TorchSide(Side):
         memory_format: torch.memory_format = torch.contiguous_format,
         schedule: Schedule | None = None,
         group: Group | None = None,
+        masks: Callable[[], Masks] = dict,
     ) -> None:
         """``weights`` is the state_dict to start from; ``memory_format`` is that of images and kernels.
 
-        ``group`` shares each batch.  ValueError where ``build`` makes something else, or other parameters.
+        ``group`` shares each batch.  ``masks`` gives what dropout layers keep in the next ``forward``; those that it
+        does not name draw themselves.  ValueError where ``build`` makes something else, or other parameters.
         """
         self.memory_format = memory_format
         self.network = _built(build, torch.nn, reference.nn).to(memory_format=memory_format)
@@ -149,7 +162,7 @@ class TorchSide(Side):
         self.criterion = torch.nn.CrossEntropyLoss(reduction="mean" if group is None else "sum")
         self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
         self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
-        self.group = group
+        self.group, self.masks = group, masks
         if group is not None:
             with group.exchange():
                 self.shared = torch.nn.parallel.DistributedDataParallel(self.network)
@@ -160,8 +173,10 @@ class TorchSide(Side):
         With a group, they are a share of a batch of ``count`` images, and this is what it contributes to their loss.
         """
         batch, target = torch.from_numpy(images).to(memory_format=self.memory_format), torch.from_numpy(labels)
+        self.network.train()
         if self.group is None:
-            self.scores = self.network(batch)
+            with handed(self.network, self.masks()):
+                self.scores = self.network(batch)
             self.loss = self.criterion(self.scores, target)
             return float(self.loss.item())
         self.scores = self.shared(batch)
@@ -181,6 +196,7 @@ class TorchSide(Side):
 
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
+        self.network.eval()
         with torch.no_grad():
             return np.asarray(self.network(torch.from_numpy(images)).argmax(dim=1).numpy())
 

@@ -20,6 +20,7 @@ from reference.optim import SGD, Parameter
 from torch_parity.proof import cases
 from torch_parity.proof.backend import tensor
 from torch_parity.proof.cases import Draw
+from torch_parity.proof.pairs import pair_named
 from torch_parity.proof.prove import DTYPES
 
 Arguments = dict[str, Any]
@@ -105,6 +106,16 @@ def _valid(maker: cases.Maker) -> Callable[[Draw], Arguments]:
     def valid(draw: Draw) -> Arguments:
         case = maker(draw, "lattice", draw.choice(DTYPES))
         return {**case.arrays, **case.arguments}
+
+    return valid
+
+
+def _mask_or_none(maker: cases.Maker) -> Callable[[Draw], Arguments]:
+    """Valid calls of dropout; nearly all draw their mask, since one that is given must fit what the input becomes."""
+
+    def valid(draw: Draw) -> Arguments:
+        arguments = _valid(maker)(draw)
+        return {**arguments, "mask": arguments["mask"] if draw.integer(0, 9) == 0 else None}
 
     return valid
 
@@ -242,6 +253,11 @@ _OPTIONS: dict[str, Wild] = {
     **dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), _RATE),
     **dict.fromkeys(("nesterov", "maximize"), FLAGS),
 }
+_DROPOUT: dict[str, Wild] = {
+    "input": _array("input"),
+    "p": _one_of(0.0, 0.5, 1, -0.5, 1.5, math.nan, math.inf, True, None, "0.5", np.float32(0.5), np.int64(1), 1j, -1),
+    "training": FLAGS,
+}
 _HUGE = (2**31, 2**62, 2**63, -(2**63), 2**64)
 _POOL: dict[str, Wild] = {
     "input": _array("input"),
@@ -341,6 +357,17 @@ FORMULAS = {
             ),
         },
     ),
+    "adaptive_avg_pool2d": Formula(
+        reference.adaptive_avg_pool2d,
+        F.adaptive_avg_pool2d,
+        _valid(cases.adaptive_avg_pool2d),
+        {
+            "input": _array("input"),
+            "output_size": _pair(-1, 5, (None, 2), (None, None), (1, 1), 1, [2, None], (None,), (None, 1, 1), "12"),
+        },
+    ),
+    "dropout": Formula(reference.dropout, pair_named("dropout").twin, _mask_or_none(cases.dropout), _DROPOUT),
+    "dropout2d": Formula(reference.dropout2d, pair_named("dropout2d").twin, _mask_or_none(cases.dropout2d), _DROPOUT),
     "flatten": Formula(
         reference.flatten,
         torch.flatten,

@@ -73,6 +73,14 @@ EXCLUSIVE = set().union(
         "gamma-missing-in-the-gradient",
     ),
     one_of("gamma-gradient-from-the-input", "gamma-gradient-not-summed"),
+    one_of(
+        "adaptive-windows-cut-short", "adaptive-start-rounded-up", "adaptive-end-rounded-down",
+        "adaptive-divided-by-average-area",
+    ),
+    one_of("adaptive-gradient-not-divided", "adaptive-gradient-overwritten"),
+    one_of("dropout-not-scaled", "dropout-scaled-the-wrong-way"),
+    one_of("dropout-gradient-not-scaled", "dropout-gradient-not-masked"),
+    one_of("channel-dropout-of-pixels", "channel-dropout-not-scaled"),
     one_of("flattened-channels-last", "flattened-in-fortran-order", "flattened-as-columns"),
     one_of("gradient-unflattened-channels-last", "gradient-left-flat"),
     one_of("no-max-subtraction", "normalised-over-everything"),
@@ -132,6 +140,11 @@ EXCLUSIVE = set().union(
     hides("slope-one-at-zero", "masked-by-gradient", "mask-forgotten", "mask-turned-around"),
     hides("mask-forgotten", "masked-by-gradient"),
     hides("gradient-multiplied-by-mask", "slope-without-upstream"),
+    # What is not scaled has no p, what is always trained is never tested, and what is not masked has no mask.
+    hides("dropout-not-scaled", "p-as-share-kept"),
+    hides("dropout-when-tested", "dropout-scaled-when-tested"),
+    hides("dropout-gradient-not-masked", "dropout-gradient-another-mask"),
+    hides("channel-dropout-of-pixels", "channel-dropout-same-for-all-images", "channel-dropout-of-images"),
     # There is one divisor, or none; what is a sum is no mean of any kind.
     one_of(
         "divided-by-kernel", "pad-not-counted", "average-not-divided", "divided-by-one-side",

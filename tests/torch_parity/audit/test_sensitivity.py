@@ -11,7 +11,7 @@ from torch_parity.proof.pairs import PAIRS, Pair, pair_named
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 # Their results need not have torch's bits: they round, or their sums do.
-SUMS = ("conv2d", "linear", "sgd")
+SUMS = ("conv2d", "adaptive_avg_pool2d", "linear", "sgd")
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 

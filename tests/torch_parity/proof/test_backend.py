@@ -169,13 +169,15 @@ def long_sums(name: str, dtype: str) -> Positive:
         "pad": ({"input": numbers(2, 3, 10, 10)}, {"pad": (9, 9, 9, 9), "mode": "replicate"}),
         "max_pool2d": ({"input": peaks}, pooling),
         "avg_pool2d": ({"input": numbers(2, 3, 20, 21)}, {**pooling, "divisor_override": 1}),
+        # Windows of 200 rows; and each column is in 100 of them.
+        "adaptive_avg_pool2d": ({"input": numbers(2, 3, 400, 2)}, {"output_size": (2, 200)}),
     }
     arrays, arguments = table[name]
     return Positive("real", F64, arrays, arguments, precision=dtype)
 
 
 @EVERY_DTYPE
-@pytest.mark.parametrize("name", ["conv2d", "linear", "pad", "max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize("name", ["conv2d", "linear", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"])
 def test_the_accumulators_are_those_recorded(name: str, dtype: str, backend: Backend) -> None:
     """In units of one rounding: float32 within one of the truth, 16 bits far beyond.  Runs on --device too."""
     if backend.compile:
@@ -218,7 +220,7 @@ def test_every_result_with_a_sum_has_its_accumulator() -> None:
         for device, table in ACCUMULATORS.items():
             results = set(table.get(pair.name, {}))
             assert results <= {"output", *("grad_" + name for name in pair.gradients)} | {"grad_target"}, device
-            assert results or pair.name in ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "flatten")
+            assert results or pair.name in ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "dropout", "dropout2d", "flatten")
 
 
 # Where a backend is wrong, the proof says so.  Each fault is shown against torch's own float64.

@@ -18,6 +18,8 @@ from torch_parity.proof.prove import numbered_case, prove, reference_results
 from torch_parity.proof.witnesses import adjoint_gap
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+# All their results, or nearly all, have torch's bits.
+WITHOUT_BOUNDS = ("relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten")
 
 
 def test_gamma() -> None:
@@ -101,8 +103,21 @@ def test_a_result_of_another_magnitude_is_out_of_bounds(pair: Pair) -> None:
             worst = np.unravel_index(np.abs(result).argmax(), result.shape)
             moved[worst] *= np.float32(1.001)
             seen += not compare(moved, result, bound).equal
-    has_bounds = pair.name not in ("relu", "leaky_relu", "max_pool2d", "avg_pool2d", "flatten")
-    assert seen >= 15 or not has_bounds
+    assert seen >= 15 or pair.name in WITHOUT_BOUNDS
+
+
+def test_a_mean_over_all_pixels_of_another_magnitude_is_out_of_bounds() -> None:
+    pair, seen = pair_named("adaptive_avg_pool2d"), 0
+    for seed in range(100):
+        case = pair.cases(RandomDraw(np.random.default_rng([61, seed])), "real", F32)
+        ours, grad_output = reference_results(pair, case)
+        bound = pair.expected(case, grad_output)
+        if bound and ours["output"].size:
+            assert bounds.adaptive_sizes(case)[1] == (1, 1)
+            assert bound.keys() == {"output"}
+            moved = ours["output"] * np.float32(1.001)
+            seen += not compare(moved, ours["output"], bound["output"]).equal
+    assert seen >= 15
 
 
 def lattice_case(pair: Pair, seed: int) -> Case:

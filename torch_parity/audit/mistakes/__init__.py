@@ -6,11 +6,13 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 """
 
 from torch_parity.audit.mistakes import (
+    adaptive_pooling,
     avg_pool2d,
     batch_norm,
     conv2d,
     conv2d_backward,
     cross_entropy,
+    dropout,
     flatten,
     gelu,
     leaky_relu,
@@ -42,6 +44,8 @@ MISTAKES = (
     *max_pool2d.MISTAKES,
     *avg_pool2d.MISTAKES,
     *batch_norm.MISTAKES,
+    *adaptive_pooling.MISTAKES,
+    *dropout.MISTAKES,
     *flatten.MISTAKES,
     *linear.MISTAKES,
     *softmax.MISTAKES,

@@ -7,7 +7,9 @@ goes through once mended; a second fault in it is not excused.
 One file for each formula of which something is refused, and ``arrays`` for what is refused in many.
 """
 
-from torch_parity.audit.refusals import arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax
+from torch_parity.audit.refusals import (
+    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout,
+)
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
@@ -22,6 +24,8 @@ REFUSALS = (
     *softmax.REFUSALS,
     *max_pool2d.REFUSALS,
     *pad.REFUSALS,
+    *adaptive_pooling.REFUSALS,
+    *dropout.REFUSALS,
     *sgd.REFUSALS,
 )
 

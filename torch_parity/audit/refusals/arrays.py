@@ -11,9 +11,9 @@ FLOATS = (np.float32, np.float64)
 
 
 def _of_numbers(arguments: Arguments) -> dict[str, npt.NDArray[Any]]:
-    """The arrays but for class indices."""
+    """The arrays but for class indices and masks."""
     scores = arguments["input"]
-    arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray)}
+    arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray) and name != "mask"}
     return {name: array for name, array in arrays.items() if name != "target" or array.shape == scores.shape}
 
 
@@ -36,11 +36,11 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "flatten",
+    "conv2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten",
     "linear", "softmax",
     "log_softmax", "cross_entropy",
 )  # fmt: skip
-_PIXELS = ("conv2d", "pad", "max_pool2d", "avg_pool2d")
+_PIXELS = ("conv2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
 
 REFUSALS = (
     Refusal(

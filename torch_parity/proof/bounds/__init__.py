@@ -25,6 +25,13 @@ within FUNCTION_ULPS units in the last place of the truth; a test measures that 
 """
 
 from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
+from torch_parity.proof.bounds.adaptive_pooling import (
+    adaptive_adjoint,
+    adaptive_avg_pool2d,
+    adaptive_magnitudes,
+    adaptive_mean,
+    adaptive_sizes,
+)
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
@@ -59,6 +66,11 @@ __all__ = [
     "Channels",
     "Probabilities",
     "Sigmoid",
+    "adaptive_adjoint",
+    "adaptive_avg_pool2d",
+    "adaptive_magnitudes",
+    "adaptive_mean",
+    "adaptive_sizes",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",

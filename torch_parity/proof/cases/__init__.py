@@ -14,10 +14,12 @@ The odds are such that a few thousand cases meet every pair of properties of two
 """
 
 from torch_parity.proof.cases.batch_norm import batch_norm
+from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
+from torch_parity.proof.cases.dropout import dropout, dropout2d
 from torch_parity.proof.cases.flatten import flatten
 from torch_parity.proof.cases.gelu import gelu
 from torch_parity.proof.cases.leaky_relu import leaky_relu
@@ -35,10 +37,13 @@ __all__ = [
     "Draw",
     "Maker",
     "RandomDraw",
+    "adaptive_avg_pool2d",
     "avg_pool2d",
     "batch_norm",
     "conv2d",
     "cross_entropy",
+    "dropout",
+    "dropout2d",
     "flatten",
     "gelu",
     "leaky_relu",

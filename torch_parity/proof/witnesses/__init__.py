@@ -15,7 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -34,6 +34,9 @@ _WITNESSES = {
     "max_pool2d": pooling.max_pool2d,
     "avg_pool2d": pooling.avg_pool2d,
     "batch_norm": batch_norm.batch_norm,
+    "adaptive_avg_pool2d": adaptive_pooling.adaptive_avg_pool2d,
+    "dropout": dropout.dropout,
+    "dropout2d": dropout.dropout2d,
     "flatten": flatten.flatten,
     "linear": dense.linear,
     "softmax": softmax.softmax,

@@ -6,6 +6,9 @@ from torch_parity.proof import bounds
 from torch_parity.proof.cases import Case, numbers
 from torch_parity.proof.pairs import Pair
 
+# Means round on the lattice too.
+_MEANS = {"avg_pool2d": bounds.avg_pool2d_adjoint, "adaptive_avg_pool2d": bounds.adaptive_adjoint}
+
 
 def adjoint_gap(pair: Pair, case: Case) -> dict[str, tuple[float, float, float]]:
     """Both sides of the identity for each gradient of the reference, on a lattice case, and how far apart they may be.
@@ -31,7 +34,7 @@ def adjoint_gap(pair: Pair, case: Case) -> dict[str, tuple[float, float, float]]
         after = moved[0] if isinstance(moved, tuple) else moved
         same = after == output  # a constant that pads may be infinite
         change = np.subtract(after, output, out=np.zeros_like(output), where=~same)
-        bound = bounds.avg_pool2d_adjoint(case, g, d, h) if pair.name == "avg_pool2d" else 0.0
+        bound = _MEANS[pair.name](case, g, d, h) if pair.name in _MEANS else 0.0
         gaps[name] = float((g * change).sum()) / h, float((gradient * d).sum()), bound
     return gaps
 
