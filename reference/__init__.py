@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.conv import conv2d, conv2d_backward
+from reference.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
@@ -42,6 +43,7 @@ from reference.softmax import log_softmax, log_softmax_backward, softmax, softma
 
 __all__ = [  # noqa: RUF022  (in teaching order)
     "conv2d", "conv2d_backward",
+    "conv_transpose2d", "conv_transpose2d_backward",
     "pad", "pad_backward",
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",

@@ -66,7 +66,7 @@ LAYERS = {
     "utils": "there is nothing of it here; gradients are arrays: parameter.grad *= factor clips them",
     **dict.fromkeys(
         (
-            "AvgPool1d", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose2d", "ELU",
+            "AvgPool1d", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Conv1d", "Conv3d", "ELU",
             "Embedding", "GELU", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear", "LeakyReLU",
             "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN", "Sigmoid",
             "SiLU", "Softmax2d", "Softplus", "Tanh", "TransformerEncoderLayer", "Unflatten", "Upsample",

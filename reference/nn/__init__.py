@@ -17,7 +17,7 @@ from reference.containers import ModuleList, Sequential
 from reference.instead import LAYERS, missing
 from reference.module import Module
 from reference.nn.activation import LogSoftmax, ReLU, Softmax
-from reference.nn.conv import Conv2d
+from reference.nn.conv import Conv2d, ConvTranspose2d
 from reference.nn.flatten import Flatten
 from reference.nn.initial import manual_seed
 from reference.nn.linear import Identity, Linear
@@ -28,9 +28,9 @@ from reference.nn.pooling import AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "AvgPool2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Flatten", "Identity", "Linear",
-    "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU", "ReflectionPad2d", "ReplicationPad2d",
-    "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
+    "AvgPool2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Flatten",
+    "Identity", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU", "ReflectionPad2d",
+    "ReplicationPad2d", "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

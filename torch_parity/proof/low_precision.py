@@ -186,8 +186,8 @@ class Arithmetic:
         return np.where(sure, round_to(exact, self.precision), exact), np.where(sure, 0, bound)
 
 
-def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[..., dict[str, Wanted]]:
-    """Convolution and dense layer: products, exact in float32, and their sums."""
+def _products(terms_of: Callable[[Case, Array], dict[str, Any]]) -> Callable[..., dict[str, Wanted]]:
+    """Convolutions and dense layer: products, exact in float32, and their sums."""
 
     def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
         names = tuple(name for name in a.pair.gradients if name in case.arrays)
@@ -374,6 +374,7 @@ def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]
 
 _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str, Wanted]]] = {
     "conv2d": _products(bounds.conv2d_terms),
+    "conv_transpose2d": _products(bounds.conv_transpose2d_terms),
     "pad": _pad,
     "relu": _exact,
     "max_pool2d": _max_pool2d,

@@ -93,7 +93,7 @@ def lattice_case(pair: Pair, seed: int) -> Case:
     return pair.cases(RandomDraw(np.random.default_rng(seed)), "lattice", F32)
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 def test_the_lattice_is_exact(name: str) -> None:
     """No sum of absolute products reaches 2^24, so float32 rounds none of them."""
     pair = pair_named(name)
@@ -124,7 +124,7 @@ def test_the_lattice_sees_one_missing_product() -> None:
         assert not compare(changed, output, np.zeros(())).equal
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> None:
     """Such a pixel makes every sum that it enters NaN or infinite: a side that swallows it is wrong."""

@@ -9,6 +9,7 @@ from torch_parity.audit.mistakes import (
     avg_pool2d,
     conv2d,
     conv2d_backward,
+    conv_transpose2d,
     cross_entropy,
     flatten,
     linear,
@@ -26,6 +27,7 @@ __all__ = ["MISTAKES", "Mistake"]
 MISTAKES = (
     *conv2d.MISTAKES,
     *conv2d_backward.MISTAKES,
+    *conv_transpose2d.MISTAKES,
     *pad.MISTAKES,
     *relu.MISTAKES,
     *max_pool2d.MISTAKES,

@@ -25,6 +25,7 @@ FUNCTION_ULPS units in the last place of the truth; a test measures that they ar
 """
 
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
+from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_transpose2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
 from torch_parity.proof.bounds.padding import pad
@@ -57,6 +58,8 @@ __all__ = [
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
+    "conv_transpose2d",
+    "conv_transpose2d_terms",
     "cross_entropy",
     "finite_magnitude",
     "gamma",

@@ -15,6 +15,7 @@ The odds are such that a few thousand cases meet every pair of properties of two
 
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
+from torch_parity.proof.cases.conv_transpose import conv_transpose2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.flatten import flatten
@@ -33,6 +34,7 @@ __all__ = [
     "RandomDraw",
     "avg_pool2d",
     "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "flatten",
     "linear",

@@ -14,7 +14,18 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    conv,
+    conv_transpose,
+    cross_entropy,
+    dense,
+    flatten,
+    padding,
+    pooling,
+    relu,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
@@ -22,6 +33,7 @@ __all__ = ["adjoint_gap", "definition_results"]
 
 _WITNESSES = {
     "conv2d": conv.conv2d,
+    "conv_transpose2d": conv_transpose.conv_transpose2d,
     "pad": padding.pad,
     "relu": relu.relu,
     "max_pool2d": pooling.max_pool2d,
