@@ -97,7 +97,8 @@ class Windows:
     def within(self) -> slice:
         """The windows that see no padding."""
         first = -(-self.before // self.stride)
-        return slice(first, max(first, (self.before + self.size - self.span) // self.stride + 1))
+        stop = min((self.before + self.size - self.span) // self.stride + 1, self.outputs)
+        return slice(first, max(first, stop))
 
     def seen_by_taps(self, outputs: slice) -> Taps:
         """For each tap, the pixels of the padded axis that it sees in these windows."""

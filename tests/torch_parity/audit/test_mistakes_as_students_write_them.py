@@ -10,7 +10,14 @@ import functools
 import numpy as np
 import pytest
 
-from tests.torch_parity.audit.students import conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling
+from tests.torch_parity.audit.students import (
+    conv2d,
+    conv2d_backward,
+    conv_transpose2d,
+    elementwise_and_dense,
+    loss_and_descent,
+    pooling,
+)
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
 from torch_parity.proof.cases import Case
@@ -23,6 +30,7 @@ NAMED = {mistake.name: mistake for mistake in MISTAKES}
 WRITTEN_OUT = [
     *conv2d.WRITTEN_OUT,
     *conv2d_backward.WRITTEN_OUT,
+    *conv_transpose2d.WRITTEN_OUT,
     *pooling.WRITTEN_OUT,
     *elementwise_and_dense.WRITTEN_OUT,
     *loss_and_descent.WRITTEN_OUT,

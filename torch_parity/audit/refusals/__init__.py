@@ -7,7 +7,17 @@ goes through once mended; a second fault in it is not excused.
 One file for each formula of which something is refused, and ``arrays`` for what is refused in many.
 """
 
-from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax
+from torch_parity.audit.refusals import (
+    arrays,
+    conv2d,
+    conv_transpose2d,
+    cross_entropy,
+    linear,
+    max_pool2d,
+    pad,
+    sgd,
+    softmax,
+)
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
@@ -16,6 +26,7 @@ __all__ = ["REFUSALS", "Refusal", "mended"]
 REFUSALS = (
     *arrays.REFUSALS,
     *conv2d.REFUSALS,
+    *conv_transpose2d.REFUSALS,
     *linear.REFUSALS,
     *cross_entropy.REFUSALS,
     *softmax.REFUSALS,
