@@ -11,9 +11,9 @@ stamps overlap they add up.  An image of H rows makes one of
 
 It is what carries small images back to large ones: in decoders, in generators, in segmentation.
 
-Why it is called transposed.  A convolution without bias is linear: y = A x, with a matrix A made of weights and zeros.
-Its gradient is dL/dx = A^T dL/dy.  This formula is that A^T, used forwards; it is the adjoint of ``conv2d`` with the
-same weight, stride, padding, dilation and groups:
+Why it is called transposed.  A convolution without bias is linear: conv2d(u) = A u, with a matrix A made of weights
+and zeros.  A^T takes the gradient that comes from above to that of u.  This formula is A^T, used forwards; without its
+bias it is the adjoint of ``conv2d`` with the same weight, stride, padding, dilation and groups:
 
     <conv2d(u), x>  =  <A u, x>  =  <u, A^T x>  =  <u, conv_transpose2d(x)>        for all images u and x
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reference import windows
-from reference.arguments import Array, IntOrPair, integer, pair
+from reference.arguments import Array, IntOrPair, check_floats, integer, pair
 from reference.conv import Convolution
 from reference.conv_transpose import Transposed
 from reference.module import Module
@@ -202,9 +202,10 @@ class ConvTranspose2d(Module):
         return output
 
     def _output_padding(self, input: Array, output_size: Sequence[int] | None) -> tuple[int, int]:
-        """What makes the output as large as ``output_size`` says."""
+        """What makes the output of ``input`` as large as ``output_size`` says."""
         if output_size is None:
             return self.output_padding
+        check_floats(input=input)
         if not isinstance(output_size, tuple | list):
             raise TypeError(f"output_size must be a tuple of integers, got {output_size!r}")
         if len(output_size) not in (2, input.ndim):

@@ -615,6 +615,8 @@ BAD = [
         "output_size", "between 15 x 11 and 16 x 12", "got [15, 10]"),
     bad("ConvTranspose2d-sizes", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, (6, 15, 11)),
         "output_size", "2 or 4 entries", "got (6, 15, 11)"),
+    bad("ConvTranspose2d-list", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)([1.0], (15, 11)),
+        "input", "NumPy array", "got list"),
     bad("ConvTranspose2d-size", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, 15), "output_size", "tuple"),
     bad("ConvTranspose2d-half a size", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, (15.5, 11)),
         "output_size", "integer", "got 15.5"),
