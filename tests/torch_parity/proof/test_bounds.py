@@ -142,6 +142,24 @@ def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> No
     assert not prove(dataclasses.replace(pair, forward=swallows), case)["output"].equal
 
 
+def test_the_terms_of_a_transposed_convolution_are_counted_pixel_by_pixel() -> None:
+    """Where all numbers are 1, a result is the number of its terms; gradients have no more than is said."""
+    pair = pair_named("conv_transpose2d")
+    for seed in range(100):
+        case = lattice_case(pair, seed)
+        ones = dataclasses.replace(case, arrays={name: np.ones_like(array) for name, array in case.arrays.items()})
+        output = pair.twin(**{name: torch.from_numpy(array) for name, array in ones.arrays.items()}, **case.arguments)
+        g = np.ones(tuple(output.shape), F32)
+        terms = bounds.conv_transpose2d_terms(case, g)
+        counted = bounds.magnitudes(pair.twin, ones, g, tuple(n for n in pair.gradients if n in case.arrays))
+        with_bias = terms["output"] - ("bias" not in case.arrays)
+        np.testing.assert_array_equal(counted["output"], np.broadcast_to(with_bias, counted["output"].shape))
+        for name, count in counted.items():
+            assert name == "output" or count.max(initial=0) <= terms[name]
+        if not np.any(case.arguments["padding"]):
+            assert counted["grad_weight"].max(initial=0) == terms["grad_weight"]
+
+
 def test_what_overflows_in_one_order_only_is_not_known() -> None:
     """Neither is what is infinite besides."""
     x = np.array([[1e38, 3e38, 1.0, 1.0], [1.0, 3e38, np.inf, 1.0], [1.0, 1.0, np.inf, 1.0], [1.0, 1.0, 1.0, 1.0]], F32)
