@@ -33,6 +33,7 @@ from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.conv import conv2d, conv2d_backward
+from reference.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
 from reference.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
@@ -50,6 +51,7 @@ from reference.tanh import tanh, tanh_backward
 
 __all__ = [  # noqa: RUF022  (in teaching order)
     "conv2d", "conv2d_backward",
+    "conv_transpose2d", "conv_transpose2d_backward",
     "pad", "pad_backward",
     "relu", "relu_backward",
     "leaky_relu", "leaky_relu_backward",

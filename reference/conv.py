@@ -371,7 +371,7 @@ def _matrices(maps: Array, groups: int, block: Block, length: int) -> Array:
 
 def _is_image(geometry: Geometry) -> bool:
     """Whether the columns are the image itself, unchanged: a kernel of one pixel that sees each pixel once."""
-    return all((w.kernel, w.stride, w.before, w.after) == (1, 1, 0, 0) for w in geometry[:2])
+    return all((w.kernel, w.stride, w.before, w.outputs) == (1, 1, 0, w.size) for w in geometry[:2])
 
 
 def _in_memory(images: Array) -> Array:

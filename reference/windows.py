@@ -78,10 +78,10 @@ class Windows:
     @cached_property
     def adjoint(self) -> "Windows":
         """At stride 1, the outputs that see a pixel: a window over the outputs.  Its taps run the other way."""
-        margin = self.span - 1
-        return replace(
-            self, size=self.outputs, before=margin - self.before, after=margin - self.after, outputs=self.size
-        )
+        before = self.span - 1 - self.before
+        # As far as the last window over the outputs reaches; pixels may be left over that no window saw.
+        after = self.before + self.size - self.outputs
+        return replace(self, size=self.outputs, before=before, after=after, outputs=self.size)
 
     @cached_property
     def length(self) -> int:
@@ -97,7 +97,8 @@ class Windows:
     def within(self) -> slice:
         """The windows that see no padding."""
         first = -(-self.before // self.stride)
-        return slice(first, max(first, (self.before + self.size - self.span) // self.stride + 1))
+        stop = min((self.before + self.size - self.span) // self.stride + 1, self.outputs)
+        return slice(first, max(first, stop))
 
     def seen_by_taps(self, outputs: slice) -> Taps:
         """For each tap, the pixels of the padded axis that it sees in these windows."""
@@ -136,6 +137,25 @@ def conv_windows(size: int, kernel: int, stride: int, padding: tuple[int, int], 
     span = dilation * (kernel - 1) + 1
     outputs = (size + before + after - span) // stride + 1
     return Windows(size, kernel, stride, before, after, dilation, outputs)
+
+
+@lru_cache
+def transposed_windows(
+    outputs: int, kernel: int, stride: int, padding: int, output_padding: int, dilation: int
+) -> Windows:
+    """Windows of the convolution that a transposed convolution along one axis is the adjoint of.
+
+    The ``outputs`` are the pixels that come in here, and ``size`` is how many come out, below 1 where the padding cuts
+    off everything.  The last ``output_padding`` pixels of the padded axis are beyond all windows, even where one more
+    would fit.
+
+    >>> from reference.windows import transposed_windows
+    >>> windows = transposed_windows(outputs=2, kernel=3, stride=2, padding=0, output_padding=1, dilation=1)
+    >>> print(windows.size, windows.taps)  # pixel 5 is beyond
+    6 (slice(0, 3, 2), slice(1, 4, 2), slice(2, 5, 2))
+    """
+    size = (outputs - 1) * stride + dilation * (kernel - 1) + 1 + output_padding - 2 * padding
+    return Windows(size, kernel, stride, padding, padding, dilation, outputs)
 
 
 def every_pixel(size: int) -> Windows:

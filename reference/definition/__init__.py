@@ -23,6 +23,7 @@ like any other.  Arguments are taken to be valid: checking them is the work of t
 Each formula stands with its gradient in a file, named as the one in ``reference``.  In teaching order:
 
     conv           conv2d                       the sum of the products under the kernel
+    conv_transpose conv_transpose2d             every pixel stamps the kernel: the other way round
     padding        pad                          a frame around the image
     relu           relu                         nothing below zero
     leaky_relu     leaky_relu                   little below zero
@@ -50,6 +51,7 @@ guide to convolution arithmetic for deep learning (2016); what else is used is n
 from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.definition.conv import conv2d, conv2d_backward
+from reference.definition.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
     cross_entropy_backward,
@@ -74,6 +76,7 @@ from reference.definition.windows import IntOrPair
 
 __all__ = [  # noqa: RUF022  (in teaching order)
     "conv2d", "conv2d_backward",
+    "conv_transpose2d", "conv_transpose2d_backward",
     "pad", "pad_backward",
     "relu", "relu_backward",
     "leaky_relu", "leaky_relu_backward",

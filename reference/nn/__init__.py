@@ -19,7 +19,7 @@ from reference.instead import LAYERS, missing
 from reference.module import Module
 from reference.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from reference.nn.batchnorm import BatchNorm1d, BatchNorm2d
-from reference.nn.conv import Conv2d
+from reference.nn.conv import Conv2d, ConvTranspose2d
 from reference.nn.dropout import Dropout, Dropout2d
 from reference.nn.flatten import Flatten
 from reference.nn.linear import Identity, Linear
@@ -30,9 +30,10 @@ from reference.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss",
+    "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
     "Dropout",
-    "Dropout2d", "Flatten", "Identity",
+    "Dropout2d", "Flatten",
+    "Identity",
     "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
     "ReLU",
     "ReflectionPad2d",

@@ -104,6 +104,18 @@ def test_conv2d_with_stride_padding_and_dilation() -> None:
     check(grad_kernel, image([4, 10]))  # 1*0 + 2*2,  1*2 + 2*4
 
 
+def test_conv_transpose2d_stamps_the_kernel_and_its_gradients_look_under_the_stamps() -> None:
+    # Stamps 10 1 times 1, and 2 further to the right times 2; one pixel cut off either end, one added at the end.
+    x, kernel = image([1, 2]), image([10, 1, 100])
+    y = definition.conv_transpose2d(x, kernel, np.array([5.0]), (1, 2), (0, 1), (0, 1))
+    check(y, image([6, 125, 7, 205]))  # 1 + 5, 100 + 20 + 5, 2 + 5, 200 + 5
+    g = image([1, 2, 3, 4])
+    grad_x, grad_kernel, grad_bias = definition.conv_transpose2d_backward(g, x, kernel, (1, 2), (0, 1), (0, 1))
+    check(grad_x, image([201, 423]))  # 1*1 + 2*100, and 2*10 + 3*1 + 4*100
+    check(grad_kernel, image([4, 7, 10]))  # 2*2, 1*1 + 3*2, 2*1 + 4*2
+    check(grad_bias, [10])
+
+
 def test_conv2d_zero_times_infinity_is_nan() -> None:
     check(definition.conv2d(image([INF, 1]), image([0])), image([NAN, 0]))
     check(definition.conv2d(image([INF, 1]), image([1, 1])), image([INF]))
@@ -541,6 +553,16 @@ def convolution(images: tuple[int, ...], kernels: tuple[int, ...], **options: An
     )
 
 
+def transposed_convolution(images: tuple[int, ...], kernels: tuple[int, ...], **options: Any) -> Case:
+    return Case(
+        f"conv_transpose2d {options}",
+        lambda x, w, b: definition.conv_transpose2d(x, w, b, **options),
+        lambda x, w, b: F.conv_transpose2d(x, w, b, **options),
+        lambda g, x, w, b: definition.conv_transpose2d_backward(g, x, w, **options),
+        (images, kernels, (kernels[1] * options.get("groups", 1),)),
+    )
+
+
 def padding(pad: tuple[int, int, int, int], mode: str) -> Case:
     return Case(
         f"pad {pad} {mode}",
@@ -637,6 +659,10 @@ CASES = [
     convolution((2, 3, 7, 8), (4, 3, 3, 2), stride=2, padding=1, dilation=(2, 3)),
     convolution((2, 4, 3, 4), (6, 2, 3, 2), padding=3, groups=2),
     convolution((2, 3, 5, 6), (6, 1, 2, 3), stride=(1, 2), dilation=(2, 1), groups=3),
+    transposed_convolution((2, 3, 5, 6), (3, 4, 3, 2)),
+    transposed_convolution((2, 3, 4, 5), (3, 4, 2, 3), stride=(3, 2), padding=(1, 2), output_padding=(2, 0)),
+    transposed_convolution((2, 3, 3, 4), (3, 2, 3, 2), stride=2, padding=1, dilation=(2, 3), output_padding=(1, 2)),
+    transposed_convolution((2, 4, 6, 5), (4, 3, 3, 2), padding=(3, 1), groups=2),
     padding((1, 2, 3, 0), "constant"),
     padding((-1, 2, 1, -2), "constant"),
     padding((3, 1, 2, 4), "reflect"),

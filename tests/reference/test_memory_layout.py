@@ -65,6 +65,22 @@ def calls(dtype: Any) -> Iterator[Call]:
         arrays = {"grad_output": g, "input": x, "weight": numbers(3, 4, 1, 1)}
         yield Call("conv2d_backward without padding", reference.conv2d_backward, arrays)
 
+        kernel, single = numbers(4, 3, 3, 2), numbers(4, 3, 1, 1)
+        options = {"stride": (3, 2), "padding": (1, 0), "output_padding": (2, 1), "groups": 2}
+        y = reference.conv_transpose2d(x, kernel, bias, **options)
+        arrays = {"input": x, "weight": kernel, "bias": bias}
+        yield Call("conv_transpose2d", reference.conv_transpose2d, arrays, options)
+        arrays = {"input": x, "weight": kernel, "bias": numbers(3)}
+        yield Call("conv_transpose2d at stride 1", reference.conv_transpose2d, arrays)
+        yield Call("conv_transpose2d of pixels", reference.conv_transpose2d, {"input": x, "weight": single})
+        arrays = {"grad_output": numbers(*y.shape), "input": x, "weight": kernel}
+        yield Call("conv_transpose2d_backward", reference.conv_transpose2d_backward, arrays, options)
+        for i in range(3):
+            masked = {**options, "output_mask": tuple(j == i for j in range(3))}
+            yield Call("conv_transpose2d_backward, masked", reference.conv_transpose2d_backward, arrays, masked)
+        arrays = {"grad_output": numbers(*batch, 3, 6, 5), "input": x, "weight": single}
+        yield Call("conv_transpose2d_backward of pixels", reference.conv_transpose2d_backward, arrays)
+
         options = {"kernel_size": (3, 2), "stride": (2, 1), "padding": (1, 1), "ceil_mode": True}
         _, indices = reference.max_pool2d(x, **options, return_indices=True)
         g = numbers(*indices.shape)
@@ -326,6 +342,9 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
     images = {
         "conv2d": y,
         "conv2d_backward": reference.conv2d_backward(y, x, k, padding=padding)[0],
+        "conv_transpose2d": reference.conv_transpose2d(x, k.swapaxes(0, 1), None, 2, padding),
+        "conv_transpose2d, stride 1": reference.conv_transpose2d(x, k.swapaxes(0, 1), None, 1, padding),
+        "conv_transpose2d_backward": reference.conv_transpose2d_backward(x, y, k, padding=padding)[0],
         "relu": reference.relu(x),
         "relu_backward": reference.relu_backward(x, x),
         **{name: getattr(reference, name)(x) for name in ELEMENTWISE},

@@ -322,9 +322,11 @@ def test_manual_seed_repeats_the_initial_weights() -> None:
     [
         (lambda side: side.Conv2d(6, 64, (3, 5)), 6 * 3 * 5),
         (lambda side: side.Conv2d(60, 120, (3, 5), groups=20), 3 * 3 * 5),
+        (lambda side: side.ConvTranspose2d(64, 6, (3, 5)), 6 * 3 * 5),
+        (lambda side: side.ConvTranspose2d(120, 60, (3, 5), groups=20), 3 * 3 * 5),
         (lambda side: side.Linear(50, 400), 50),
     ],
-    ids=["conv2d", "groups", "linear"],
+    ids=["conv2d", "groups", "conv_transpose2d", "conv_transpose2d, groups", "linear"],
 )
 def test_initial_weights_have_torchs_default_distribution(build: Any, fan_in: int) -> None:
     bound = 1 / math.sqrt(fan_in)
@@ -390,6 +392,10 @@ KEEPERS: dict[str, tuple[Any, Array]] = {
     "Conv2d, batch last, 1x1": (lambda: nn.Conv2d(3, 2, 1), BATCH_LAST),
     "Conv2d, reflect": (lambda: nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"), BATCH_LAST),
     "Conv2d, unbatched": (lambda: nn.Conv2d(3, 2, 3), random_integers((3, 5, 5))),
+    "ConvTranspose2d": (lambda: nn.ConvTranspose2d(3, 2, 3), random_integers((4, 3, 5, 5))),
+    "ConvTranspose2d, batch last": (lambda: nn.ConvTranspose2d(3, 2, 3, 2), BATCH_LAST),
+    "ConvTranspose2d, batch last, 1x1": (lambda: nn.ConvTranspose2d(3, 2, 1), BATCH_LAST),
+    "ConvTranspose2d, unbatched": (lambda: nn.ConvTranspose2d(3, 2, 3, 2), random_integers((3, 5, 5))),
     "ReLU": (nn.ReLU, BATCH_LAST),
     "LeakyReLU": (lambda: nn.LeakyReLU(0.5), BATCH_LAST),
     "Sigmoid": (nn.Sigmoid, BATCH_LAST),
@@ -537,7 +543,8 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval()],
+    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.ConvTranspose2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval()],
+
 )
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
     x = random_integers((2, 2, 4, 4), np.float32)

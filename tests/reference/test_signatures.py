@@ -16,9 +16,10 @@ from reference import nn, optim
 LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
-        "Conv2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
+        "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
         "ConstantPad2d",
-        "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
+        "ZeroPad2d",
+        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
     )),
     (optim.SGD, torch.optim.SGD),
     (reference.adaptive_avg_pool2d, F.adaptive_avg_pool2d),
@@ -41,7 +42,7 @@ def argument_names(signature: inspect.Signature) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "Conv2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "ConstantPad2d",
+        "Conv2d", "ConvTranspose2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "ConstantPad2d",
         "ZeroPad2d",
         "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
         "LogSoftmax",
@@ -80,6 +81,10 @@ def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
     ("ours", "expected"),
     [
         (reference.conv2d, {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
+        (
+            reference.conv_transpose2d,
+            {"bias": None, "stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1},
+        ),
         (reference.linear, {"bias": None}),
         (reference.gelu, {"approximate": "none"}),
         (reference.flatten, {"start_dim": 0, "end_dim": -1}),
@@ -142,6 +147,17 @@ def test_an_optimizer_built_with_no_more_than_it_needs_takes_the_same_step() -> 
         (lambda: nn.Conv2d(1, 1, 1, 1, 1.5), "padding must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: nn.Conv2d(1, 1, 1, 1, 0, 1.5), "dilation must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: nn.Conv2d(1, 1, 1, groups=1.5), "groups must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.ConvTranspose2d(1.5, 1, 1), "in_channels must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.ConvTranspose2d(1, 1, 1, 1.5), "stride must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (lambda: nn.ConvTranspose2d(1, 1, 1, 1, 1.5), "padding must be an integer, got 1.5"),  # type: ignore[arg-type]
+        (
+            lambda: nn.ConvTranspose2d(1, 1, 1, 1, 0, 1.5),  # type: ignore[arg-type]
+            "output_padding must be an integer, got 1.5",
+        ),
+        (
+            lambda: nn.ConvTranspose2d(1, 1, 1, dilation=1.5),  # type: ignore[arg-type]
+            "dilation must be an integer, got 1.5",
+        ),
         (lambda: nn.Linear(1.5, 1), "in_features must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: nn.Linear(1, 1.5), "out_features must be an integer, got 1.5"),  # type: ignore[arg-type]
         (lambda: nn.MaxPool2d(2, return_indices=1), "return_indices must be True or False, got 1"),  # type: ignore[arg-type]
@@ -158,3 +174,6 @@ def test_channels_may_be_none_at_all_but_not_negative() -> None:
     with pytest.raises(ValueError, match="in_channels and out_channels must not be negative, got -1 and 1"):
         nn.Conv2d(-1, 1, 1)
     assert nn.Conv2d(0, 0, 1).weight.data.shape == (0, 0, 1, 1)
+    with pytest.raises(ValueError, match="in_channels and out_channels must not be negative, got 1 and -1"):
+        nn.ConvTranspose2d(1, -1, 1)
+    assert nn.ConvTranspose2d(0, 0, 1).weight.data.shape == (0, 0, 1, 1)

@@ -1,5 +1,6 @@
 """The index arithmetic by itself: what each tap sees, and that sliding and its adjoint fit together."""
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -118,6 +119,43 @@ def test_the_windows_that_see_a_pixel_are_windows_over_the_outputs() -> None:
         for i, m in itertools.product(range(axis.outputs), range(kernel)):
             p = i + m * dilation - axis.before
             assert i + adjoint.before == p + (kernel - 1 - m) * dilation
+
+
+def transposed() -> Iterator[tuple[Windows, int]]:
+    """Windows of transposed convolutions, and the pixels that were added behind the last one."""
+    for outputs, kernel, stride, padding, dilation, added in itertools.product(
+        (1, 2, 5), (1, 2, 3), (1, 2, 3), (0, 1, 3), (1, 2, 3), (0, 1, 2)
+    ):
+        axis = windows.transposed_windows(outputs, kernel, stride, padding, added, dilation)
+        if added < max(stride, dilation) and axis.size >= 1:
+            yield axis, added
+
+
+def test_the_windows_of_a_transposed_convolution_are_a_convolutions_over_its_output() -> None:
+    """But for those that would fit into what was added."""
+    beyond = 0
+    for axis, added in transposed():
+        fit = windows.conv_windows(axis.size, axis.kernel, axis.stride, (axis.before, axis.after), axis.dilation)
+        assert dataclasses.replace(fit, outputs=axis.outputs) == axis
+        assert fit.outputs == axis.outputs + added // axis.stride
+        beyond += fit.outputs > axis.outputs
+        inner = [
+            i for i in range(axis.outputs) if axis.before <= i * axis.stride <= axis.length - axis.after - axis.span
+        ]
+        assert windows.slide_within(random_integers((1, 1, axis.size, 1)), axis).shape[3] == len(inner)
+    assert beyond
+
+
+def test_the_adjoint_of_a_transposed_convolutions_windows_reaches_what_was_added() -> None:
+    for axis, added in transposed():
+        if axis.stride == 1:
+            adjoint = axis.adjoint
+            assert (adjoint.size, adjoint.outputs) == (axis.outputs, axis.size)
+            assert adjoint.length == adjoint.outputs - 1 + adjoint.span  # the last window ends there
+            assert adjoint.after == axis.span - 1 - axis.before + added
+            for i, m in itertools.product(range(axis.outputs), range(axis.kernel)):
+                p = i + m * axis.dilation - axis.before
+                assert i + adjoint.before == p + (axis.kernel - 1 - m) * axis.dilation
 
 
 def test_padding_after_the_image_makes_room_for_the_last_window_and_no_more() -> None:

@@ -131,7 +131,7 @@ def errors_over(pair: Pair, dtype: np.dtype[Any], cases: Iterable[Case]) -> Accu
 
 def fits(pair: Pair, case: Case) -> bool:
     """Whether the exact truth of a float64 case is known here, and soon."""
-    if pair.name in ("conv2d", "linear"):
+    if EXACT[pair.name] is _sum_of_products:
         return True
     finite = np.isfinite(pair.forward(**case.arrays, **case.arguments)).all()  # the mean over nothing is not
     return bool(0 < case.arrays["input"].size <= LARGEST_DECIMAL and finite)
@@ -194,7 +194,7 @@ def _sum_of_products(pair: Pair, case: Case, grad_output: Array) -> Minus:
                 if zero and i == 0:
                     parts["grad_bias"].append(grads[2])
     if bias is not None:
-        channels = bias.reshape(-1, *[1] * 2) if pair.name == "conv2d" else bias
+        channels = bias.reshape(-1, *[1] * 2) if pair.name != "linear" else bias
         parts["output"].append(channels.broadcast_to(parts["output"][0].shape))
 
     def minus(name: str, computed: Array) -> Array:
@@ -334,6 +334,7 @@ def _gelu(x: Array, case: Case) -> tuple[Array, Array]:
 
 EXACT: dict[str, Callable[[Pair, Case, Array], Minus]] = {
     "conv2d": _sum_of_products,
+    "conv_transpose2d": _sum_of_products,
     "linear": _sum_of_products,
     "sigmoid": _decimals(_elementwise(_sigmoid)),
     "tanh": _decimals(_elementwise(_tanh)),

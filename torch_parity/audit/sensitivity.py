@@ -148,7 +148,7 @@ def _nonzero(array: Array) -> Array:
 
 
 def hidden_products(pair: Pair, case: NonzeroCase) -> tuple[int, list[str]]:
-    """The number of products in all sums of 'conv2d' or 'linear', and the changes of a single one that are not seen.
+    """The number of products in all sums of a formula that consists of them, and the changes that are not seen.
 
     Raises ValueError if the products do not add up to the results: then they are not those of the formula.
     """
@@ -210,9 +210,32 @@ def _conv2d(case: Case, grad_output: Array) -> Iterator[Product]:
             yield "grad_bias", (f,), g
 
 
+def _conv_transpose2d(case: Case, grad_output: Array) -> Iterator[Product]:
+    """As the formula says, one pixel and one tap at a time.  What is cut off is no product."""
+    x, weight, o = case.arrays["input"], case.arrays["weight"], case.arguments
+    (sh, sw), (ph, pw), (dh, dw) = _both(o["stride"]), _both(o["padding"]), _both(o["dilation"])
+    channels, maps = len(weight) // o["groups"], weight.shape[1]
+    for *n, c, i, j in np.ndindex(*x.shape):
+        for f, m, k in np.ndindex(*weight.shape[1:]):
+            row, column = i * sh + m * dh - ph, j * sw + k * dw - pw
+            if 0 <= row < grad_output.shape[-2] and 0 <= column < grad_output.shape[-1]:
+                place = (*n, c // channels * maps + f, row, column)
+                yield "output", place, x[(*n, c, i, j)] * weight[c, f, m, k]
+                yield "grad_input", (*n, c, i, j), grad_output[place] * weight[c, f, m, k]
+                yield "grad_weight", (c, f, m, k), grad_output[place] * x[(*n, c, i, j)]
+    if "bias" in case.arrays:
+        for *n, f, row, column in np.ndindex(*grad_output.shape):
+            yield "output", (*n, f, row, column), case.arrays["bias"][f]
+            yield "grad_bias", (f,), grad_output[(*n, f, row, column)]
+
+
 def _both(value: Any) -> tuple[int, int]:
     spelled = (value,) if isinstance(value, int) else tuple(value)
     return spelled[0], spelled[-1]
 
 
-_PRODUCTS: dict[str, Callable[[Case, Array], Iterator[Product]]] = {"conv2d": _conv2d, "linear": _linear}
+_PRODUCTS: dict[str, Callable[[Case, Array], Iterator[Product]]] = {
+    "conv2d": _conv2d,
+    "conv_transpose2d": _conv_transpose2d,
+    "linear": _linear,
+}

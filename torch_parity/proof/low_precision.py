@@ -39,6 +39,7 @@ FLOAT32 = np.dtype(np.float32)
 _FLOAT32 = {"output": "float32", "grad_input": "float32", "grad_weight": "float32", "grad_bias": "float32"}
 _CPU = {
     "conv2d": _FLOAT32,
+    "conv_transpose2d": _FLOAT32,
     "pad": {"grad_input": "copies"},
     "max_pool2d": {"grad_input": "copies"},
     "avg_pool2d": {"output": "float32", "grad_input": "copies"},
@@ -65,9 +66,16 @@ ACCUMULATORS = {
     "cpu without oneDNN": {
         **_CPU,
         "conv2d": {"output": "float32", "grad_input": "taps", "grad_weight": "samples", "grad_bias": "samples"},
+        "conv_transpose2d": {
+            "output": "taps",
+            "grad_input": "float32",
+            "grad_weight": "samples",
+            "grad_bias": "float32",
+        },
     },
     "cuda": {
         "conv2d": {**_FLOAT32, "output": "bias"},
+        "conv_transpose2d": {**_FLOAT32, "output": "bias"},
         "pad": {"grad_input": "copies"},
         "max_pool2d": {"grad_input": "copies"},
         "avg_pool2d": {"output": "float32", "grad_input": "float32"},
@@ -82,10 +90,13 @@ ACCUMULATORS = {
 }
 
 
-def accumulator(backend: Backend, formula: str, result: str) -> str:
-    """The entry of ``ACCUMULATORS``; the most forgiving one for a device that has none (mps)."""
+def accumulator(backend: Backend, formula: str, result: str, onednn: bool = True) -> str:
+    """The entry of ``ACCUMULATORS``; the most forgiving one for a device that has none (mps).
+
+    ``onednn`` is False for a case that torch does without it, whether it knows the dtype or not.
+    """
     if backend.device == "cpu":
-        device = "cpu" if onednn_knows(backend.dtype) else "cpu without oneDNN"
+        device = "cpu" if onednn and onednn_knows(backend.dtype) else "cpu without oneDNN"
     else:
         device = backend.device if backend.device in ACCUMULATORS else "cpu without oneDNN"
     return ACCUMULATORS[device][formula][result]
@@ -167,9 +178,9 @@ class Arithmetic:
         error = np.asarray(roundings, np.float64) * self.u
         return np.where(error < 1, error / np.where(error < 1, 1 - error, 1), np.inf)
 
-    def accumulator(self, result: str) -> str:
+    def accumulator(self, result: str, onednn: bool = True) -> str:
         """What this formula adds up in 16 bits for ``result``."""
-        return accumulator(self.backend, self.pair.name, result)
+        return accumulator(self.backend, self.pair.name, result, onednn)
 
     def of_sum(self, exact: Array, magnitude: Array, terms: float | Array, roundings: float | Array) -> Array:
         """Largest error of a sum of ``terms`` products in float32 that was rounded to the dtype ``roundings`` times.
@@ -190,8 +201,8 @@ class Arithmetic:
         return np.where(sure, round_to(exact, self.precision), exact), np.where(sure, 0, bound)
 
 
-def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[..., dict[str, Wanted]]:
-    """Convolution and dense layer: products, exact in float32, and their sums."""
+def _products(terms_of: Callable[[Case, Array], dict[str, Any]]) -> Callable[..., dict[str, Wanted]]:
+    """Convolutions and dense layer: products, exact in float32, and their sums."""
 
     def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
         names = tuple(name for name in a.pair.gradients if name in case.arrays)
@@ -206,7 +217,7 @@ def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[...
         }
         wanted: dict[str, Wanted] = {}
         for name, exact in ours.items():
-            times = roundings[a.accumulator(name)]
+            times = roundings[a.accumulator(name, onednn=not _adds_a_stride(case))]
             bound = a.of_sum(exact, magnitude[name], terms[name], times) + terms[name] * flushed
             if not np.isfinite(case.arrays["input"]).all():
                 # 16-bit kernels fill up their blocks with zeros, and inf * 0 is NaN in the neighbours too.
@@ -218,6 +229,15 @@ def _products(terms_of: Callable[[Case, Array], dict[str, int]]) -> Callable[...
         return wanted
 
     return rule
+
+
+def _adds_a_stride(case: Case) -> bool:
+    """Whether a transposed convolution has an output_padding of the stride or more: oneDNN knows none so large."""
+    added, stride = (
+        (value, value) if isinstance(value, int) else (value[0], value[-1])
+        for value in (case.arguments.get("output_padding", 0), case.arguments.get("stride", 1))
+    )
+    return any(more >= s for more, s in zip(added, stride, strict=True))
 
 
 def _flushed(factors: tuple[Array, ...]) -> float:
@@ -470,6 +490,7 @@ def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]
 
 _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str, Wanted]]] = {
     "conv2d": _products(bounds.conv2d_terms),
+    "conv_transpose2d": _products(bounds.conv_transpose2d_terms),
     "pad": _pad,
     "relu": _exact,
     "leaky_relu": _leaky_relu,

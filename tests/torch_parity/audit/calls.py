@@ -282,6 +282,21 @@ FORMULAS = {
             "groups": _integer(-1, 6),
         },
     ),
+    "conv_transpose2d": Formula(
+        reference.conv_transpose2d,
+        F.conv_transpose2d,
+        _valid(cases.conv_transpose2d),
+        {
+            "input": _array("input"),
+            "weight": _array("weight"),
+            "bias": _array("bias", like="weight"),
+            "stride": _pair(-1, 4),
+            "padding": _pair(-1, 4, "same"),
+            "output_padding": _pair(-1, 4),
+            "groups": _integer(-1, 6),
+            "dilation": _pair(-1, 4, 9),
+        },
+    ),
     "pad": Formula(
         reference.pad,
         F.pad,

@@ -73,7 +73,7 @@ def test_long_sums(formula: str) -> None:
     assert found.worst() <= ALLOWED, str(found)
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear", "softmax", "cross_entropy"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear", "softmax", "cross_entropy"])
 def test_a_less_accurate_formula_is_seen(name: str) -> None:
     """One whose results have lost four of 24 bits."""
     pair = pair_named(name)

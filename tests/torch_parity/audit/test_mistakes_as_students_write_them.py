@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.torch_parity.audit.students import (
-    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive,
+    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d,
 )
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
@@ -25,6 +25,7 @@ NAMED = {mistake.name: mistake for mistake in MISTAKES}
 WRITTEN_OUT = [
     *conv2d.WRITTEN_OUT,
     *conv2d_backward.WRITTEN_OUT,
+    *conv_transpose2d.WRITTEN_OUT,
     *pooling.WRITTEN_OUT,
     *batch_norm.WRITTEN_OUT,
     *dropout_and_adaptive.WRITTEN_OUT,

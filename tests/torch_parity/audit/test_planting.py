@@ -33,6 +33,10 @@ def hides(name: str, *others: str) -> set[frozenset[str]]:
 EXCLUSIVE = set().union(
     # Other formulas for the same result.
     one_of("overlap-overwritten", "columns-overwritten", "filters-overwritten"),
+    # What is cut off at one end is not added, what is added but ignored can't be wrong, nor can groups.
+    one_of("transposed-padding-added", "transposed-padding-cut-at-the-end"),
+    one_of("output-padding-ignored", "output-padding-before", "output-padding-left-zero"),
+    one_of("transposed-groups-ignored", "transposed-groups-interleaved"),
     one_of("negative-kept", "absolute-value", "relu-swallows-nan"),
     one_of("leak-on-the-wrong-side", "leak-added", "leaky-as-maximum"),
     one_of(

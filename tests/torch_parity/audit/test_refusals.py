@@ -120,6 +120,7 @@ def without(arguments: Arguments, *names: str) -> Arguments:
 # The gradients that take the arguments of their formula; they need no bias, constant of a padding, or momentum.
 BACKWARD: dict[str, Callable[[Any, Arguments], object]] = {
     "conv2d": lambda g, a: reference.conv2d_backward(g, **a),
+    "conv_transpose2d": lambda g, a: reference.conv_transpose2d_backward(g, **a),
     "pad": lambda g, a: reference.pad_backward(g, a["input"].shape, **without(a, "input")),
     "relu": lambda g, a: reference.relu_backward(g, **a),
     "leaky_relu": lambda g, a: reference.leaky_relu_backward(g, **a),
@@ -224,6 +225,21 @@ REFUSED: list[tuple[str, str, Arguments, str]] = [
     ("gamma and beta that are no vectors", "batch_norm",
      {"input": zeros(2, 3), "running_mean": zeros(3), "running_var": zeros(3), "weight": zeros(1, 3)},
      r"weight must have shape \(3,\) \(one number per channel of input\), got \(1, 3\)"),
+    ("mixed dtypes", "conv_transpose2d",
+     {"input": zeros(0, 1, 3, 3, dtype=np.float64), "weight": zeros(1, 1, 2, 2)},
+     "weight must have the dtype of input, float64, got float32"),
+    ("a dilation of 0", "conv_transpose2d",
+     {"input": zeros(0, 1, 3, 3), "weight": zeros(1, 1, 2, 2), "dilation": (1, 0)},
+     r"dilation must be at least 1, got \(1, 0\)"),
+    ("an empty batch of what cannot be stamped", "conv_transpose2d",
+     {"input": zeros(0, 1, 3, 3), "weight": zeros(1, 1, 2, 2), "output_padding": 1},
+     "output_padding must be smaller than stride 1 or dilation 1, got 1"),
+    ("an empty batch of what cannot be stamped", "conv_transpose2d",
+     {"input": zeros(0, 1, 0, 3), "weight": zeros(1, 1, 2, 2)},
+     r"input must have at least 1 channel, row and column, got shape \(0, 1, 0, 3\)"),
+    ("an output without pixels", "conv_transpose2d",
+     {"input": zeros(0, 1, 3, 3), "weight": zeros(1, 1, 2, 1), "padding": (2, 0)},
+     r"padding must leave at least 1 row and column of the output, got \(2, 0\), which leaves 0 x 3"),
     ("a bias of two or more dimensions", "linear",
      {"input": zeros(2, 3), "weight": zeros(4, 3), "bias": zeros(2, 4)},
      r"bias must have shape \(4,\) \(out features\), got \(2, 4\)"),
@@ -350,6 +366,50 @@ CONVOLUTION = [
 ]  # fmt: skip
 
 
+STAMPS, STAMPED = zeros(4, 3, 3, 2), zeros(2, 6, 9, 6)  # two groups again
+
+
+def conv_transpose2d(input: Any = IMAGE, weight: Any = STAMPS, bias: Any = BIAS, **options: Any) -> object:
+    return reference.conv_transpose2d(input, weight, bias, **{"groups": 2, **options})
+
+
+def conv_transpose2d_backward(
+    grad_output: Any = STAMPED, input: Any = IMAGE, weight: Any = STAMPS, **options: Any
+) -> object:
+    return reference.conv_transpose2d_backward(grad_output, input, weight, **{"groups": 2, **options})
+
+
+# Both directions of transposed convolution refuse the same.
+TRANSPOSED = [
+    bad(f"{function.__name__}-{label}", error, partial(function, **arguments), *words)
+    for function in (conv_transpose2d, conv_transpose2d_backward)
+    for label, error, arguments, words in [
+        ("rank", ValueError, {"input": zeros(7, 5)}, ("input", "(C, H, W)", "got shape (7, 5)")),
+        ("weight-rank", ValueError, {"weight": zeros(4, 3, 3)}, ("weight", "(C, O/groups, kH, kW)", "(4, 3, 3)")),
+        ("channels", ValueError, {"input": zeros(2, 5, 7, 5)}, ("input", "4 channels", "got shape (2, 5, 7, 5)")),
+        ("no channels", ValueError, {"input": zeros(2, 0, 7, 5)}, ("input", "at least 1 channel", "(2, 0, 7, 5)")),
+        ("no taps", ValueError, {"weight": zeros(4, 3, 0, 2)}, ("weight", "no empty dimension", "(4, 3, 0, 2)")),
+        ("groups", ValueError, {"groups": 3}, ("groups", "divide the 4 input channels", "got 3")),
+        ("no groups", ValueError, {"groups": 0}, ("groups", "got 0")),
+        ("half a group", TypeError, {"groups": 0.5}, ("groups", "integer", "got 0.5")),
+        ("stride 0", ValueError, {"stride": (1, 0)}, ("stride", "at least 1", "got (1, 0)")),
+        ("stride 1.0", TypeError, {"stride": 1.0}, ("stride", "integer", "got 1.0")),
+        ("dilation 0", ValueError, {"dilation": 0}, ("dilation", "at least 1", "got 0")),
+        ("padding below 0", ValueError, {"padding": -1}, ("padding", "at least 0", "got -1")),
+        ("padding same", TypeError, {"padding": "same"}, ("padding", "integer", "got 'same'")),
+        ("padding too large", ValueError, {"padding": (5, 1)}, ("padding", "at least 1 row", "(5, 1)", "-1 x 4")),
+        ("padding of all columns", ValueError, {"padding": (1, 3)}, ("padding", "at least 1 row", "(1, 3)", "7 x 0")),
+        ("added below 0", ValueError, {"output_padding": -1}, ("output_padding", "at least 0", "got -1")),
+        ("added 1", ValueError, {"output_padding": 1}, ("output_padding", "stride 1", "dilation 1", "got 1")),
+        ("added columns", ValueError, {"output_padding": (0, 2), "stride": (3, 2)},
+         ("output_padding", "stride (3, 2)", "got (0, 2)")),
+        ("pixels", TypeError, {"input": zeros(2, 4, 7, 5, dtype=np.uint8)}, ("input", "float32", "uint8", "normalize")),
+        ("mixed", TypeError, {"weight": zeros(4, 3, 3, 2, dtype=DOUBLE)}, ("weight", "dtype", "float32", "float64")),
+        ("list", TypeError, {"input": [[1.0]]}, ("input", "NumPy array", "got list")),
+    ]
+]  # fmt: skip
+
+
 def max_pool2d(input: Any = IMAGE, kernel_size: Any = 2, **options: Any) -> object:
     return reference.max_pool2d(input, kernel_size, **options)
 
@@ -402,6 +462,7 @@ def batch_norm_backward(
 
 BAD = [
     *CONVOLUTION,
+    *TRANSPOSED,
     *POOLING,
     bad("conv2d-bias", ValueError, lambda: conv2d(bias=zeros(4)), "bias", "(6,)", "got (4,)"),
     bad("conv2d-mixed bias", TypeError, lambda: conv2d(bias=zeros(6, dtype=DOUBLE)), "bias", "float32", "got float64"),
@@ -412,6 +473,15 @@ BAD = [
     bad("conv2d_backward-mask", ValueError, lambda: conv2d_backward(output_mask=(True, True)),
         "output_mask", "3", "got (True, True)"),
     bad("conv2d_backward-no mask", TypeError, lambda: conv2d_backward(output_mask=True), "output_mask", "3", "True"),
+    bad("conv_transpose2d-bias", ValueError, lambda: conv_transpose2d(bias=zeros(3)), "bias", "(6,)", "got (3,)"),
+    bad("conv_transpose2d-mixed bias", TypeError, lambda: conv_transpose2d(bias=zeros(6, dtype=DOUBLE)),
+        "bias", "float32", "got float64"),
+    bad("conv_transpose2d_backward-shape", ValueError, lambda: conv_transpose2d_backward(zeros(2, 6, 9, 7)),
+        "grad_output", "(2, 6, 9, 6)", "transposed convolution", "got (2, 6, 9, 7)"),
+    bad("conv_transpose2d_backward-mixed", TypeError, lambda: conv_transpose2d_backward(STAMPED.astype(DOUBLE)),
+        "grad_output", "dtype of input", "float32", "got float64"),
+    bad("conv_transpose2d_backward-mask", ValueError, lambda: conv_transpose2d_backward(output_mask=(True, True)),
+        "output_mask", "3", "got (True, True)"),
     bad("max_pool2d-dilation", ValueError, lambda: max_pool2d(dilation=0), "dilation", "at least 1", "got 0"),
     bad("max_pool2d-dilation too large", ValueError, lambda: max_pool2d(dilation=6), "kernel_size", "7 x 7", "7 x 5"),
     bad("max_pool2d_backward-rank", ValueError, lambda: reference.max_pool2d_backward(SCORES, LABELS, (4, 3)),
@@ -659,6 +729,26 @@ BAD = [
     bad("Conv2d-pixels", TypeError, lambda: nn.Conv2d(4, 6, 3)(PLACES), "input", "float32", "got int64"),
     bad("Conv2d-input", ValueError, lambda: nn.Conv2d(5, 6, 3)(IMAGE), "input", "5 * 1 channels", "(2, 4, 7, 5)"),
     bad("Conv2d-list", TypeError, lambda: nn.Conv2d(5, 6, 3)([1.0]), "input", "NumPy array", "got list"),
+    bad("ConvTranspose2d-groups", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, groups=4),
+        "groups", "divide", "got 4"),
+    bad("ConvTranspose2d-in", ValueError, lambda: nn.ConvTranspose2d(-4, 6, 3), "in_channels", "negative", "got -4"),
+    bad("ConvTranspose2d-kernel", ValueError, lambda: nn.ConvTranspose2d(4, 6, 0), "kernel_size", "at least 1", "0"),
+    bad("ConvTranspose2d-kernel of 1", ValueError, lambda: nn.ConvTranspose2d(4, 6, (3,)), "kernel_size", "pair"),
+    bad("ConvTranspose2d-padding_mode", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, padding_mode="reflect"),
+        "padding_mode", "zeros", "got 'reflect'"),
+    bad("ConvTranspose2d-input", ValueError, lambda: nn.ConvTranspose2d(5, 6, 3)(IMAGE), "input", "5 channels",
+        "(2, 4, 7, 5)"),
+    bad("ConvTranspose2d-too large", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, (17, 11)),
+        "output_size", "between 15 x 11 and 16 x 12", "7 x 5", "got (17, 11)"),
+    bad("ConvTranspose2d-too small", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, [15, 10]),
+        "output_size", "between 15 x 11 and 16 x 12", "got [15, 10]"),
+    bad("ConvTranspose2d-sizes", ValueError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, (6, 15, 11)),
+        "output_size", "2 or 4 entries", "got (6, 15, 11)"),
+    bad("ConvTranspose2d-list", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)([1.0], (15, 11)),
+        "input", "NumPy array", "got list"),
+    bad("ConvTranspose2d-size", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, 15), "output_size", "tuple"),
+    bad("ConvTranspose2d-half a size", TypeError, lambda: nn.ConvTranspose2d(4, 6, 3, 2)(IMAGE, (15.5, 11)),
+        "output_size", "integer", "got 15.5"),
     bad("Conv2d-double", TypeError, lambda: nn.Conv2d(4, 6, 3)(IMAGE.astype(DOUBLE)), "weight", "dtype", "float32"),
     bad("Linear-in", ValueError, lambda: nn.Linear(-1, 2), "in_features", "not be negative", "got -1"),
     bad("Linear-out", TypeError, lambda: nn.Linear(1, 2.0), "out_features", "integer", "got 2.0"),
@@ -768,11 +858,11 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
-        nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1),
-        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
-        nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1), nn.ReplicationPad2d(1),
-        nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1), nn.Dropout(),
+        nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
+        nn.Flatten(),
+        nn.Linear(3, 2), nn.Softmax(1),
+        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(), nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0),
+        nn.ReflectionPad2d(1), nn.ReplicationPad2d(1), nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1), nn.Dropout(),
         nn.Dropout2d(),
     ],
     ids=lambda layer: type(layer).__name__,
@@ -808,7 +898,8 @@ def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
     ("layer", "image"),
     [
         (nn.LeakyReLU(), IMAGE), (nn.Sigmoid(), IMAGE), (nn.Tanh(), IMAGE), (nn.SiLU(), IMAGE), (nn.GELU(), IMAGE),
-        (nn.Conv2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE), (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
+        (nn.Conv2d(4, 6, 3), IMAGE), (nn.ConvTranspose2d(4, 6, 3), IMAGE), (nn.ReLU(), IMAGE),
+        (nn.MaxPool2d(2), IMAGE), (nn.AvgPool2d(2), IMAGE),
         (nn.BatchNorm2d(4), IMAGE), (nn.BatchNorm1d(3).eval(), SCORES),
         (nn.Flatten(), IMAGE), (nn.Linear(3, 5), SCORES), (nn.Softmax(1), SCORES), (nn.LogSoftmax(1), SCORES),
         (nn.AdaptiveAvgPool2d(2), IMAGE), (nn.Dropout(), IMAGE), (nn.Dropout().eval(), IMAGE),

@@ -11,7 +11,7 @@ from torch_parity.proof.pairs import PAIRS, Pair, pair_named
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 # Their results need not have torch's bits: they round, or their sums do.
-SUMS = ("conv2d", "adaptive_avg_pool2d", "linear", "sgd")
+SUMS = ("conv2d", "adaptive_avg_pool2d", "conv_transpose2d", "linear", "sgd")
 EPSILON = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 
@@ -61,7 +61,7 @@ def small_cases(pair: Pair, count: int, dtype: np.dtype[np.floating]) -> list[Ca
     return cases
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 @pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 def test_every_single_product_counts(name: str, dtype: np.dtype[np.floating]) -> None:
     """Dropped, doubled or negated: seen, whichever product it is, in the output and in all gradients."""
@@ -74,7 +74,7 @@ def test_every_single_product_counts(name: str, dtype: np.dtype[np.floating]) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 def test_every_single_product_counts_in_many_cases(name: str) -> None:
     pair = pair_named(name)
     for case in small_cases(pair, 150, F32):

@@ -165,6 +165,10 @@ def long_sums(name: str, dtype: str) -> Positive:
             {"input": numbers(64, 20, 12, 9), "weight": numbers(30, 10, 5, 4), "bias": numbers(30)},
             {"dilation": 2, "groups": 2},
         ),
+        "conv_transpose2d": (
+            {"input": numbers(64, 20, 12, 9), "weight": numbers(20, 15, 5, 4), "bias": numbers(30)},
+            {"stride": 1, "padding": 0, "output_padding": 0, "groups": 2, "dilation": 2},
+        ),
         "linear": ({"input": numbers(300, 400), "weight": numbers(350, 400), "bias": numbers(350)}, {}),
         "pad": ({"input": numbers(2, 3, 10, 10)}, {"pad": (9, 9, 9, 9), "mode": "replicate"}),
         "max_pool2d": ({"input": peaks}, pooling),
@@ -177,7 +181,7 @@ def long_sums(name: str, dtype: str) -> Positive:
 
 
 @EVERY_DTYPE
-@pytest.mark.parametrize("name", ["conv2d", "linear", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"])
 def test_the_accumulators_are_those_recorded(name: str, dtype: str, backend: Backend) -> None:
     """In units of one rounding: float32 within one of the truth, 16 bits far beyond.  Runs on --device too."""
     if backend.compile:
@@ -201,8 +205,9 @@ def test_without_onednn(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor that oneDNN does not serve."""
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     assert accumulator(Backend(dtype=dtype), "conv2d", "grad_weight") == "samples"
-    report = prove_many(pair_named("conv2d"), seed=76, indices=range(40), backend=Backend(dtype=dtype))
-    assert report.equal, report.smallest_failure()
+    for name in ("conv2d", "conv_transpose2d"):
+        report = prove_many(pair_named(name), seed=76, indices=range(40), backend=Backend(dtype=dtype))
+        assert report.equal, report.smallest_failure()
 
 
 def test_the_gradient_of_the_sigmoid_rounds_step_by_step_in_float16() -> None:

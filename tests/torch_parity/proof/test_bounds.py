@@ -124,7 +124,7 @@ def lattice_case(pair: Pair, seed: int) -> Case:
     return pair.cases(RandomDraw(np.random.default_rng(seed)), "lattice", F32)
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 def test_the_lattice_is_exact(name: str) -> None:
     """No sum of absolute products reaches 2^24, so float32 rounds none of them."""
     pair = pair_named(name)
@@ -155,7 +155,7 @@ def test_the_lattice_sees_one_missing_product() -> None:
         assert not compare(changed, output, np.zeros(())).equal
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> None:
     """Such a pixel makes every sum that it enters NaN or infinite: a side that swallows it is wrong."""
@@ -171,6 +171,24 @@ def test_numbers_that_are_not_finite_must_arrive(name: str, number: float) -> No
         return pair.forward(np.nan_to_num(input, posinf=0, neginf=0), **given)
 
     assert not prove(dataclasses.replace(pair, forward=swallows), case)["output"].equal
+
+
+def test_the_terms_of_a_transposed_convolution_are_counted_pixel_by_pixel() -> None:
+    """Where all numbers are 1, a result is the number of its terms; gradients have no more than is said."""
+    pair = pair_named("conv_transpose2d")
+    for seed in range(100):
+        case = lattice_case(pair, seed)
+        ones = dataclasses.replace(case, arrays={name: np.ones_like(array) for name, array in case.arrays.items()})
+        output = pair.twin(**{name: torch.from_numpy(array) for name, array in ones.arrays.items()}, **case.arguments)
+        g = np.ones(tuple(output.shape), F32)
+        terms = bounds.conv_transpose2d_terms(case, g)
+        counted = bounds.magnitudes(pair.twin, ones, g, tuple(n for n in pair.gradients if n in case.arrays))
+        with_bias = terms["output"] - ("bias" not in case.arrays)
+        np.testing.assert_array_equal(counted["output"], np.broadcast_to(with_bias, counted["output"].shape))
+        for name, count in counted.items():
+            assert name == "output" or count.max(initial=0) <= terms[name]
+        if not np.any(case.arguments["padding"]):
+            assert counted["grad_weight"].max(initial=0) == terms["grad_weight"]
 
 
 def test_a_channel_that_is_not_finite_must_arrive() -> None:

@@ -11,6 +11,7 @@ from torch_parity.audit.mistakes import (
     batch_norm,
     conv2d,
     conv2d_backward,
+    conv_transpose2d,
     cross_entropy,
     dropout,
     flatten,
@@ -34,6 +35,7 @@ __all__ = ["MISTAKES", "Mistake"]
 MISTAKES = (
     *conv2d.MISTAKES,
     *conv2d_backward.MISTAKES,
+    *conv_transpose2d.MISTAKES,
     *pad.MISTAKES,
     *relu.MISTAKES,
     *leaky_relu.MISTAKES,

@@ -8,7 +8,7 @@ One file for each formula of which something is refused, and ``arrays`` for what
 """
 
 from torch_parity.audit.refusals import (
-    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout,
+    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d,
 )
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
@@ -19,6 +19,7 @@ REFUSALS = (
     *arrays.REFUSALS,
     *conv2d.REFUSALS,
     *batch_norm.REFUSALS,
+    *conv_transpose2d.REFUSALS,
     *linear.REFUSALS,
     *cross_entropy.REFUSALS,
     *softmax.REFUSALS,

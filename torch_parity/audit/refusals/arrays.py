@@ -36,11 +36,11 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten",
+    "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten",
     "linear", "softmax",
     "log_softmax", "cross_entropy",
 )  # fmt: skip
-_PIXELS = ("conv2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
+_PIXELS = ("conv2d", "conv_transpose2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
 
 REFUSALS = (
     Refusal(
@@ -51,7 +51,7 @@ REFUSALS = (
     ),
     Refusal(
         "mixed dtypes",
-        ("conv2d", "batch_norm", "linear", "cross_entropy"),
+        ("conv2d", "batch_norm", "conv_transpose2d", "linear", "cross_entropy"),
         "torch converts the arguments of some formulas, of some only with some options, and says nothing: dtype in is "
         "dtype out here",
         _mixed_dtypes,

@@ -33,6 +33,7 @@ from torch_parity.proof.bounds.adaptive_pooling import (
     adaptive_sizes,
 )
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
+from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_transpose2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
 from torch_parity.proof.bounds.gelu import gelu, gelu_errors
@@ -78,6 +79,8 @@ __all__ = [
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
+    "conv_transpose2d",
+    "conv_transpose2d_terms",
     "cross_entropy",
     "finite_magnitude",
     "gamma",

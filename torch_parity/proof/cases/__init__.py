@@ -17,6 +17,7 @@ from torch_parity.proof.cases.batch_norm import batch_norm
 from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
+from torch_parity.proof.cases.conv_transpose import conv_transpose2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.dropout import dropout, dropout2d
@@ -41,6 +42,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "dropout",
     "dropout2d",

@@ -15,7 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -24,6 +24,7 @@ __all__ = ["adjoint_gap", "definition_results"]
 
 _WITNESSES = {
     "conv2d": conv.conv2d,
+    "conv_transpose2d": conv_transpose.conv_transpose2d,
     "pad": padding.pad,
     "relu": relu.relu,
     "leaky_relu": elementwise.leaky_relu,
