@@ -249,7 +249,7 @@ def test_a_schedule_refuses_what_it_cannot_use() -> None:
         lr_scheduler.CosineAnnealingLR(ours, 2, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^last_epoch must be an integer"):
         lr_scheduler.StepLR(ours, 2).load_state_dict({"last_epoch": 1.5, "base_lrs": [0.1]})
-    with pytest.raises(TypeError, match="optimizer must be an SGD, got list"):
+    with pytest.raises(TypeError, match="optimizer must be an Optimizer, got list"):
         lr_scheduler.StepLR([], 1)  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="LRScheduler must define _next"):
         lr_scheduler.LRScheduler(ours).step()
