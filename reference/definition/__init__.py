@@ -32,6 +32,9 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
                    cross_entropy                the same from scores
     optim          sgd_step                     one step of gradient descent
+                   rmsprop_step, adam_step      steps measured by the size of the gradients
+                   adamw_step                   the same, with a weight decay of its own
+    clip_grad_norm clip_grad_norm               gradients made shorter together
 
 They share ``numbers`` (types, arithmetic) and ``windows`` (how many windows fit along an axis).
 
@@ -39,6 +42,7 @@ Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfello
 guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
 """
 
+from reference.definition.clip_grad_norm import clip_grad_norm
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
@@ -49,7 +53,7 @@ from reference.definition.cross_entropy import (
 from reference.definition.dense import linear, linear_backward
 from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
-from reference.definition.optim import sgd_step
+from reference.definition.optim import adam_step, adamw_step, rmsprop_step, sgd_step
 from reference.definition.padding import pad, pad_backward
 from reference.definition.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.definition.relu import relu, relu_backward
@@ -68,6 +72,7 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "log_softmax", "log_softmax_backward",
     "paper_cross_entropy", "paper_cross_entropy_backward",
     "cross_entropy", "cross_entropy_backward",
-    "sgd_step",
+    "sgd_step", "rmsprop_step", "adam_step", "adamw_step",
+    "clip_grad_norm",
     "Array", "Integers", "Double", "IntOrPair", "ieee754",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from reference.containers import ModuleList, Sequential
 from reference.instead import LAYERS, missing
 from reference.module import Module
+from reference.nn import utils
 from reference.nn.activation import LogSoftmax, ReLU, Softmax
 from reference.nn.conv import Conv2d
 from reference.nn.flatten import Flatten
@@ -30,7 +31,7 @@ from reference.parameter import Parameter
 __all__ = [
     "AvgPool2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Flatten", "Identity", "Linear",
     "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU", "ReflectionPad2d", "ReplicationPad2d",
-    "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
+    "Sequential", "Softmax", "ZeroPad2d", "manual_seed", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

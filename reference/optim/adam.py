@@ -57,7 +57,7 @@ class Adam(Optimizer):
     ...     optimizer.step()
     ...     print(weight.data)  # at first eta down, whether it is steep or flat: the mean of one gradient is itself
     [7.5 7.5]
-    [7.24541245 7.24541245]
+    [7.24541246 7.24541246]
 
     The second step is 0.5 (0.25 / 0.75) / sqrt(0.1875 / 0.4375) for m = 0.25 g and v = 0.1875 g^2.
     """

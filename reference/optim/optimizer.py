@@ -231,11 +231,11 @@ def towards(average: Array, value: Array, share: float) -> None:
 
     From the nearer end, and with a share of the arrays' dtype, as torch's ``lerp`` does: so a share of 1 arrives.
     """
-    share, way = average.dtype.type(share), value - average
-    if share < 0.5:
-        average += share * way
+    way, rounded = value - average, average.dtype.type(share)
+    if rounded < 0.5:
+        average += rounded * way
     else:
-        np.subtract(value, way * (1 - share), out=average)
+        np.subtract(value, way * (1 - rounded), out=average)
 
 
 def _check_once(groups: list[dict[str, Any]]) -> int:

@@ -20,10 +20,15 @@ infinite, and nothing known, where the sum of absolute values exceeds a quarter 
 is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
 bound is NaN, which asks ``compare`` for equality.
 
+Where a formula divides by a root of what it has summed, errors are carried from operation to operation beside the
+numbers (``running_error``).
+
 exp and log are not rounded correctly by any fast library.  They, and NumPy's log1p, are taken to be within
 FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
+from torch_parity.proof.bounds.adam import adam, adam_error
+from torch_parity.proof.bounds.clip_grad_norm import clip_grad_norm, clip_grad_norm_errors
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
@@ -35,6 +40,7 @@ from torch_parity.proof.bounds.pooling import (
     max_pool2d,
     max_pool2d_shares,
 )
+from torch_parity.proof.bounds.rmsprop import rmsprop, rmsprop_error
 from torch_parity.proof.bounds.rounding import (
     FUNCTION_ULPS,
     Bounds,
@@ -44,16 +50,23 @@ from torch_parity.proof.bounds.rounding import (
     of_sum,
     unit_roundoff,
 )
+from torch_parity.proof.bounds.running_error import ROOT_ULPS, Precision
 from torch_parity.proof.bounds.sgd import sgd, sgd_error
 from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_softmax_grad, softmax
 
 __all__ = [
     "FUNCTION_ULPS",
+    "ROOT_ULPS",
     "Bounds",
+    "Precision",
     "Probabilities",
+    "adam",
+    "adam_error",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
+    "clip_grad_norm",
+    "clip_grad_norm_errors",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
@@ -69,6 +82,8 @@ __all__ = [
     "max_pool2d_shares",
     "of_sum",
     "pad",
+    "rmsprop",
+    "rmsprop_error",
     "sgd",
     "sgd_error",
     "softmax",

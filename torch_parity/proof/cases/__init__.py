@@ -13,7 +13,9 @@ every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
 The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
+from torch_parity.proof.cases.adam import adam, adamw
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
+from torch_parity.proof.cases.clip_grad_norm import clip_grad_norm
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
@@ -21,6 +23,7 @@ from torch_parity.proof.cases.flatten import flatten
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
+from torch_parity.proof.cases.rmsprop import rmsprop
 from torch_parity.proof.cases.sgd import sgd
 from torch_parity.proof.cases.softmax import softmax
 
@@ -31,7 +34,10 @@ __all__ = [
     "Draw",
     "Maker",
     "RandomDraw",
+    "adam",
+    "adamw",
     "avg_pool2d",
+    "clip_grad_norm",
     "conv2d",
     "cross_entropy",
     "flatten",
@@ -40,6 +46,7 @@ __all__ = [
     "numbers",
     "pad",
     "relu",
+    "rmsprop",
     "sgd",
     "softmax",
 ]

@@ -14,7 +14,20 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    adam,
+    clip_grad_norm,
+    conv,
+    cross_entropy,
+    dense,
+    flatten,
+    padding,
+    pooling,
+    relu,
+    rmsprop,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
@@ -32,6 +45,10 @@ _WITNESSES = {
     "log_softmax": softmax.log_softmax,
     "cross_entropy": cross_entropy.cross_entropy,
     "sgd": sgd.sgd,
+    "rmsprop": rmsprop.rmsprop,
+    "adam": adam.adam,
+    "adamw": adam.adamw,
+    "clip_grad_norm": clip_grad_norm.clip_grad_norm,
 }
 
 
