@@ -90,7 +90,7 @@ def _norm(x: Array, p: float) -> Any:
     if math.isinf(p):
         return sizes.max() if p > 0 else sizes.min()
     if p == 0:
-        return np.count_nonzero(sizes) * sizes.dtype.type(1)
+        return sizes.dtype.type(np.count_nonzero(sizes))
     if p == 1:
         return sizes.sum()
     if p == 2:

@@ -50,7 +50,7 @@ _CPU = {
     "rmsprop": {"output": "copies"},
     "adam": {"output": "copies"},
     "adamw": {"output": "copies"},
-    "clip_grad_norm": {"output": "float32", "other": "float32", "norm": "float32"},
+    "clip_grad_norm": {"output": "float32"},
 }
 
 # The accumulator by device, formula and result: 'float32', or what is added up in 16 bits,
@@ -81,7 +81,7 @@ ACCUMULATORS = {
         "rmsprop": {"output": "copies"},
         "adam": {"output": "copies"},
         "adamw": {"output": "copies"},
-        "clip_grad_norm": {"output": "float32", "other": "float32", "norm": "float32"},
+        "clip_grad_norm": {"output": "float32"},
     },
 }
 

@@ -104,7 +104,7 @@ def _torch_steps(optimizer: Callable[..., torch.optim.Optimizer]) -> Callable[..
 
 def _clip_grad_norm(first: Array, second: Array, **options: Any) -> tuple[Array, Array, Array]:
     """Both gradients, clipped together, and their norm before."""
-    clipped = [grad.copy() for grad in (first, second)]
+    clipped = [np.array(grad) for grad in (first, second)]
     parameters = [Parameter(np.zeros_like(grad)) for grad in clipped]
     for parameter, grad in zip(parameters, clipped, strict=True):
         parameter.grad = grad

@@ -12,6 +12,7 @@ def adam(case: Case) -> Bounds:
     return {"output": 2 * adam_error(case, precision_of(case.dtype))}
 
 
+@np.errstate(all="ignore")
 def adam_error(case: Case, precision: Precision) -> Array:
     """The error of the parameter on one side, carried from step to step beside those of m, v and u.
 

@@ -15,6 +15,7 @@ def clip_grad_norm(case: Case) -> Bounds:
     return {name: 2 * error for name, error in clip_grad_norm_errors(case, precision, precision).items()}
 
 
+@np.errstate(all="ignore")
 def clip_grad_norm_errors(case: Case, sums: Precision, results: Precision) -> dict[str, Array]:
     """The errors on one side, which adds up with one precision and keeps its results in another, or the same.
 

@@ -12,6 +12,7 @@ def rmsprop(case: Case) -> Bounds:
     return {"output": 2 * rmsprop_error(case, precision_of(case.dtype))}
 
 
+@np.errstate(all="ignore")
 def rmsprop_error(case: Case, precision: Precision) -> Array:
     """The error of the parameter on one side, carried from step to step beside those of v, a and b.
 
