@@ -6,7 +6,9 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 """
 
 from torch_parity.audit.mistakes import (
+    adam,
     avg_pool2d,
+    clip_grad_norm,
     conv2d,
     conv2d_backward,
     cross_entropy,
@@ -15,6 +17,7 @@ from torch_parity.audit.mistakes import (
     max_pool2d,
     pad,
     relu,
+    rmsprop,
     sgd,
     softmax,
 )
@@ -35,4 +38,7 @@ MISTAKES = (
     *softmax.MISTAKES,
     *cross_entropy.MISTAKES,
     *sgd.MISTAKES,
+    *rmsprop.MISTAKES,
+    *adam.MISTAKES,
+    *clip_grad_norm.MISTAKES,
 )
