@@ -7,7 +7,7 @@ goes through once mended; a second fault in it is not excused.
 One file for each formula of which something is refused, and ``arrays`` for what is refused in many.
 """
 
-from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax
+from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, optimizers, pad, softmax
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
@@ -21,7 +21,7 @@ REFUSALS = (
     *softmax.REFUSALS,
     *max_pool2d.REFUSALS,
     *pad.REFUSALS,
-    *sgd.REFUSALS,
+    *optimizers.REFUSALS,
 )
 
 
