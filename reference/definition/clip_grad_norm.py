@@ -1,7 +1,6 @@
 """Clipping of gradients by their norm on paper."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from reference.definition.numbers import Array, Double, ieee754
 
 
 @ieee754
-def clip_grad_norm(grads: Sequence[Array], max_norm: float, norm_type: float = 2.0) -> tuple[list[Double], float]:
+def clip_grad_norm(grads: list[Array], max_norm: float, norm_type: float = 2.0) -> tuple[list[Double], float]:
     """All gradients g of a network, made shorter together:  g_new = g min(1, max_norm / (norm + 10^-6)).
 
     The norm is that of one vector, in which all numbers of all gradients stand, of order p = ``norm_type``:

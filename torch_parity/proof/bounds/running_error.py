@@ -38,7 +38,7 @@ class Precision:
 
     def number(self, value: float) -> "Computed":
         """A constant, rounded to the dtype."""
-        return Computed(np.float64(value), self.u * np.abs(np.float64(value)) + self.tiny * (value != 0), self)
+        return Computed(np.asarray(value, np.float64), np.asarray(self.u * abs(value) + self.tiny * (value != 0)), self)
 
     def array(self, array: Array) -> "Computed":
         """Numbers of the dtype."""
