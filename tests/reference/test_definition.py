@@ -795,7 +795,7 @@ def test_steps_of_the_other_optimizers_equal_torchs(name: str, options: dict[str
 @pytest.mark.parametrize("max_norm", [1.0, 1e6, 0.0])
 def test_clipping_equals_torchs(norm_type: float, max_norm: float) -> None:
     rng = np.random.default_rng(5)
-    grads = [rng.standard_normal((3, 2)), rng.standard_normal(4)]
+    grads: list[definition.Array] = [rng.standard_normal((3, 2)), rng.standard_normal(4)]
     twins = [torch.nn.Parameter(torch.zeros(grad.shape).double()) for grad in grads]
     for twin, grad in zip(twins, grads, strict=True):
         twin.grad = torch.from_numpy(grad.copy())

@@ -627,8 +627,8 @@ def test_the_number_of_steps_is_torchs_number(name: str) -> None:
 def test_adamw_stays_adamw_whatever_its_state_says() -> None:
     """As in torch: states of older versions do not say it."""
     for side, parameter in ((optim, optim.Parameter(np.ones(2))), (torch.optim, torch.nn.Parameter(torch.ones(2)))):
-        optimizer = side.AdamW([parameter])  # type: ignore[attr-defined]
-        optimizer.load_state_dict(side.Adam([parameter], weight_decay=0.5).state_dict())  # type: ignore[attr-defined]
+        optimizer = side.AdamW([parameter])
+        optimizer.load_state_dict(side.Adam([parameter], weight_decay=0.5).state_dict())
         [group] = optimizer.param_groups
         assert (group["decoupled_weight_decay"], group["weight_decay"]) == (True, 0.5)
     adam = optim.Adam([optim.Parameter(np.ones(2))])

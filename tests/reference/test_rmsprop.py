@@ -63,7 +63,7 @@ def test_the_state_has_what_the_options_ask_for() -> None:
     ):
         weight = optim.Parameter(np.array([8.0]))
         weight.grad = np.array([4.0])
-        optimizer = optim.RMSprop([weight], alpha=0.75, **options)  # type: ignore[arg-type]
+        optimizer = optim.RMSprop([weight], alpha=0.75, **options)
         optimizer.step()
         assert set(optimizer.state[0]) == {"step", *names}
         assert (optimizer.state[0]["step"], optimizer.state[0]["square_avg"]) == (1, 4)
