@@ -60,7 +60,6 @@ LAYERS = {
     "DataParallel": LEAVE_OUT,
     "ModuleDict": "write nn.Sequential(OrderedDict(...)), or set each layer as an attribute",
     "ParameterList": "set each nn.Parameter as an attribute",
-    "utils": "there is nothing of it here; gradients are arrays: parameter.grad *= factor clips them",
     **dict.fromkeys(
         (
             "AvgPool1d", "Bilinear", "Conv1d", "Conv3d", "ELU",
@@ -72,10 +71,17 @@ LAYERS = {
     ),
 }  # fmt: skip
 
+# Of ``nn.utils``.
+NN_UTILS = {
+    "clip_grad_value_": "gradients are arrays: parameter.grad.clip(-value, value, out=parameter.grad) clips them",
+    "clip_grad_norm": "write clip_grad_norm_, as torch asks for too",
+    "parameters_to_vector": "arrays are NumPy's: numpy.concatenate([p.data.ravel() for p in network.parameters()])",
+}
+
 # Of ``optim``, of ``lr_scheduler`` and of ``reference`` itself, where a script has ``torch``.
 OPTIMIZERS = dict.fromkeys(
-    ("Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "RAdam", "RMSprop", "Rprop"),
-    "the optimizer here is gradient descent: write optim.SGD(params, lr=0.02, momentum=0.9)",
+    ("Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RAdam", "Rprop"),
+    "the optimizers here are SGD, RMSprop, Adam and AdamW: write optim.Adam(params, lr=0.001)",
 )
 PACKAGE = {
     **dict.fromkeys(("no_grad", "inference_mode", "enable_grad", "set_grad_enabled"), NO_AUTOGRAD),

@@ -23,7 +23,7 @@ import math
 from typing import Any
 
 from reference.arguments import integer, number
-from reference.optim import SGD
+from reference.optim import Optimizer
 
 
 class LRScheduler:
@@ -47,13 +47,13 @@ class LRScheduler:
     [0.25]
     """
 
-    def __init__(self, optimizer: SGD, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         """Take the learning rates that the groups of ``optimizer`` have now as eta_0, where they note no other.
 
         ValueError where ``last_epoch`` is below -1, or is 0 or more and a group lacks the note.
         """
-        if not isinstance(optimizer, SGD):
-            raise TypeError(f"optimizer must be an SGD, got {type(optimizer).__name__}")
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be an Optimizer, got {type(optimizer).__name__}")
         self.last_epoch = integer("last_epoch", last_epoch) + 1
         if self.last_epoch < 0:
             raise ValueError(f"last_epoch must be at least -1, got {last_epoch}")
@@ -140,7 +140,7 @@ class StepLR(LRScheduler):
     [2.0]
     """
 
-    def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         """ValueError for a ``step_size`` below 1."""
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
@@ -173,7 +173,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def __init__(
         self,
-        optimizer: SGD,
+        optimizer: Optimizer,
         T_max: int,  # noqa: N803, torch's name
         eta_min: float = 0.0,
         last_epoch: int = -1,

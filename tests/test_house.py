@@ -22,9 +22,17 @@ from torch_parity.proof.pairs import PAIRS
 
 FORMULAS = [name for name in reference.__all__ if inspect.isfunction(getattr(reference, name))]
 FORWARD = [name for name in FORMULAS if not name.endswith("_backward")]
-FORMULA_FILES = sorted({"reference.optim", *(getattr(reference, name).__module__ for name in FORMULAS)})
+FORMULA_FILES = sorted({getattr(reference, name).__module__ for name in FORMULAS})
+# What is no function of numbers alone: it steps Parameters, or changes their gradients.
+OF_PARAMETERS = [f"reference.optim.{name}" for name in ("sgd", "rmsprop", "adam", "adamw")] + [
+    "reference.clip_grad_norm"
+]
 # On paper one step of gradient descent is a formula; in code the optimizer holds what it must remember between steps.
-ON_PAPER = {"sgd": "sgd_step"}
+ON_PAPER = {
+    "sgd": "sgd_step", "rmsprop": "rmsprop_step", "adam": "adam_step", "adamw": "adamw_step",
+    # It has no gradient, and works on Parameters.
+    "clip_grad_norm": "clip_grad_norm",
+}  # fmt: skip
 # What a function and its layer share, and is no formula of its own.
 SHARED_WITH_LAYERS = {"checked_slope", "find_maxima", "running_statistics", "slopes"}
 
@@ -275,7 +283,7 @@ def test_everything_public_has_a_docstring(module: ModuleType) -> None:
                 assert (function.__doc__ or "").strip(), f"{thing.__name__}.{name}"
 
 
-@pytest.mark.parametrize("name", FORMULA_FILES)
+@pytest.mark.parametrize("name", [*FORMULA_FILES, *OF_PARAMETERS])
 def test_every_formula_file_names_its_twin_and_its_source(name: str) -> None:
     text = import_module(name).__doc__ or ""
     assert ("Twin: ``torch." in text) or ("Twins: ``torch." in text)

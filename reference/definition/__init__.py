@@ -41,6 +41,9 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
                    cross_entropy                the same from scores
     optim          sgd_step                     one step of gradient descent
+                   rmsprop_step, adam_step      steps measured by the size of the gradients
+                   adamw_step                   the same, with a weight decay of its own
+    clip_grad_norm clip_grad_norm               gradients made shorter together
 
 They share ``numbers`` (types, arithmetic) and ``windows`` (how many windows fit along an axis).
 
@@ -50,6 +53,7 @@ guide to convolution arithmetic for deep learning (2016); what else is used is n
 
 from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from reference.definition.clip_grad_norm import clip_grad_norm
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.definition.cross_entropy import (
@@ -64,7 +68,7 @@ from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.gelu import gelu, gelu_backward
 from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
-from reference.definition.optim import sgd_step
+from reference.definition.optim import adam_step, adamw_step, rmsprop_step, sgd_step
 from reference.definition.padding import pad, pad_backward
 from reference.definition.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.definition.relu import relu, relu_backward
@@ -96,6 +100,7 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "log_softmax", "log_softmax_backward",
     "paper_cross_entropy", "paper_cross_entropy_backward",
     "cross_entropy", "cross_entropy_backward",
-    "sgd_step",
+    "sgd_step", "rmsprop_step", "adam_step", "adamw_step",
+    "clip_grad_norm",
     "Array", "Integers", "Double", "IntOrPair", "ieee754",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from reference.containers import ModuleList, Sequential
 from reference.generator import manual_seed
 from reference.instead import LAYERS, missing
 from reference.module import Module
+from reference.nn import utils
 from reference.nn.activation import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from reference.nn.batchnorm import BatchNorm1d, BatchNorm2d
 from reference.nn.conv import Conv2d, ConvTranspose2d
@@ -37,7 +38,7 @@ __all__ = [
     "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
     "ReLU",
     "ReflectionPad2d",
-    "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed",
+    "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from reference import optim
 from reference.optim import SGD, Parameter
 from torch_parity.proof.backend import tensor, torch_as_measured
 from torch_parity.proof.cases import Case
@@ -94,6 +95,20 @@ def optimizers_of_both_sides(rates: list[float], **options: Any) -> tuple[SGD, t
     ours = SGD([{"params": [Parameter(np.ones(2, np.float32))], "lr": lr} for lr in rates], **options)
     theirs = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(2))], "lr": lr} for lr in rates], **options)
     return ours, theirs
+
+
+def steps_of_both_sides(name: str, parameter: Array, grads: Array, **options: Any) -> tuple[list[Array], list[Array]]:
+    """The parameter after each step of the optimizer called ``name``, by the reference and by torch."""
+    k, twin = Parameter(parameter.copy()), torch.nn.Parameter(tensor(parameter))
+    ours, theirs = getattr(optim, name)([k], **options), getattr(torch.optim, name)([twin], **options)
+    seen: tuple[list[Array], list[Array]] = ([], [])
+    for grad in grads:
+        k.grad, twin.grad = grad, tensor(grad)
+        ours.step()
+        theirs.step()
+        seen[0].append(k.data.copy())
+        seen[1].append(twin.detach().numpy().copy())
+    return seen
 
 
 # Comparisons.

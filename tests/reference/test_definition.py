@@ -865,6 +865,49 @@ def test_sgd_steps_equal_torchs(options: dict[str, Any]) -> None:
         assert_close(parameter, tensor.detach().numpy(), 1e-12)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("RMSprop", {}),
+        ("RMSprop", {"lr": 0.1, "alpha": 0.5, "weight_decay": 0.2, "momentum": 0.9, "eps": 0.1}),
+        ("RMSprop", {"lr": 0.1, "alpha": 0.5, "centered": True, "maximize": True}),
+        ("Adam", {}),
+        ("Adam", {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.2, "eps": 0.1}),
+        ("Adam", {"lr": 0.1, "betas": (0.5, 0.75), "amsgrad": True, "maximize": True}),
+        ("AdamW", {}),
+        ("AdamW", {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0.2, "amsgrad": True}),
+    ],
+)
+def test_steps_of_the_other_optimizers_equal_torchs(name: str, options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(4)
+    parameter = rng.standard_normal((3, 2))
+    tensor = torch.from_numpy(parameter.copy()).requires_grad_()
+    optimizer = getattr(torch.optim, name)([tensor], **options)
+    step, means = getattr(definition, f"{name.lower()}_step"), None
+    for t in range(1, 7):
+        gradient = rng.standard_normal((3, 2))
+        count = () if name == "RMSprop" else (t,)
+        parameter, means = step(parameter, gradient, means, *count, **options)
+        tensor.grad = torch.from_numpy(gradient)
+        optimizer.step()
+        assert_close(parameter, tensor.detach().numpy(), 1e-12)
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.0, 0.5, -1.0, INF, -INF])
+@pytest.mark.parametrize("max_norm", [1.0, 1e6, 0.0])
+def test_clipping_equals_torchs(norm_type: float, max_norm: float) -> None:
+    rng = np.random.default_rng(5)
+    grads: list[definition.Array] = [rng.standard_normal((3, 2)), rng.standard_normal(4)]
+    twins = [torch.nn.Parameter(torch.zeros(grad.shape).double()) for grad in grads]
+    for twin, grad in zip(twins, grads, strict=True):
+        twin.grad = torch.from_numpy(grad.copy())
+    clipped, norm = definition.clip_grad_norm(grads, max_norm, norm_type)
+    assert norm == pytest.approx(float(torch.nn.utils.clip_grad_norm_(twins, max_norm, norm_type)), rel=1e-14)
+    for mine, twin in zip(clipped, twins, strict=True):
+        assert twin.grad is not None
+        assert_close(mine, twin.grad.numpy(), 1e-14)
+
+
 def test_sgd_without_weight_decay_leaves_an_infinite_parameter() -> None:
     check(definition.sgd_step(np.array([INF]), np.array([1.0]), None)[0], [INF])
 

@@ -42,8 +42,10 @@ def test_some_of_them_in_words() -> None:
         nn.Dropout1d(0.5)  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match=LEAVE_OUT):
         nn.Sequential().cuda()  # type: ignore[attr-defined]
-    with pytest.raises(AttributeError, match=r"optim.SGD\(params"):
-        optim.Adam([])  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"optim.Adam\(params"):
+        optim.Adagrad([])  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"parameter.grad.clip\(-value"):
+        nn.utils.clip_grad_value_([], 1)  # type: ignore[attr-defined]
 
 
 def test_the_lines_that_are_advised_work() -> None:
@@ -52,6 +54,12 @@ def test_the_lines_that_are_advised_work() -> None:
     layer.weight.data[...] = [[1, 2]]
     assert layer.weight.data.tolist() == [[1, 2]]
     optim.SGD(layer.parameters(), lr=0.02, momentum=0.9)
+    optim.Adam(layer.parameters(), lr=0.001)
+    layer.weight.grad = np.array([[-3.0, 0.5]])
+    layer.weight.grad.clip(-1, 1, out=layer.weight.grad)
+    assert layer.weight.grad.tolist() == [[-1, 0.5]]
+    weights = np.concatenate([p.data.ravel() for p in layer.parameters()])
+    assert weights.tolist() == [1, 2, *layer.state_dict()["bias"]]
     x = np.array([[-1.0, 1.0]])
     assert (reference.relu(x) == nn.ReLU()(x)).all()
     image = np.random.default_rng(0).standard_normal((2, 3, 6, 6))

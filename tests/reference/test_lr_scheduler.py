@@ -4,12 +4,14 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler as twins
 
-from reference import lr_scheduler
+from reference import lr_scheduler, optim
 from tests.reference.comparing import optimizers_of_both_sides
 
 RATES = st.lists(st.floats(1e-6, 10), min_size=1, max_size=3)
@@ -249,7 +251,24 @@ def test_a_schedule_refuses_what_it_cannot_use() -> None:
         lr_scheduler.CosineAnnealingLR(ours, 2, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^last_epoch must be an integer"):
         lr_scheduler.StepLR(ours, 2).load_state_dict({"last_epoch": 1.5, "base_lrs": [0.1]})
-    with pytest.raises(TypeError, match="optimizer must be an SGD, got list"):
+    with pytest.raises(TypeError, match="optimizer must be an Optimizer, got list"):
         lr_scheduler.StepLR([], 1)  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="LRScheduler must define _next"):
         lr_scheduler.LRScheduler(ours).step()
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+def test_every_optimizer_is_scheduled_as_in_torch(name: str) -> None:
+    """The rates, and what the parameter becomes by them."""
+    k, twin = optim.Parameter(np.ones(3)), torch.nn.Parameter(torch.ones(3).double())
+    ours, theirs = getattr(optim, name)([k], lr=0.5), getattr(torch.optim, name)([twin], lr=0.5)
+    schedule, their_schedule = (
+        side.CosineAnnealingLR(optimizer, 4) for side, optimizer in ((lr_scheduler, ours), (twins, theirs))
+    )
+    for step in range(6):
+        grad = np.array([1.0, -0.5, 0.25 * step])
+        k.grad, twin.grad = grad, torch.from_numpy(grad.copy())
+        for one in (ours, theirs, schedule, their_schedule):
+            one.step()
+        assert schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-15)
+        np.testing.assert_allclose(k.data, twin.detach().numpy(), rtol=1e-12)

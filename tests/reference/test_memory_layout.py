@@ -448,3 +448,25 @@ def test_the_optimizer_takes_gradients_of_any_layout() -> None:
             assert (k.data == data - np.float32(0.5 * steps) * grad).all(), layout
             assert other.tobytes() == grad.tobytes()
             assert not any(v is None or np.may_share_memory(v, other) for v in optimizer.momentum_buffers)
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adam", "AdamW"])
+def test_adaptive_optimizers_take_parameters_and_gradients_of_any_layout(name: str) -> None:
+    data, grad = random_integers((3, 4), np.float32), random_integers((3, 4), np.float32, seed=1)
+
+    def steps(data: Array, grad: Array) -> Array:
+        k = optim.Parameter(data)
+        optimizer = getattr(optim, name)([k], lr=0.5, weight_decay=0.25)
+        for _ in range(2):
+            k.grad = grad
+            optimizer.step()
+        assert not any(np.may_share_memory(array, grad) for state in optimizer.state for array in state.values())
+        assert k.data is data
+        return k.data
+
+    expected = steps(data.copy(), grad)
+    for (layout, other), (_, other_grad) in zip(layouts(data), layouts(grad), strict=True):
+        if other.flags.writeable:
+            kept = other_grad.tobytes()
+            assert (steps(other, other_grad) == expected).all(), layout
+            assert other_grad.tobytes() == kept

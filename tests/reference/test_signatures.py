@@ -13,7 +13,7 @@ import reference
 from reference import nn, optim
 
 # Arguments without a meaning here, and those of torch's past.
-LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused"}
+LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused", "capturable"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
         "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
@@ -21,7 +21,8 @@ TWINS: list[Any] = [
         "ZeroPad2d",
         "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
     )),
-    (optim.SGD, torch.optim.SGD),
+    *((getattr(optim, name), getattr(torch.optim, name)) for name in ("SGD", "RMSprop", "Adam", "AdamW")),
+    (nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_norm_),
     (reference.adaptive_avg_pool2d, F.adaptive_avg_pool2d),
     (reference.cross_entropy, F.cross_entropy),
     (reference.pad, F.pad),
@@ -58,8 +59,23 @@ def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:
         assert ours.parameters[argument].default == theirs.parameters[argument].default
 
 
-def test_sgd_takes_torchs_arguments_in_torchs_order() -> None:
-    ours, theirs = inspect.signature(optim.SGD), inspect.signature(torch.optim.SGD)
+def in_order(signature: inspect.Signature) -> list[str]:
+    """The arguments that can be given by their place; of those by name alone the order is nobody's matter."""
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    return [name for name in argument_names(signature) if signature.parameters[name].kind != by_name]
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+def test_optimizers_take_torchs_arguments_in_torchs_order(name: str) -> None:
+    ours, theirs = inspect.signature(getattr(optim, name)), inspect.signature(getattr(torch.optim, name))
+    assert argument_names(ours)[: len(in_order(theirs))] == in_order(theirs)
+    assert set(argument_names(ours)) == set(argument_names(theirs))
+    for argument in argument_names(ours):
+        assert ours.parameters[argument].default == theirs.parameters[argument].default
+
+
+def test_clipping_takes_torchs_arguments_in_torchs_order() -> None:
+    ours, theirs = (inspect.signature(side.utils.clip_grad_norm_) for side in (nn, torch.nn))
     assert argument_names(ours) == argument_names(theirs)
     for argument in argument_names(ours):
         assert ours.parameters[argument].default == theirs.parameters[argument].default

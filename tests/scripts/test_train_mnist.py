@@ -132,7 +132,9 @@ def test_drift_stands_beside_the_difference(few: str, tmp_path: Path) -> None:
         (("--resume", "nowhere", "--epochs", "9"), "nowhere must be the folder of a run"),
         (("--resume", "nowhere", "--data-dir", "."), "nowhere must be the folder of a run"),
         (("--resume", "nowhere", "--runs-dir", "README.md"), "settings, got also runs_dir"),
-        (("--optimizer", "sgd"), "unrecognized arguments: --optimizer"),
+        (("--optimizer", "adagrad"), "argument --optimizer: invalid choice: 'adagrad'"),
+        (("--optimizer", "adam", "--nesterov"), "nesterov is no option of adam, which has lr, weight_decay, maximize"),
+        (("--resume", "nowhere", "--optimizer", "adam"), "goes on with the run's own settings, got also method; only"),
         (("--runs-dir", "README.md"), "README.md"),
     ],
 )

@@ -16,6 +16,7 @@ from torch_parity.training.lockstep import PRECISIONS
 from torch_parity.training.loop import Diverged, Stopped, Training
 from torch_parity.training.runs import RunFolder
 from torch_parity.training.settings import SCHEDULES, Settings
+from torch_parity.training.sides import OPTIMIZERS
 
 RUNS_DIR = "runs"
 MAY_CHANGE = ("data_dir", "epochs")  # of a run that goes on
@@ -169,10 +170,14 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     network.add_argument("--epochs", type=int, help="passes over the training images")
     network.add_argument("--batch-size", type=int, help="images per step")
+    network.add_argument(
+        "--optimizer", choices=OPTIMIZERS, dest="method",
+        help="what takes the steps (default: sgd); without --lr the others have torch's own learning rate",
+    )  # fmt: skip
     network.add_argument("--lr", type=float, help="learning rate eta at the start")
     network.add_argument("--momentum", type=float, help="share of the last step kept in the next")
     network.add_argument("--dampening", type=float, help="share of the gradient kept out of the momentum (default: 0)")
-    network.add_argument("--weight-decay", type=float, help="pull of the weights towards 0 (default: 0)")
+    network.add_argument("--weight-decay", type=float, help="pull of the weights towards 0 (default: 0; adamw: 0.01)")
     network.add_argument("--nesterov", action="store_true", default=None, help="look ahead by one step of momentum")
     network.add_argument("--maximize", action="store_true", default=None, help="climb instead of descending")
     network.add_argument("--schedule", choices=SCHEDULES, help="how the learning rate falls")

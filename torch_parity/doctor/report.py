@@ -258,7 +258,7 @@ def _places(places: list[str], sheet: Sheet, indent: int) -> None:
 def _formula_place(subject: Found) -> str:
     function = getattr(reference, subject.name, None)
     if not callable(function):
-        return "reference/optim.py: step"
+        return "reference/optim/optimizer.py: step"
     return f"{function.__module__.replace('.', '/')}.py: {subject.name}"
 
 

@@ -50,6 +50,10 @@ _CPU = {
     "log_softmax": {"output": "float32", "grad_input": "float32"},
     "cross_entropy": {"output": "samples", "grad_input": "samples", "grad_target": "float32"},
     "sgd": {"output": "copies"},
+    "rmsprop": {"output": "copies"},
+    "adam": {"output": "copies"},
+    "adamw": {"output": "copies"},
+    "clip_grad_norm": {"output": "float32"},
 }
 
 # The accumulator by device, formula and result: 'float32', or what is added up in 16 bits,
@@ -86,6 +90,10 @@ ACCUMULATORS = {
         "log_softmax": {"output": "float32", "grad_input": "float32"},
         "cross_entropy": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
         "sgd": {"output": "copies"},
+        "rmsprop": {"output": "copies"},
+        "adam": {"output": "copies"},
+        "adamw": {"output": "copies"},
+        "clip_grad_norm": {"output": "float32"},
     },
 }
 
@@ -483,6 +491,23 @@ def _once(a: Arithmetic, exact: Array, error: Array) -> Array:
     return np.where(np.isfinite(exact) & (np.abs(exact) > a.max / 4), np.inf, bound)
 
 
+def _steps(error: Callable[[Case, bounds.Precision], Array]) -> Any:
+    """Every operation of a step rounds what it stores to 16 bits."""
+
+    def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+        return {"output": (ours["output"], error(case, bounds.Precision(a.u, a.spacing, a.max)))}
+
+    return rule
+
+
+def _clip_grad_norm(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """Norms are added up in float32, and rounded; so are the factor and the products."""
+    info = np.finfo(FLOAT32)
+    sums = bounds.Precision(float(info.eps) / 2, float(info.tiny), float(info.max))
+    errors = bounds.clip_grad_norm_errors(case, sums, bounds.Precision(a.u, a.spacing, a.max))
+    return {name: (ours[name], error) for name, error in errors.items()}
+
+
 def _exact(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
     """Nothing rounds."""
     return {}
@@ -510,4 +535,8 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "log_softmax": _log_softmax,
     "cross_entropy": _cross_entropy,
     "sgd": _sgd,
+    "rmsprop": _steps(bounds.rmsprop_error),
+    "adam": _steps(bounds.adam_error),
+    "adamw": _steps(bounds.adam_error),
+    "clip_grad_norm": _clip_grad_norm,
 }

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 import reference
 from reference.batch_norm import running_statistics
-from reference.optim import SGD, Parameter
+from reference.optim import SGD, Adam, AdamW, Optimizer, Parameter, RMSprop
 from torch_parity.masks import Drawn
 from torch_parity.proof import bounds, cases
 from torch_parity.proof.cases import KINDS, Case, Maker
@@ -78,23 +78,51 @@ def _pad_expected(case: Case, grad_output: Array) -> dict[str, Array | None]:
     return {**bounds.pad(case, bounds.magnitudes(F.pad, case, grad_output, ("input",)), grad_output)}
 
 
-def _sgd(parameter: Array, grads: Array, **options: Any) -> Array:
-    """``parameter`` after one step for each of ``grads`` (steps, ...)."""
-    k = Parameter(parameter.copy())
-    optimizer = SGD([k], **options)
-    for grad in grads:
-        k.grad = grad
-        optimizer.step()
-    return k.data
+def _steps(optimizer: type[Optimizer]) -> Callable[..., Array]:
+    """``parameter`` after one step of ``optimizer`` for each of ``grads`` (steps, ...)."""
+
+    def forward(parameter: Array, grads: Array, **options: Any) -> Array:
+        k = Parameter(parameter.copy())
+        steps = optimizer([k], **options)
+        for grad in grads:
+            k.grad = grad
+            steps.step()
+        return k.data
+
+    return forward
 
 
-def _torch_sgd(parameter: torch.Tensor, grads: torch.Tensor, **options: Any) -> torch.Tensor:
-    k = torch.nn.Parameter(parameter.clone())
-    optimizer = torch.optim.SGD([k], **options)
-    for grad in grads:
-        k.grad = grad.clone()
-        optimizer.step()
-    return k.detach()
+def _torch_steps(optimizer: Callable[..., torch.optim.Optimizer]) -> Callable[..., torch.Tensor]:
+    def twin(parameter: torch.Tensor, grads: torch.Tensor, **options: Any) -> torch.Tensor:
+        k = torch.nn.Parameter(parameter.clone())
+        steps = optimizer([k], **options, foreach=False)
+        for grad in grads:
+            k.grad = grad.clone()
+            steps.step()
+        return k.detach()
+
+    return twin
+
+
+def _clip_grad_norm(first: Array, second: Array, **options: Any) -> tuple[Array, Array, Array]:
+    """Both gradients, clipped together, and their norm before."""
+    clipped = [np.array(grad) for grad in (first, second)]
+    parameters = [Parameter(np.zeros_like(grad)) for grad in clipped]
+    for parameter, grad in zip(parameters, clipped, strict=True):
+        parameter.grad = grad
+    norm = reference.nn.utils.clip_grad_norm_(parameters, **options)
+    return clipped[0], clipped[1], np.asarray(norm)
+
+
+def _torch_clip_grad_norm(
+    first: torch.Tensor, second: torch.Tensor, **options: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    clipped = [grad.clone() for grad in (first, second)]
+    parameters = [torch.nn.Parameter(torch.zeros_like(grad)) for grad in clipped]
+    for parameter, grad in zip(parameters, clipped, strict=True):
+        parameter.grad = grad
+    norm = torch.nn.utils.clip_grad_norm_(parameters, **options, foreach=False)
+    return clipped[0], clipped[1], norm
 
 
 def _max_pool2d(input: Array, **options: Any) -> tuple[Array, Array]:
@@ -447,14 +475,67 @@ PAIRS = (
         twin_name="torch.optim.SGD",
         formula="K_new = K_old - eta dL/dK",
         cases=cases.sgd,
-        forward=_sgd,
+        forward=_steps(SGD),
         backward=lambda g, a, o, y: [],
-        twin=_torch_sgd,
+        twin=_torch_steps(torch.optim.SGD),
         gradients=(),
         kinds=("lattice", "real", "ties"),
         expected=lambda case, grad_output: {
             "output": np.zeros(()) if case.kind in ("lattice", "ties") else bounds.sgd(case)["output"]
         },
+    ),
+    Pair(
+        name="rmsprop",
+        twin_name="torch.optim.RMSprop",
+        formula="K_new = K_old - eta g / sqrt(v)",
+        cases=cases.rmsprop,
+        forward=_steps(RMSprop),
+        backward=lambda g, a, o, y: [],
+        twin=_torch_steps(torch.optim.RMSprop),
+        gradients=(),
+        kinds=("lattice", "real", "ties"),
+        expected=lambda case, grad_output: {**bounds.rmsprop(case)},
+        smooth=True,
+    ),
+    Pair(
+        name="adam",
+        twin_name="torch.optim.Adam",
+        formula="K_new = K_old - eta mhat / sqrt(vhat)",
+        cases=cases.adam,
+        forward=_steps(Adam),
+        backward=lambda g, a, o, y: [],
+        twin=_torch_steps(torch.optim.Adam),
+        gradients=(),
+        kinds=("lattice", "real", "ties"),
+        expected=lambda case, grad_output: {**bounds.adam(case)},
+        smooth=True,
+    ),
+    Pair(
+        name="adamw",
+        twin_name="torch.optim.AdamW",
+        formula="K_new = (1 - eta lambda) K_old - eta mhat / sqrt(vhat)",
+        cases=cases.adamw,
+        forward=_steps(AdamW),
+        backward=lambda g, a, o, y: [],
+        twin=_torch_steps(torch.optim.AdamW),
+        gradients=(),
+        kinds=("lattice", "real", "ties"),
+        expected=lambda case, grad_output: {**bounds.adam(case)},
+        smooth=True,
+    ),
+    Pair(
+        name="clip_grad_norm",
+        twin_name="torch.nn.utils.clip_grad_norm_",
+        formula="g_new = g min(1, max_norm / |g|)",
+        cases=cases.clip_grad_norm,
+        forward=_clip_grad_norm,
+        backward=lambda g, a, o, y: [],
+        twin=_torch_clip_grad_norm,
+        gradients=(),
+        kinds=("lattice", "real", "ties"),
+        expected=lambda case, grad_output: {**bounds.clip_grad_norm(case)},
+        outputs=("output", "other", "norm"),
+        smooth=True,
     ),
 )
 

@@ -25,7 +25,7 @@ from torch_parity.networks import RECIPES, OwnNetwork, Recipe, explaining, named
 from torch_parity.training.distributed import Group
 from torch_parity.training.lockstep import SIDES, Lockstep
 from torch_parity.training.runs import CONFIG, RunFolder
-from torch_parity.training.settings import OWN, Settings
+from torch_parity.training.settings import OWN, Settings, defaults
 from torch_parity.training.signals import stop_on_signals
 
 Array = npt.NDArray[Any]
@@ -373,6 +373,8 @@ def prepare(
     name = network if isinstance(network, str) else network.name if isinstance(network, OwnNetwork) else OWN
     build = None if isinstance(network, str) else network
     recipe = asdict(RECIPES.get(name, Recipe()))
+    if settings.get("method", "sgd") != "sgd":  # the recipe's rate and momentum are those of gradient descent
+        recipe |= {"momentum": 0.0, **defaults(settings["method"])}
     settings |= {"data_dir": folder, "transposed": bool(transposed)}
     return Training(Settings(network=name, **{**recipe, **settings}), data, build, group)
 

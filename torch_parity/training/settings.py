@@ -1,12 +1,15 @@
 """How to train: everything that is needed to repeat a run."""
 
+import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch_parity.training.sides import Schedule
+import reference
+from torch_parity.training.sides import OPTIMIZERS, Schedule
 
 OWN = "own"  # the name of a network of one's own
 SCHEDULES = ("constant", "step", "cosine")
+# What can be chosen of an optimizer, where it has that; the rest is as torch has it by default.
 OPTIMIZER = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
 
@@ -34,6 +37,7 @@ class Settings:
     data_dir: str | None = None  # None is the bundled MNIST
     transposed: bool = False  # whether its images are stored so, and turned upright
     cosine_epochs: int | None = None  # of the schedule 'cosine': half its wave; None is all epochs
+    method: str = "sgd"  # of OPTIMIZERS
 
     def __post_init__(self) -> None:
         """Check what no other part does; ValueError names what is wrong."""
@@ -43,12 +47,16 @@ class Settings:
                 raise ValueError(f"{name} must be at least 1, got {count}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
+        own = defaults(self.method)
+        for name in OPTIMIZER:
+            if name not in own and getattr(self, name):
+                raise ValueError(f"{name} is no option of {self.method}, which has {', '.join(own)}")
         if self.drift_threads == self.threads:
             raise ValueError(f"drift_threads must differ from threads, got {self.threads} for both")
 
     def optimizer(self) -> dict[str, Any]:
-        """The options of SGD."""
-        return {name: getattr(self, name) for name in OPTIMIZER}
+        """The optimizer, as "method", and its options."""
+        return {"method": self.method, **{name: getattr(self, name) for name in defaults(self.method)}}
 
     def scheduled(self, steps_per_epoch: int) -> Schedule | None:
         """The schedule, for either side."""
@@ -72,3 +80,11 @@ class Settings:
         if self.schedule != "cosine" or epochs == self.epochs:
             return replace(self, epochs=epochs)
         return replace(self, epochs=epochs, cosine_epochs=self.cosine_epochs or self.epochs)
+
+
+def defaults(method: str) -> dict[str, Any]:
+    """What can be chosen of an optimizer by name, and what it is by default.  ValueError for another name."""
+    if method not in OPTIMIZERS:
+        raise ValueError(f"method must be one of {', '.join(OPTIMIZERS)}, got {method!r}")
+    found = inspect.signature(getattr(reference.optim, OPTIMIZERS[method])).parameters
+    return {name: found[name].default for name in OPTIMIZER if name in found}

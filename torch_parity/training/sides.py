@@ -20,6 +20,14 @@ from torch_parity.training.replicas import Replicas
 
 Array = npt.NDArray[Any]
 
+# The optimizers by name, and as both sides call them.
+OPTIMIZERS = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+# What an optimizer remembers of a parameter, by the names that it is kept under.
+REMEMBERED = {
+    "momentum": "momentum_buffer",
+    **{name: name for name in ("step", "square_avg", "grad_avg", "exp_avg", "exp_avg_sq", "max_exp_avg_sq")},
+}
+
 # Makes the schedule of an optimizer from the side's own module ``lr_scheduler``.
 Schedule = Callable[[Any, Any], Any]
 
@@ -58,7 +66,7 @@ class NumpySide(Side):
         thread_count: int = 1,
         group: Group | None = None,
     ) -> None:
-        """``build`` makes the network from ``nn``; ``optimizer`` holds the options of SGD.
+        """``build`` makes the network from ``nn``; ``optimizer`` holds the optimizer's options (see ``_optimizer``).
 
         ``thread_count`` threads share each step where that is faster (replicas.py); ``group`` shares each batch.
         ValueError where ``build`` makes something else.
@@ -75,7 +83,7 @@ class NumpySide(Side):
             self.network.double()
         self.replicas = Replicas(self.network, thread_count)
         self.group = group
-        self.optimizer = reference.optim.SGD(self.network.parameters(), **optimizer)
+        self.optimizer = _optimizer(reference.optim, self.network.parameters(), optimizer)
         self.scheduler = None if schedule is None else schedule(reference.lr_scheduler, self.optimizer)
 
     def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
@@ -160,7 +168,7 @@ class TorchSide(Side):
                 )
         self.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         self.criterion = torch.nn.CrossEntropyLoss(reduction="mean" if group is None else "sum")
-        self.optimizer = torch.optim.SGD(self.network.parameters(), **optimizer)
+        self.optimizer = _optimizer(torch.optim, self.network.parameters(), optimizer)
         self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
         self.group, self.masks = group, masks
         if group is not None:
@@ -208,7 +216,10 @@ class TorchSide(Side):
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
         # Another dictionary: this one is the optimizer's own.
-        state = {i: {"momentum_buffer": one["momentum_buffer"].numpy()} for i, one in optimizer["state"].items()}
+        state = {
+            index: {name: tensor.numpy() for name, tensor in entry.items()}
+            for index, entry in optimizer["state"].items()
+        }
         return _state(self.weights(), {**optimizer, "state": state}, self.scheduler)
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
@@ -217,9 +228,10 @@ class TorchSide(Side):
         self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
         parameters = list(self.network.parameters())
         for index, entry in optimizer["state"].items():
-            entry["momentum_buffer"] = torch.tensor(entry["momentum_buffer"])
-            if entry["momentum_buffer"].shape != parameters[index].shape:  # torch itself does not look
-                raise ValueError(f"momentum {index} must have shape {tuple(parameters[index].shape)}")
+            for name, array in entry.items():
+                entry[name] = torch.tensor(array)
+                if name != "step" and array.shape != parameters[index].shape:  # torch itself does not look
+                    raise ValueError(f"{name} {index} must have shape {tuple(parameters[index].shape)}")
         self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
             self.scheduler.load_state_dict(numbers["scheduler"])
@@ -243,11 +255,20 @@ def _built(build: Callable[[Any], Any], nn: Any, other: Any) -> Any:
     return network
 
 
+def _optimizer(module: Any, parameters: Any, options: dict[str, Any]) -> Any:
+    """The optimizer of either side's ``module``.  ``options`` are its own, and "method": of OPTIMIZERS, else SGD."""
+    method = options.get("method", "sgd")
+    if method not in OPTIMIZERS:
+        raise ValueError(f"method must be one of {', '.join(OPTIMIZERS)}, got {method!r}")
+    return getattr(module, OPTIMIZERS[method])(parameters, **{n: one for n, one in options.items() if n != "method"})
+
+
 def _state(
     weights: dict[str, Array], optimizer: dict[str, Any], scheduler: Any
 ) -> tuple[dict[str, Array], dict[str, Any]]:
-    momentum = {f"momentum/{index}": entry["momentum_buffer"] for index, entry in optimizer["state"].items()}
-    arrays = {**{f"weights/{name}": array for name, array in weights.items()}, **momentum}
+    arrays = {f"weights/{name}": array for name, array in weights.items()}
+    for index, entry in optimizer["state"].items():
+        arrays |= {f"{kept}/{index}": entry[name] for kept, name in REMEMBERED.items() if name in entry}
     numbers = {"param_groups": optimizer["param_groups"], "scheduler": scheduler and scheduler.state_dict()}
     return arrays, numbers
 
@@ -255,6 +276,9 @@ def _state(
 def _parts(arrays: dict[str, Array], numbers: dict[str, Any]) -> tuple[dict[str, Array], dict[str, Any]]:
     """The state_dicts of network and optimizer from what ``_state`` made of them."""
     weights = {name.removeprefix("weights/"): array for name, array in arrays.items() if name.startswith("weights/")}
-    momentum = {int(name.removeprefix("momentum/")): a for name, a in arrays.items() if name.startswith("momentum/")}
-    state = {index: {"momentum_buffer": array} for index, array in momentum.items()}
+    state: dict[int, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        kept, _, index = name.partition("/")
+        if kept in REMEMBERED:
+            state.setdefault(int(index), {})[REMEMBERED[kept]] = array
     return weights, {"state": state, "param_groups": numbers["param_groups"]}

@@ -5,6 +5,7 @@ out of range, a float or True for an integer, a tuple too long, a string.  About
 ones have a single fault: behind a first fault, a second one would stay unseen.
 """
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 import reference
-from reference.optim import SGD, Parameter
+from reference.optim import SGD, Adam, AdamW, Parameter, RMSprop
 from torch_parity.proof import cases
 from torch_parity.proof.backend import tensor
 from torch_parity.proof.cases import Draw
@@ -84,7 +85,9 @@ def _for_torch(value: Any, done: dict[int, Any]) -> Any:
     if isinstance(value, np.ndarray):
         return done.setdefault(id(value), tensor(value))
     if isinstance(value, Parameter):
-        return done.setdefault(id(value), torch.nn.Parameter(tensor(value.data)))
+        twin = done.setdefault(id(value), torch.nn.Parameter(tensor(value.data)))
+        twin.grad = None if value.grad is None else tensor(value.grad)
+        return twin
     return value
 
 
@@ -120,10 +123,28 @@ def _mask_or_none(maker: cases.Maker) -> Callable[[Draw], Arguments]:
     return valid
 
 
-def _optimizer(draw: Draw) -> Arguments:
+def _optimizer(maker: cases.Maker) -> Callable[[Draw], Arguments]:
     """One or two parameters, and every option."""
-    case = cases.sgd(draw, "lattice", draw.choice(DTYPES))
-    return {"params": [Parameter(case.arrays["parameter"]) for _ in range(draw.integer(1, 2))], **case.arguments}
+
+    def valid(draw: Draw) -> Arguments:
+        case = maker(draw, "lattice", draw.choice(DTYPES))
+        return {"params": [Parameter(case.arrays["parameter"]) for _ in range(draw.integer(1, 2))], **case.arguments}
+
+    return valid
+
+
+def _clipping(draw: Draw) -> Arguments:
+    """Two parameters with gradients, and every option."""
+    case = cases.clip_grad_norm(draw, "lattice", draw.choice(DTYPES))
+    parameters = [Parameter(np.zeros_like(grad)) for grad in case.arrays.values()]
+    for parameter, grad in zip(parameters, case.arrays.values(), strict=True):
+        parameter.grad = np.array(grad)
+    return {"parameters": parameters, **case.arguments, "error_if_nonfinite": draw.choice([False, True])}
+
+
+def _clip(parameters: Any, **options: Any) -> Any:
+    """Clip copies: the same gradients are torch's to clip."""
+    return reference.nn.utils.clip_grad_norm_(copy.deepcopy(parameters), **options)
 
 
 def _normalisation(draw: Draw) -> Arguments:
@@ -231,25 +252,36 @@ def _target(draw: Draw, arguments: Arguments) -> Any:
     return labels
 
 
-def _params(draw: Draw, arguments: Arguments) -> Any:
+def _params(options: dict[str, Wild]) -> Wild:
     """No parameters, groups of them with options, or something else."""
-    params = arguments["params"]
-    first, array = params[0], params[0].data
-    kind = draw.integer(0, 2)
-    if kind == 0:
-        option = draw.choice(["lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "slope"])
-        return [{"params": params, option: _OPTIONS.get(option, FLAGS)(draw, arguments)}]
-    members = [first, array, None, 1.5, "ab", ("name", first), array.tolist()]
-    if kind == 1:
-        groups: list[Any] = [[{"params": [member]}] for member in members]
-        groups += [[{"params": member}] for member in (*members, [], [first, first], {first})]
-        groups += [[{"params": [first]}, {"params": first}], [{"params": params}, first], [first, {"params": params}]]
-        return draw.choice([*groups, [{"lr": 0.5}], [{}]])
-    return draw.choice([*([member] for member in members), *members, {"params": params}, [first, first], [], ()])
+
+    def wild(draw: Draw, arguments: Arguments) -> Any:
+        params = arguments["params"]
+        first, array = params[0], params[0].data
+        kind = draw.integer(0, 2)
+        if kind == 0:
+            option = draw.choice([*options, "slope"])
+            return [{"params": params, option: options.get(option, FLAGS)(draw, arguments)}]
+        members = [first, array, None, 1.5, "ab", ("name", first), array.tolist()]
+        if kind == 1:
+            groups: list[Any] = [[{"params": [member]}] for member in members]
+            groups += [[{"params": member}] for member in (*members, [], [first, first], {first})]
+            groups += [[{"params": [first]}, {"params": first}], [{"params": params}, first]]
+            return draw.choice([*groups, [first, {"params": params}], [{"lr": 0.5}], [{}]])
+        return draw.choice([*([member] for member in members), *members, {"params": params}, [first, first], [], ()])
+
+    return wild
+
+
+def _parameters(draw: Draw, arguments: Arguments) -> Any:
+    """No parameters, one, arrays, or something else."""
+    first, array = arguments["parameters"][0], arguments["parameters"][0].data
+    members = [first, array, None, 1.5, "ab", ("name", first), [first]]
+    return draw.choice([*([member] for member in members), *members, [first, first], [], (), [first, array]])
 
 
 _RATE = _one_of(0.0, 0.5, 1, -0.5, math.nan, math.inf, True, None, "0.5", np.float32(0.5), np.int64(1), 1j, -1)
-_OPTIONS: dict[str, Wild] = {
+_SGD: dict[str, Wild] = {
     **dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), _RATE),
     **dict.fromkeys(("nesterov", "maximize"), FLAGS),
 }
@@ -258,6 +290,20 @@ _DROPOUT: dict[str, Wild] = {
     "p": _one_of(0.0, 0.5, 1, -0.5, 1.5, math.nan, math.inf, True, None, "0.5", np.float32(0.5), np.int64(1), 1j, -1),
     "training": FLAGS,
 }
+_RMSPROP: dict[str, Wild] = {
+    **dict.fromkeys(("lr", "alpha", "eps", "weight_decay", "momentum"), _RATE),
+    **dict.fromkeys(("centered", "maximize"), FLAGS),
+}
+_BETAS = _one_of(
+    (0.5, 0.9), [0.0, 0.5], (1.0, 0.5), (0.5, 1.0), (-0.1, 0.5), (0.5, -0.1), (0, 0.9), (0.9, 1), (0.5,), (0.5,) * 3,
+    (math.nan, 0.5), (0.5, math.nan), None, 0.5, "ab", ("a", "b"), (np.float32(0.5), 0.5), (np.float64(0.5), 0.5),
+)  # fmt: skip
+_ADAMW: dict[str, Wild] = {
+    **dict.fromkeys(("lr", "eps", "weight_decay"), _RATE),
+    "betas": _BETAS,
+    **dict.fromkeys(("amsgrad", "maximize"), FLAGS),
+}
+_ADAM: dict[str, Wild] = {**_ADAMW, "decoupled_weight_decay": FLAGS}
 _HUGE = (2**31, 2**62, 2**63, -(2**63), 2**64)
 _POOL: dict[str, Wild] = {
     "input": _array("input"),
@@ -416,5 +462,21 @@ FORMULAS = {
             ),
         },
     ),
-    "sgd": Formula(SGD, torch.optim.SGD, _optimizer, {"params": _params, **_OPTIONS}),
+    "sgd": Formula(SGD, torch.optim.SGD, _optimizer(cases.sgd), {"params": _params(_SGD), **_SGD}),
+    "rmsprop": Formula(
+        RMSprop, torch.optim.RMSprop, _optimizer(cases.rmsprop), {"params": _params(_RMSPROP), **_RMSPROP}
+    ),
+    "adam": Formula(Adam, torch.optim.Adam, _optimizer(cases.adam), {"params": _params(_ADAM), **_ADAM}),
+    "adamw": Formula(AdamW, torch.optim.AdamW, _optimizer(cases.adamw), {"params": _params(_ADAMW), **_ADAMW}),
+    "clip_grad_norm": Formula(
+        _clip,
+        torch.nn.utils.clip_grad_norm_,
+        _clipping,
+        {
+            "parameters": _parameters,
+            "max_norm": _one_of(0.0, 0.5, 1, -0.5, math.nan, math.inf, True, None, np.float32(0.5), np.int64(1), 1j),
+            "norm_type": _one_of(2, 1.0, math.inf, -math.inf, 0, 3.5, -2, "inf", "two", None, True, np.float32(2), 1j),
+            "error_if_nonfinite": FLAGS,
+        },
+    ),
 }

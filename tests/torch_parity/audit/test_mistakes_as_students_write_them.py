@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.torch_parity.audit.students import (
-    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d,
+    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d, optimizers,
 )
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
@@ -32,6 +32,7 @@ WRITTEN_OUT = [
     *elementwise_and_dense.WRITTEN_OUT,
     *activation.WRITTEN_OUT,
     *loss_and_descent.WRITTEN_OUT,
+    *optimizers.WRITTEN_OUT,
 ]
 
 

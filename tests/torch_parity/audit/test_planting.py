@@ -100,6 +100,20 @@ EXCLUSIVE = set().union(
         "weight-decay-after-momentum", "dampened-at-once", "exponential-average", "velocity-subtracted",
         "velocity-updated-late", "weight-decay-negated", "weight-decay-without-learning-rate",
     ),
+    one_of(
+        "rmsprop-epsilon-in-the-root", "rmsprop-root-forgotten", "rmsprop-momentum-before-scaling",
+        "rmsprop-alpha-on-the-wrong-term", "rmsprop-squares-added-up", "rmsprop-absolute-value-for-square",
+    ),
+    one_of(
+        "adam-bias-uncorrected", "adam-steps-counted-from-0", "adam-epsilon-in-the-root",
+        "adam-epsilon-before-the-correction", "adam-root-forgotten", "adam-gradient-not-squared",
+        "adam-absolute-value-for-square", "amsgrad-maximum-of-corrected",
+    ),
+    one_of("adamw-decay-coupled", "adamw-decay-without-learning-rate", "adamw-decay-after-the-step"),
+    one_of(
+        "clipped-each-by-its-own-norm", "always-scaled-to-max-norm", "values-clipped-instead-of-norm",
+        "norm-without-root", "norm-of-the-last-gradient", "clipping-epsilon-forgotten",
+    ),
     # The padding can be put in one place, and its gradient cut off or not.
     hides("padding-on-one-side", "same-padding-before", "padded-twice"),
     one_of("padding-gradient-kept", "padding-gradient-wrong-corner"),
@@ -124,6 +138,16 @@ EXCLUSIVE = set().union(
     hides("weight-decay-forgotten", "weight-decay-after-momentum", "weight-decay-doubled"),
     hides("dampening-forgotten", "momentum-forgotten-between-steps", "exponential-average"),
     hides("momentum-forgotten-between-steps", "velocity-subtracted"),
+    # What is divided by 0 stays so; and of one gradient there is no maximum but itself.
+    hides(
+        "adam-steps-counted-from-0", "adam-betas-swapped", "adam-decay-the-other-way", "amsgrad-forgotten",
+        "adam-means-forgotten-between-steps",
+    ),
+    hides("adam-means-forgotten-between-steps", "amsgrad-forgotten"),
+    hides(
+        "adamw-parameter-not-updated", "adamw-decay-coupled", "adamw-decay-without-learning-rate",
+        "adamw-decay-after-the-step", "adamw-decay-forgotten",
+    ),
     # What has been overwritten or summed already can be so once more, and what is constant can be turned.
     one_of("weight-gradient-of-last-image", "weight-gradient-overwritten"),
     one_of("bias-gradient-of-last-image", "bias-gradient-overwritten"),

@@ -5,6 +5,7 @@ The exceptions stand in ``torch_parity.audit.refusals``, one row and one reason 
 
 import importlib
 import linecache
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -27,7 +28,8 @@ from torch_parity.proof.pairs import PAIRS
 
 # Not imported by name: calls of the wrong types are the subject here, and a type checker would refuse them first.
 reference: Any = importlib.import_module("reference")
-nn, SGD = reference.nn, reference.optim.SGD
+nn, optim, SGD = reference.nn, reference.optim, reference.optim.SGD
+clip_grad_norm_ = nn.utils.clip_grad_norm_
 
 Arguments = dict[str, Any]
 EVERY_FORMULA = pytest.mark.parametrize("formula", FORMULAS)
@@ -288,6 +290,18 @@ REFUSED: list[tuple[str, str, Arguments, str]] = [
      "lr must not be negative, got -1"),
     ("bad options of a parameter group", "sgd", {"params": [{"params": [ONE], "learning_rate": 1}]},
      "takes the options lr, .*, got learning_rate"),
+    ("bad options of a group of RMSprop", "rmsprop", {"params": [{"params": [ONE], "alpha": -1}]},
+     "alpha must be at least 0, got -1"),
+    ("bad options of a group of Adam", "adam", {"params": [{"params": [ONE], "betas": (0.9, 1.0)}]},
+     r"betas must be two floats of at least 0 and below 1, got \(0.9, 1.0\)"),
+    ("bad options of a group of Adam", "adamw", {"params": [{"params": [ONE], "momentum": 0.9}]},
+     "takes the options lr, betas, .*, got momentum"),
+    ("more than two betas", "adam", {"params": [ONE], "betas": (0.9, 0.99, 0.999)},
+     r"betas must be two floats of at least 0 and below 1, got \(0.9, 0.99, 0.999\)"),
+    ("flags that are no bools, and dampening that is no number", "adamw", {"params": [ONE], "amsgrad": 1},
+     "amsgrad must be True or False, got 1"),
+    ("plain arrays to clip", "clip_grad_norm", {"parameters": [ONE, zeros(3)], "max_norm": 1.0},
+     "parameters must hold Parameters, got ndarray"),
 ]  # fmt: skip
 
 
@@ -777,6 +791,27 @@ BAD = [
     bad("SGD-unused lr", ValueError, lambda: SGD([{"params": ONE, "lr": 0.1}], lr=-1), "lr", "negative", "got -1"),
     bad("SGD-momentum", ValueError, lambda: SGD([ONE], momentum=-1), "momentum", "not be negative", "got -1"),
     bad("SGD-decay", ValueError, lambda: SGD([ONE], weight_decay=-1), "weight_decay", "not be negative", "got -1"),
+    bad("RMSprop-lr", ValueError, lambda: optim.RMSprop([ONE], lr=-1), "lr", "at least 0", "got -1"),
+    bad("RMSprop-nan", ValueError, lambda: optim.RMSprop([ONE], lr=math.nan), "lr", "at least 0", "got nan"),
+    bad("RMSprop-alpha", ValueError, lambda: optim.RMSprop([ONE], alpha=-0.5), "alpha", "at least 0", "got -0.5"),
+    bad("RMSprop-eps", ValueError, lambda: optim.RMSprop([ONE], eps=-1e-8), "eps", "at least 0", "got -1e-08"),
+    bad("RMSprop-momentum", ValueError, lambda: optim.RMSprop([ONE], momentum=-1), "momentum", "at least 0", "got -1"),
+    bad("RMSprop-decay", ValueError, lambda: optim.RMSprop([ONE], weight_decay=-1), "weight_decay", "0", "got -1"),
+    bad("Adam-lr", ValueError, lambda: optim.Adam([ONE], lr=-1), "lr", "at least 0", "got -1"),
+    bad("Adam-lr text", TypeError, lambda: optim.Adam([ONE], lr="0.1"), "lr", "number", "got '0.1'"),
+    bad("Adam-eps", ValueError, lambda: optim.Adam([ONE], eps=-1), "eps", "at least 0", "got -1"),
+    bad("Adam-decay", ValueError, lambda: optim.Adam([ONE], weight_decay=-1), "weight_decay", "at least 0", "got -1"),
+    *(
+        bad(f"Adam-{betas}", ValueError, partial(optim.Adam, [ONE], betas=betas), "betas", "two floats", f"got {betas}")
+        for betas in ((0.9, 1.0), (1.0, 0.9), (-0.1, 0.9), (0.9, -0.1), (0, 0.9), (0.9,), (0.9, 0.99, 0.999), 0.9)
+    ),
+    bad("AdamW-lr", ValueError, lambda: optim.AdamW([ONE], lr=-1), "lr", "at least 0", "got -1"),
+    bad("clip-none", TypeError, lambda: clip_grad_norm_(None, 1), "parameters", "iterable", "got NoneType"),
+    bad("clip-array", TypeError, lambda: clip_grad_norm_(zeros(3), 1), "parameters", "Parameter", "got ndarray"),
+    bad("clip-tuple", TypeError, lambda: clip_grad_norm_([("w", ONE)], 1), "parameters", "Parameters", "got tuple"),
+    bad("clip-max_norm", TypeError, lambda: clip_grad_norm_([ONE], None), "max_norm", "number", "got None"),
+    bad("clip-norm_type", TypeError, lambda: clip_grad_norm_([ONE], 1, "two"), "norm_type", "number", "got 'two'"),
+    bad("clip-flag", TypeError, lambda: clip_grad_norm_([ONE], 1, 2, 1), "error_if_nonfinite", "True or False"),
     bad("SGD-nesterov", ValueError, lambda: SGD([ONE], nesterov=True), "nesterov", "momentum above 0", "momentum 0"),
 ]  # fmt: skip
 

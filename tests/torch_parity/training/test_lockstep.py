@@ -213,3 +213,32 @@ def test_an_epoch_of_lenet5_in_float32() -> None:
 def test_networks_take_images_of_mnist() -> None:
     for build in NETWORKS.values():
         assert build(reference.nn)(np.zeros((2, 1, 28, 28), np.float32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"method": "rmsprop", "lr": 1e-3, "momentum": 0.9},
+        {"method": "adam", "lr": 1e-3},
+        {"method": "adamw", "lr": 1e-3, "weight_decay": 0.1},
+    ],
+    ids=lambda options: str(options["method"]),
+)
+def test_both_sides_take_the_steps_of_any_optimizer(options: dict[str, Any]) -> None:
+    """On random pixels: a gradient of 0 that one side rounds would make a step of full length there."""
+    both = Lockstep("formula", "float64", **options)
+    generator = np.random.default_rng(0)
+    for _ in range(10):
+        images = generator.integers(0, 256, (16, 28, 28), np.uint8)
+        labels = generator.integers(0, 10, 16)
+        before = both.numpy.weights()["0.weight"].copy()
+        losses = both.step(images, labels)
+        assert abs(losses["numpy"] - losses["torch"]) < 1e-9
+        assert (both.numpy.weights()["0.weight"] != before).any()
+    assert both.max_weight_difference() < 1e-9
+    both.close()
+
+
+def test_an_optimizer_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="method must be one of sgd, rmsprop, adam, adamw, got 'lbfgs'"):
+        Lockstep("formula", method="lbfgs")

@@ -126,6 +126,63 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_bits(
     assert [progress.step for progress in seen] == left
 
 
+OTHER_OPTIMIZERS: list[dict[str, Any]] = [
+    {"method": "rmsprop", "momentum": 0.9, "lr": 1e-3},
+    {"method": "adam", "weight_decay": 1e-3},
+    {"method": "adamw"},
+]
+
+
+@pytest.mark.parametrize("options", OTHER_OPTIMIZERS, ids=lambda options: str(options["method"]))
+def test_stopped_with_any_optimizer_it_goes_on_to_the_same_bits(
+    options: dict[str, Any], digits: MNIST, tmp_path: Path
+) -> None:
+    """All that it remembers is kept, for both sides, and the steps that it has counted."""
+    once = train("formula", digits, runs_dir=tmp_path / "once", epochs=2, batch_size=64, **options)
+    training = prepare("formula", digits, epochs=2, batch_size=64, **options)
+    run = begin(training, tmp_path)
+    with pytest.raises(Stopped):
+        training.run(keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 5))
+    go_on(run.folder, digits)
+    assert once.run is not None
+    assert kept(run.folder) == kept(Path(once.run))
+    arrays, _ = load_arrays(run.folder / CHECKPOINT)
+    if options["method"] == "rmsprop":
+        names = {"step", "square_avg", "momentum"}
+    else:
+        names = {"step", "exp_avg", "exp_avg_sq"}
+    for side in ("numpy", "torch"):
+        assert {name.split("/")[1] for name in arrays if name.startswith(side)} == {"weights", *names}
+        assert arrays[f"{side}/step/0"] == 8
+
+
+def test_another_optimizer_starts_from_torchs_own_learning_rate(digits: MNIST) -> None:
+    """A recipe's rate and momentum are those of gradient descent."""
+    for method, expected in (
+        ("sgd", (0.02, 0.9, 0.0)),
+        ("rmsprop", (0.01, 0, 0.0)),
+        ("adam", (0.001, 0, 0.0)),
+        ("adamw", (0.001, 0, 0.01)),
+    ):
+        settings = prepare("formula", digits, method=method).settings
+        assert (settings.lr, settings.momentum, settings.weight_decay) == expected
+        assert prepare("formula", digits, method=method, lr=0.5).settings.lr == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "adagrad"}, "method must be one of sgd, rmsprop, adam, adamw, got 'adagrad'"),
+        ({"method": "adam", "momentum": 0.9}, "momentum is no option of adam, which has lr, weight_decay, maximize"),
+        ({"method": "rmsprop", "nesterov": True}, "nesterov is no option of rmsprop, which has lr, momentum"),
+        ({"method": "adamw", "lr": -1.0}, "lr must be at least 0, got -1.0"),
+    ],
+)
+def test_options_that_an_optimizer_lacks_are_refused(options: dict[str, Any], message: str, digits: MNIST) -> None:
+    with pytest.raises(ValueError, match=message):
+        prepare("formula", digits, **options)
+
+
 def sha256(folder: Path) -> dict[str, str]:
     return {side: hashlib.sha256((folder / name).read_bytes()).hexdigest() for side, name in WEIGHTS.items()}
 

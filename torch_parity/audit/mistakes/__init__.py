@@ -7,8 +7,10 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 
 from torch_parity.audit.mistakes import (
     adaptive_pooling,
+    adam,
     avg_pool2d,
     batch_norm,
+    clip_grad_norm,
     conv2d,
     conv2d_backward,
     conv_transpose2d,
@@ -21,6 +23,7 @@ from torch_parity.audit.mistakes import (
     max_pool2d,
     pad,
     relu,
+    rmsprop,
     sgd,
     sigmoid,
     silu,
@@ -53,4 +56,7 @@ MISTAKES = (
     *softmax.MISTAKES,
     *cross_entropy.MISTAKES,
     *sgd.MISTAKES,
+    *rmsprop.MISTAKES,
+    *adam.MISTAKES,
+    *clip_grad_norm.MISTAKES,
 )

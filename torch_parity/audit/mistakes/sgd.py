@@ -16,7 +16,7 @@ from torch_parity.audit.mistakes.mistake import (
     result,
 )
 
-READ = ("reference/optim.py: step", "reference/definition/optim.py: sgd_step")
+READ = ("reference/optim/sgd.py: _update", "reference/definition/optim.py: sgd_step")
 
 
 def late_decay(parameter: Array, grads: Array, **o: Any) -> Array:

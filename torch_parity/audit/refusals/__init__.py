@@ -8,7 +8,7 @@ One file for each formula of which something is refused, and ``arrays`` for what
 """
 
 from torch_parity.audit.refusals import (
-    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d,
+    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d, optimizers,
 )
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
@@ -27,7 +27,7 @@ REFUSALS = (
     *pad.REFUSALS,
     *adaptive_pooling.REFUSALS,
     *dropout.REFUSALS,
-    *sgd.REFUSALS,
+    *optimizers.REFUSALS,
 )
 
 

@@ -123,7 +123,7 @@ SECTION = Section(
         r"g_{i,j} = \frac{\partial L}{\partial y_{i,j}} = y_{i,j} - t_{i,j}",
     },
     on_paper=(definition.sgd_step,),
-    fast=(optim._update,),
+    fast=(optim.sgd._update,),
     in_torch=in_torch,
     captions={
         "kernel": "old kernel K",

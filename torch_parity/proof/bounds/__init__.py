@@ -20,6 +20,9 @@ infinite, and nothing known, where the sum of absolute values exceeds a quarter 
 is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
 bound is NaN, which asks ``compare`` for equality.
 
+Where a formula divides by a root of what it has summed, errors are carried from operation to operation beside the
+numbers (``running_error``).
+
 exp, log and tanh are not rounded correctly by any fast library.  They, NumPy's log1p and torch's erf are taken to be
 within FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
@@ -32,6 +35,8 @@ from torch_parity.proof.bounds.adaptive_pooling import (
     adaptive_mean,
     adaptive_sizes,
 )
+from torch_parity.proof.bounds.adam import adam, adam_error
+from torch_parity.proof.bounds.clip_grad_norm import clip_grad_norm, clip_grad_norm_errors
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_transpose2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
@@ -45,6 +50,7 @@ from torch_parity.proof.bounds.pooling import (
     max_pool2d,
     max_pool2d_shares,
 )
+from torch_parity.proof.bounds.rmsprop import rmsprop, rmsprop_error
 from torch_parity.proof.bounds.rounding import (
     FUNCTION_ULPS,
     Bounds,
@@ -54,6 +60,7 @@ from torch_parity.proof.bounds.rounding import (
     of_sum,
     unit_roundoff,
 )
+from torch_parity.proof.bounds.running_error import ROOT_ULPS, Precision
 from torch_parity.proof.bounds.sgd import sgd, sgd_error
 from torch_parity.proof.bounds.sigmoid import Sigmoid, sigmoid, sigmoid_grad
 from torch_parity.proof.bounds.silu import silu, silu_errors
@@ -63,8 +70,10 @@ from torch_parity.proof.bounds.tanh import tanh, tanh_error, tanh_grad
 __all__ = [
     "FUNCTION_ULPS",
     "BatchNormErrors",
+    "ROOT_ULPS",
     "Bounds",
     "Channels",
+    "Precision",
     "Probabilities",
     "Sigmoid",
     "adaptive_adjoint",
@@ -72,10 +81,14 @@ __all__ = [
     "adaptive_magnitudes",
     "adaptive_mean",
     "adaptive_sizes",
+    "adam",
+    "adam_error",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
     "batch_norm",
+    "clip_grad_norm",
+    "clip_grad_norm_errors",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
@@ -95,6 +108,8 @@ __all__ = [
     "max_pool2d_shares",
     "of_sum",
     "pad",
+    "rmsprop",
+    "rmsprop_error",
     "sgd",
     "sgd_error",
     "sigmoid",

@@ -15,7 +15,9 @@ The odds are such that a few thousand cases meet every pair of properties of two
 
 from torch_parity.proof.cases.batch_norm import batch_norm
 from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
+from torch_parity.proof.cases.adam import adam, adamw
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
+from torch_parity.proof.cases.clip_grad_norm import clip_grad_norm
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.conv_transpose import conv_transpose2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
@@ -27,6 +29,7 @@ from torch_parity.proof.cases.leaky_relu import leaky_relu
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
+from torch_parity.proof.cases.rmsprop import rmsprop
 from torch_parity.proof.cases.sgd import sgd
 from torch_parity.proof.cases.sigmoid import sigmoid
 from torch_parity.proof.cases.softmax import softmax
@@ -39,8 +42,11 @@ __all__ = [
     "Maker",
     "RandomDraw",
     "adaptive_avg_pool2d",
+    "adam",
+    "adamw",
     "avg_pool2d",
     "batch_norm",
+    "clip_grad_norm",
     "conv2d",
     "conv_transpose2d",
     "cross_entropy",
@@ -54,6 +60,7 @@ __all__ = [
     "numbers",
     "pad",
     "relu",
+    "rmsprop",
     "sgd",
     "sigmoid",
     "softmax",

@@ -15,7 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -44,6 +44,10 @@ _WITNESSES = {
     "log_softmax": softmax.log_softmax,
     "cross_entropy": cross_entropy.cross_entropy,
     "sgd": sgd.sgd,
+    "rmsprop": rmsprop.rmsprop,
+    "adam": adam.adam,
+    "adamw": adam.adamw,
+    "clip_grad_norm": clip_grad_norm.clip_grad_norm,
 }
 
 
