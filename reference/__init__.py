@@ -34,7 +34,9 @@ from reference.conv import conv2d, conv2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
 from reference.dense import linear, linear_backward
 from reference.flatten import flatten, flatten_backward
+from reference.group_norm import group_norm, group_norm_backward
 from reference.instead import PACKAGE, missing
+from reference.layer_norm import layer_norm, layer_norm_backward
 from reference.padding import pad, pad_backward
 from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.relu import relu, relu_backward
@@ -46,6 +48,8 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "layer_norm", "layer_norm_backward",
+    "group_norm", "group_norm_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

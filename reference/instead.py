@@ -67,7 +67,7 @@ LAYERS = {
     **dict.fromkeys(
         (
             "AvgPool1d", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose2d", "ELU",
-            "Embedding", "GELU", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear", "LeakyReLU",
+            "Embedding", "GELU", "GRU", "Hardswish", "LazyConv2d", "LazyLinear", "LeakyReLU",
             "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN", "Sigmoid",
             "SiLU", "Softmax2d", "Softplus", "Tanh", "TransformerEncoderLayer", "Unflatten", "Upsample",
         ),

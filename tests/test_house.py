@@ -26,7 +26,7 @@ FORMULA_FILES = sorted({"reference.optim", *(getattr(reference, name).__module__
 # On paper one step of gradient descent is a formula; in code the optimizer holds what it must remember between steps.
 ON_PAPER = {"sgd": "sgd_step"}
 # What a function and its layer share, and is no formula of its own.
-SHARED_WITH_LAYERS = {"find_maxima"}
+SHARED_WITH_LAYERS = {"find_maxima", "normalized_features", "normalized_groups"}
 
 
 def sources(package: str) -> list[Path]:

@@ -26,6 +26,8 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     padding        pad                          a frame around the image
     relu           relu                         nothing below zero
     pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
+    layer_norm     layer_norm                   the features of a sample: mean 0, variance 1
+    group_norm     group_norm                   groups of channels: mean 0, variance 1
     flatten        flatten                      feature maps become one row of numbers
     dense          linear                       weighted sums of all of them
     softmax        softmax, log_softmax         scores become probabilities
@@ -48,6 +50,8 @@ from reference.definition.cross_entropy import (
 )
 from reference.definition.dense import linear, linear_backward
 from reference.definition.flatten import flatten, flatten_backward
+from reference.definition.group_norm import group_norm, group_norm_backward
+from reference.definition.layer_norm import layer_norm, layer_norm_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import sgd_step
 from reference.definition.padding import pad, pad_backward
@@ -62,6 +66,8 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "relu", "relu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
+    "layer_norm", "layer_norm_backward",
+    "group_norm", "group_norm_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -36,7 +36,8 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "pad", "relu", "max_pool2d", "avg_pool2d", "flatten", "linear", "softmax", "log_softmax", "cross_entropy",
+    "conv2d", "pad", "relu", "max_pool2d", "avg_pool2d", "layer_norm", "group_norm", "flatten", "linear", "softmax",
+    "log_softmax", "cross_entropy",
 )  # fmt: skip
 _PIXELS = ("conv2d", "pad", "max_pool2d", "avg_pool2d")
 
@@ -49,7 +50,7 @@ REFUSALS = (
     ),
     Refusal(
         "mixed dtypes",
-        ("conv2d", "linear", "cross_entropy"),
+        ("conv2d", "layer_norm", "group_norm", "linear", "cross_entropy"),
         "torch converts the arguments of some formulas, of some only with some options, and says nothing: dtype in is "
         "dtype out here",
         _mixed_dtypes,

@@ -27,6 +27,9 @@ FUNCTION_ULPS units in the last place of the truth; a test measures that they ar
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
+from torch_parity.proof.bounds.group_norm import group_norm, group_norm_groups
+from torch_parity.proof.bounds.layer_norm import layer_norm, layer_norm_groups
+from torch_parity.proof.bounds.normalized import Groups
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -50,6 +53,7 @@ from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_so
 __all__ = [
     "FUNCTION_ULPS",
     "Bounds",
+    "Groups",
     "Probabilities",
     "avg_pool2d",
     "avg_pool2d_adjoint",
@@ -60,6 +64,10 @@ __all__ = [
     "cross_entropy",
     "finite_magnitude",
     "gamma",
+    "group_norm",
+    "group_norm_groups",
+    "layer_norm",
+    "layer_norm_groups",
     "linear",
     "linear_terms",
     "log_softmax",

@@ -18,6 +18,8 @@ from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.flatten import flatten
+from torch_parity.proof.cases.group_norm import group_norm
+from torch_parity.proof.cases.layer_norm import layer_norm
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
@@ -35,6 +37,8 @@ __all__ = [
     "conv2d",
     "cross_entropy",
     "flatten",
+    "group_norm",
+    "layer_norm",
     "linear",
     "max_pool2d",
     "numbers",

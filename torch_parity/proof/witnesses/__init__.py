@@ -14,7 +14,19 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    conv,
+    cross_entropy,
+    dense,
+    flatten,
+    group_norm,
+    layer_norm,
+    padding,
+    pooling,
+    relu,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
@@ -26,6 +38,8 @@ _WITNESSES = {
     "relu": relu.relu,
     "max_pool2d": pooling.max_pool2d,
     "avg_pool2d": pooling.avg_pool2d,
+    "layer_norm": layer_norm.layer_norm,
+    "group_norm": group_norm.group_norm,
     "flatten": flatten.flatten,
     "linear": dense.linear,
     "softmax": softmax.softmax,
