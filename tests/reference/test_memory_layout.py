@@ -103,7 +103,35 @@ def calls(dtype: Any) -> Iterator[Call]:
         arrays = {"grad_output": numbers(*leading, *outputs), "input": x, "weight": weight}
         yield Call("linear_backward", reference.linear_backward, arrays)
 
+    yield from normalisation_calls(dtype)
     yield from probability_calls(dtype)
+
+
+def normalisation_calls(dtype: Any) -> Iterator[Call]:
+    """Layer and group normalisation; these round, and in another order of summation in another way."""
+    for name, shape, channels, arguments in (
+        ("layer_norm", (3, 5), (5,), {"normalized_shape": (5,)}),
+        ("layer_norm", (3, 2, 4), (2, 4), {"normalized_shape": (2, 4)}),
+        ("layer_norm", (7,), (7,), {"normalized_shape": (7,)}),
+        ("group_norm", (3, 4, 5, 2), (4,), {"num_groups": 2}),
+        ("group_norm", (3, 6), (6,), {"num_groups": 2}),
+    ):
+        x, weight = random_integers(shape, dtype), random_integers(channels, dtype)
+        g, bias = random_integers(shape, dtype, seed=1), random_integers(channels, dtype, seed=1)
+        options: dict[str, Any] = {**arguments, "eps": 0.5}
+        forward, backward = getattr(reference, name), getattr(reference, name + "_backward")
+        for arrays in ({"input": x}, {"input": x, "weight": weight, "bias": bias}):
+            bound = pair_named(name).expected(Case("real", np.dtype(dtype), arrays, options), g)
+            found = {result: b for result, b in bound.items() if b is not None}
+            yield Call(name, forward, arrays, options, (found["output"],))
+        arrays = {"grad_output": g, "input": x, "weight": weight}
+        bounds = tuple(found["grad_" + argument] for argument in ("input", "weight", "bias"))
+        yield Call(name + "_backward", backward, arrays, options, bounds)
+        for i in range(3):
+            mask = tuple(j == i for j in range(3))
+            yield Call(
+                name + "_backward, masked", backward, arrays, {**options, "output_mask": mask}, bounds[i : i + 1]
+            )
 
 
 def probability_calls(dtype: Any) -> Iterator[Call]:
@@ -283,6 +311,10 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         "max_pool2d_backward": reference.max_pool2d_backward(pooled, indices, x.shape),
         "avg_pool2d": reference.avg_pool2d(x, 3, 2, padding),
         "avg_pool2d_backward": reference.avg_pool2d_backward(pooled, x.shape, 3, 2, padding),
+        "layer_norm": reference.layer_norm(x, (6, 5)),
+        "layer_norm_backward": reference.layer_norm_backward(x, x, (6, 5))[0],
+        "group_norm": reference.group_norm(x, 2),
+        "group_norm_backward": reference.group_norm_backward(x, x, 2)[0],
     }
     for name, result in images.items():
         assert result is not None

@@ -71,7 +71,8 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
 def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
         nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.Flatten(),
-        nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+        nn.Linear(2, 1), nn.LayerNorm(1), nn.GroupNorm(1, 1), nn.Softmax(1),
+        nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):
@@ -390,6 +391,11 @@ KEEPERS: dict[str, tuple[Any, Array]] = {
     "ZeroPad2d": (lambda: nn.ZeroPad2d(0), BATCH_LAST),
     "Flatten": (nn.Flatten, BATCH_LAST),
     "Linear": (lambda: nn.Linear(5, 2), random_integers((4, 5))),
+    "LayerNorm": (lambda: nn.LayerNorm(5), random_integers((4, 5))),
+    "LayerNorm, without scales": (lambda: nn.LayerNorm(5, elementwise_affine=False), random_integers((4, 5))),
+    "LayerNorm, without bias": (lambda: nn.LayerNorm((5, 5), bias=False), BATCH_LAST),
+    "GroupNorm": (lambda: nn.GroupNorm(1, 3), BATCH_LAST),
+    "GroupNorm, without scales": (lambda: nn.GroupNorm(3, 3, affine=False), BATCH_LAST),
     "Softmax": (lambda: nn.Softmax(1), random_integers((4, 5))),
     "LogSoftmax": (lambda: nn.LogSoftmax(1), random_integers((4, 5))),
     "Sequential": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(75, 2), nn.ReLU()), BATCH_LAST),
@@ -518,7 +524,9 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
     assert same_bits(*found).all()
 
 
-@pytest.mark.parametrize("build", [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3)])
+@pytest.mark.parametrize(
+    "build", [lambda: nn.Conv2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.LayerNorm(4), lambda: nn.GroupNorm(1, 2)]
+)
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
     x = random_integers((2, 2, 4, 4), np.float32)
     for change in ("step", "load_state_dict", "double", "-=", "another"):

@@ -17,11 +17,13 @@ LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
         "Conv2d", "MaxPool2d", "AvgPool2d", "Flatten", "Linear", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
-        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
+        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LayerNorm", "GroupNorm",
     )),
     (optim.SGD, torch.optim.SGD),
     (reference.cross_entropy, F.cross_entropy),
     (reference.pad, F.pad),
+    (reference.layer_norm, F.layer_norm),
+    (reference.group_norm, F.group_norm),
 ]  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def argument_names(signature: inspect.Signature) -> list[str]:
     [
         "Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
         "ReplicationPad2d", "CircularPad2d", "Flatten", "Linear", "Softmax", "LogSoftmax", "CrossEntropyLoss",
+        "LayerNorm", "GroupNorm",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:
@@ -74,6 +77,8 @@ def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
     [
         (reference.conv2d, {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}),
         (reference.linear, {"bias": None}),
+        (reference.layer_norm_backward, {"weight": None, "eps": 1e-5, "output_mask": (True, True, True)}),
+        (reference.group_norm_backward, {"weight": None, "eps": 1e-5, "output_mask": (True, True, True)}),
         (reference.flatten, {"start_dim": 0, "end_dim": -1}),
         (
             reference.avg_pool2d,

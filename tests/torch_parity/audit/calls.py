@@ -187,6 +187,17 @@ def _pad(draw: Draw, arguments: Arguments) -> Any:
     return draw.choice([tuple(amounts), amounts])
 
 
+def _sizes(draw: Draw, arguments: Arguments) -> Any:
+    """Another shape, with sizes that are none, or what is no tuple."""
+    sizes: list[Any] = list(arguments["normalized_shape"])
+    if draw.integer(0, 2) == 0:
+        sizes[draw.integer(0, len(sizes) - 1)] = draw.choice([*NO_INTEGERS, *_HUGE, -1])
+        return draw.choice([sizes, tuple(sizes)])
+    if draw.integer(0, 3) == 0:
+        return draw.choice([sizes[-1], None, "3", 3.0, np.array(sizes), True])
+    return _shape(draw, tuple(sizes))
+
+
 def _target(draw: Draw, arguments: Arguments) -> Any:
     """Labels out of range, or of another type, or what any array may become."""
     target = arguments["target"]
@@ -224,6 +235,9 @@ _OPTIONS: dict[str, Wild] = {
     **dict.fromkeys(("lr", "momentum", "dampening", "weight_decay"), _RATE),
     **dict.fromkeys(("nesterov", "maximize"), FLAGS),
 }
+_EPS = _one_of(
+    0, 1e-5, 1, -0.5, math.nan, math.inf, True, None, "0", np.float32(0.5), np.int64(1), np.True_, 1j, 10**400
+)
 _HUGE = (2**31, 2**62, 2**63, -(2**63), 2**64)
 _POOL: dict[str, Wild] = {
     "input": _array("input"),
@@ -273,6 +287,30 @@ FORMULAS = {
         F.avg_pool2d,
         _valid(cases.avg_pool2d),
         {**_POOL, "count_include_pad": FLAGS, "divisor_override": _one_of(0, 2, -3, *NO_INTEGERS, *_HUGE)},
+    ),
+    "layer_norm": Formula(
+        reference.layer_norm,
+        F.layer_norm,
+        _valid(cases.layer_norm),
+        {
+            "input": _array("input"),
+            "normalized_shape": _sizes,
+            "weight": _array("weight", like="input"),
+            "bias": _array("bias", like="input"),
+            "eps": _EPS,
+        },
+    ),
+    "group_norm": Formula(
+        reference.group_norm,
+        F.group_norm,
+        _valid(cases.group_norm),
+        {
+            "input": _array("input"),
+            "num_groups": _integer(-2, 6),
+            "weight": _array("weight", like="input"),
+            "bias": _array("bias", like="input"),
+            "eps": _EPS,
+        },
     ),
     "flatten": Formula(
         reference.flatten,

@@ -10,7 +10,14 @@ import functools
 import numpy as np
 import pytest
 
-from tests.torch_parity.audit.students import conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling
+from tests.torch_parity.audit.students import (
+    conv2d,
+    conv2d_backward,
+    elementwise_and_dense,
+    layer_and_group_norm,
+    loss_and_descent,
+    pooling,
+)
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
 from torch_parity.proof.cases import Case
@@ -25,6 +32,7 @@ WRITTEN_OUT = [
     *conv2d_backward.WRITTEN_OUT,
     *pooling.WRITTEN_OUT,
     *elementwise_and_dense.WRITTEN_OUT,
+    *layer_and_group_norm.WRITTEN_OUT,
     *loss_and_descent.WRITTEN_OUT,
 ]
 

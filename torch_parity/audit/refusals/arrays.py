@@ -57,8 +57,8 @@ REFUSALS = (
     ),
     Refusal(
         "True or False within a tuple",
-        _PIXELS,
-        "True is no number of pixels; torch refuses it too, but looks at the first entry only",
+        (*_PIXELS, "layer_norm"),
+        "True is no number of pixels or features; torch refuses it too, but looks at the first entry only",
         _true_in_a_tuple,
     ),
 )

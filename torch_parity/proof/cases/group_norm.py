@@ -13,11 +13,11 @@ def group_norm(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
 
     (torch computes that, but has no gradient of it: a test shows the error.)
     """
-    groups, together = draw.choice([2, 1, 3, 4]), draw.choice([2, 1, 3, 5, 2, 1, 0])
-    pixels = draw.choice(
-        [(4, 3), (), (5,), (3, 4), (2, 3, 2), (1, 1), (1,), (7, 8), (0, 2), (0,), (1, 1, 1), (2, 0, 1)]
-    )
-    batch = draw.choice([2, 1, 3, 5, 0])
+    groups, together = draw.choice([2, 1, 3, 4]), draw.choice([2, 1, 3, 5, 2, 1, 3, 2, 0])
+    sizes = [(4, 3), (), (5,), (3, 4), (2, 3, 2), (7, 8), (11,), (5, 3), (), (2, 2, 3), (6, 6)]
+    single, empty = [(1, 1), (1,), (1, 1, 1)], [(0, 2), (0,), (2, 0, 1)]
+    pixels = draw.choice([*sizes, *single, *empty])
+    batch = draw.choice([2, 1, 3, 5, 4, 0])
     if batch * together * math.prod(pixels) == 1:  # torch refuses a single number in a group
         batch = 2
     channels = groups * together
