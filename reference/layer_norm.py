@@ -88,7 +88,7 @@ def normalized_features(
     if not shape:
         raise ValueError("normalized_shape must have at least 1 dimension, got ()")
     if input.shape[-len(shape) :] != shape:
-        raise ValueError(f"input must have shape (..., *normalized_shape) = (..., *{shape}), got {input.shape}")
+        raise ValueError(f"input must have shape (..., *normalized_shape), normalized_shape {shape}, got {input.shape}")
     check_scales(input, shape, "as normalized_shape", weight=weight, bias=bias)
     rows = input.ndim - len(shape)
     axes, repeated = tuple(range(rows, input.ndim)), tuple(range(rows))

@@ -95,7 +95,7 @@ class Normalized:
     def _summed(self, terms: Array) -> Array:
         """``terms`` summed over the groups, in double precision, for a gradient shaped like the weight."""
         total = terms.sum(self.repeated, dtype=np.float64)
-        return total.astype(self.x_hat.dtype).reshape(self.weight_shape)
+        return np.asarray(total, self.x_hat.dtype).reshape(self.weight_shape)
 
 
 def check_scales(input: Array, shape: tuple[int, ...], reason: str, **scales: Array | None) -> None:

@@ -348,6 +348,31 @@ POOLING = [
     ]
 ]  # fmt: skip
 
+OF_FEATURES: list[tuple[str, type[Exception], Arguments, tuple[str, ...]]] = [
+    ("shape", ValueError, {"normalized_shape": (4,)}, ("input", "normalized_shape", "(4,)", "got (4, 3)")),
+    ("no shape", ValueError, {"normalized_shape": ()}, ("normalized_shape", "1 dimension", "got ()")),
+    ("number", TypeError, {"normalized_shape": 3}, ("normalized_shape", "tuple", "got 3")),
+    ("float", TypeError, {"normalized_shape": (3.0,)}, ("normalized_shape", "integer", "got 3.0")),
+    ("negative", ValueError, {"normalized_shape": (-3,)}, ("normalized_shape", "at least 0", "got (-3,)")),
+    ("weight", ValueError, {"weight": zeros(4)}, ("weight", "(3,)", "normalized_shape", "got (4,)")),
+    ("mixed", TypeError, {"weight": zeros(3, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
+    ("eps", TypeError, {"eps": "0"}, ("eps", "real number", "got '0'")),
+    ("labels", TypeError, {"input": LABELS}, ("input", "float32", "got int64")),
+]
+OF_GROUPS: list[tuple[str, type[Exception], Arguments, tuple[str, ...]]] = [
+    ("rank", ValueError, {"input": zeros(4)}, ("input", "(N, C)", "got shape (4,)")),
+    ("groups", ValueError, {"num_groups": 3}, ("num_groups", "divide the 4 channels", "got 3")),
+    ("no groups", ValueError, {"num_groups": 0}, ("num_groups", "at least 1", "got 0")),
+    ("half a group", TypeError, {"num_groups": 0.5}, ("num_groups", "integer", "got 0.5")),
+    ("single numbers", ValueError, {"input": zeros(1, 2)}, ("input", "more than one number", "(1, 2)")),
+    ("weight", ValueError, {"weight": zeros(2)}, ("weight", "(4,)", "one number per channel", "got (2,)")),
+    ("mixed", TypeError, {"weight": zeros(4, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
+    ("eps", TypeError, {"eps": None}, ("eps", "real number", "got None")),
+    ("pixels", TypeError, {"input": PLACES}, ("input", "float32", "got int64")),
+]
+SCORES_OF_3: Arguments = {"input": SCORES, "normalized_shape": (3,)}
+IMAGE_OF_2_GROUPS: Arguments = {"input": IMAGE, "num_groups": 2}
+
 BAD = [
     *CONVOLUTION,
     *POOLING,
@@ -432,22 +457,12 @@ BAD = [
     bad("relu_backward-mixed", TypeError, lambda: reference.relu_backward(POOLED.astype(DOUBLE), POOLED),
         "input", "dtype of grad_output", "float64", "got float32"),
     *(
-        bad(f"{name}-{label}", error, partial(f, **{"input": SCORES, "normalized_shape": (3,), **options}), *words)
+        bad(f"{name}-{label}", error, partial(f, **SCORES_OF_3 | options), *words)
         for name, f in [
             ("layer_norm", reference.layer_norm),
             ("layer_norm_backward", partial(reference.layer_norm_backward, SCORES)),
         ]
-        for label, error, options, words in [
-            ("shape", ValueError, {"normalized_shape": (4,)}, ("input", "normalized_shape", "(4,)", "got (4, 3)")),
-            ("no shape", ValueError, {"normalized_shape": ()}, ("normalized_shape", "1 dimension", "got ()")),
-            ("number", TypeError, {"normalized_shape": 3}, ("normalized_shape", "tuple", "got 3")),
-            ("float", TypeError, {"normalized_shape": (3.0,)}, ("normalized_shape", "integer", "got 3.0")),
-            ("negative", ValueError, {"normalized_shape": (-3,)}, ("normalized_shape", "at least 0", "got (-3,)")),
-            ("weight", ValueError, {"weight": zeros(4)}, ("weight", "(3,)", "normalized_shape", "got (4,)")),
-            ("mixed", TypeError, {"weight": zeros(3, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
-            ("eps", TypeError, {"eps": "0"}, ("eps", "real number", "got '0'")),
-            ("labels", TypeError, {"input": LABELS}, ("input", "float32", "got int64")),
-        ]
+        for label, error, options, words in OF_FEATURES
     ),
     bad("layer_norm-bias", ValueError, lambda: reference.layer_norm(SCORES, (3,), None, zeros(1)), "bias", "(1,)"),
     bad("layer_norm_backward-shape", ValueError, lambda: reference.layer_norm_backward(zeros(3), SCORES, (3,)),
@@ -456,22 +471,12 @@ BAD = [
         lambda: reference.layer_norm_backward(SCORES.astype(DOUBLE), SCORES, (3,)),
         "grad_output", "float32", "float64"),
     *(
-        bad(f"{name}-{label}", error, partial(f, **{"input": IMAGE, "num_groups": 2, **options}), *words)
+        bad(f"{name}-{label}", error, partial(f, **IMAGE_OF_2_GROUPS | options), *words)
         for name, f in [
             ("group_norm", reference.group_norm),
             ("group_norm_backward", partial(reference.group_norm_backward, IMAGE)),
         ]
-        for label, error, options, words in [
-            ("rank", ValueError, {"input": zeros(4)}, ("input", "(N, C)", "got shape (4,)")),
-            ("groups", ValueError, {"num_groups": 3}, ("num_groups", "divide the 4 channels", "got 3")),
-            ("no groups", ValueError, {"num_groups": 0}, ("num_groups", "at least 1", "got 0")),
-            ("half a group", TypeError, {"num_groups": 0.5}, ("num_groups", "integer", "got 0.5")),
-            ("single numbers", ValueError, {"input": zeros(1, 2)}, ("input", "more than one number", "(1, 2)")),
-            ("weight", ValueError, {"weight": zeros(2)}, ("weight", "(4,)", "one number per channel", "got (2,)")),
-            ("mixed", TypeError, {"weight": zeros(4, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
-            ("eps", TypeError, {"eps": None}, ("eps", "real number", "got None")),
-            ("pixels", TypeError, {"input": PLACES}, ("input", "float32", "got int64")),
-        ]
+        for label, error, options, words in OF_GROUPS
     ),
     bad("group_norm-bias", ValueError, lambda: reference.group_norm(IMAGE, 2, None, zeros(1)), "bias", "(4,)"),
     bad("group_norm_backward-shape", ValueError, lambda: reference.group_norm_backward(POOLED, IMAGE, 2),

@@ -114,7 +114,7 @@ def test_smooth_gradients_are_difference_quotients(pair: Pair) -> None:
             change = float((g * (ahead - behind)).sum()) / (2 * h)
             predicted = float((results["grad_" + name] * d).sum())
             steepest = steepest_slope(pair, case)
-            # The mean over no samples is NaN, its gradient 0.  Equal numbers with an eps of 0 are 0/0, until one is moved.
+            # The mean over no samples is NaN, its gradient 0; equal numbers with an eps of 0 are 0/0, until they move.
             if np.isnan(change) or not g.size or np.isinf(steepest):
                 continue
             largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max())

@@ -19,7 +19,9 @@ def standardized(x: Array, axes: Axes, eps: float, less: int = 0, eps_outside: b
     """(x - mean) / sqrt(variance + eps), or / (sqrt(variance) + eps)."""
     distance = x - mean(x, axes)
     variance, eps_of_dtype = mean(np.square(distance), axes, less), x.dtype.type(eps)
-    return distance / (np.sqrt(variance) + eps_of_dtype if eps_outside else np.sqrt(variance + eps_of_dtype))
+    return np.asarray(
+        distance / (np.sqrt(variance) + eps_of_dtype if eps_outside else np.sqrt(variance + eps_of_dtype))
+    )
 
 
 def gradient(h: Array, x: Array, axes: Axes, eps: float, mean_path: bool = True, variance_path: bool = True) -> Array:
