@@ -14,7 +14,7 @@ Source: Wu & He, Group normalization (2018), section 3.
 import math
 
 from reference.arguments import Array, check_floats, integer, number
-from reference.normalized import Gradients, Normalized, check_scales
+from reference.normalized import Gradients, Normalized, check_scales, normalized
 
 
 def group_norm(
@@ -102,4 +102,4 @@ def normalized_groups(
     check_scales(input, (channels,), "one number per channel", weight=weight, bias=bias)
     grouped = input.reshape(batch, groups, together, *pixels)
     axes, repeated = tuple(range(2, grouped.ndim)), (0, *range(3, grouped.ndim))
-    return Normalized.of(grouped, axes, repeated, number("eps", eps), input.shape, (channels,))
+    return normalized(grouped, axes, repeated, number("eps", eps), input.shape, (channels,))

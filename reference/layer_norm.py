@@ -13,7 +13,7 @@ Source: Ba, Kiros & Hinton, Layer normalization (2016), section 3.
 """
 
 from reference.arguments import Array, array_shape, check_floats, number
-from reference.normalized import Gradients, Normalized, check_scales
+from reference.normalized import Gradients, Normalized, check_scales, normalized
 
 
 def layer_norm(
@@ -92,4 +92,4 @@ def normalized_features(
     check_scales(input, shape, "as normalized_shape", weight=weight, bias=bias)
     rows = input.ndim - len(shape)
     axes, repeated = tuple(range(rows, input.ndim)), tuple(range(rows))
-    return Normalized.of(input, axes, repeated, number("eps", eps), input.shape, shape)
+    return normalized(input, axes, repeated, number("eps", eps), input.shape, shape)

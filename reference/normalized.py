@@ -7,7 +7,6 @@ channel, and one entry serves many groups.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -31,24 +30,6 @@ class Normalized:
     repeated: Axes
     input_shape: tuple[int, ...]
     weight_shape: tuple[int, ...]
-
-    @classmethod
-    @ieee754
-    def of(
-        cls,
-        grouped: Array,
-        axes: Axes,
-        repeated: Axes,
-        eps: float,
-        input_shape: tuple[int, ...],
-        weight_shape: tuple[int, ...],
-    ) -> Self:
-        """``grouped`` standardised over ``axes``.  Where there is no number, the mean of none is NaN, as in torch."""
-        if grouped.size:
-            found = standardize(grouped, axes, eps)
-            return cls(found.x_hat, found.inverse_std, axes, repeated, input_shape, weight_shape)
-        groups = tuple(1 if axis in axes else size for axis, size in enumerate(grouped.shape))
-        return cls(np.empty_like(grouped), np.full(groups, np.nan), axes, repeated, input_shape, weight_shape)
 
     @ieee754
     def output(self, weight: Array | None, bias: Array | None) -> Array:
@@ -96,6 +77,23 @@ class Normalized:
         """``terms`` summed over the groups, in double precision, for a gradient shaped like the weight."""
         total = terms.sum(self.repeated, dtype=np.float64)
         return np.asarray(total, self.x_hat.dtype).reshape(self.weight_shape)
+
+
+@ieee754
+def normalized(
+    grouped: Array,
+    axes: Axes,
+    repeated: Axes,
+    eps: float,
+    input_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+) -> Normalized:
+    """``grouped`` standardised over ``axes``.  Where there is no number, the mean of none is NaN, as in torch."""
+    if grouped.size:
+        found = standardize(grouped, axes, eps)
+        return Normalized(found.x_hat, found.inverse_std, axes, repeated, input_shape, weight_shape)
+    groups = tuple(1 if axis in axes else size for axis, size in enumerate(grouped.shape))
+    return Normalized(np.empty_like(grouped), np.full(groups, np.nan), axes, repeated, input_shape, weight_shape)
 
 
 def check_scales(input: Array, shape: tuple[int, ...], reason: str, **scales: Array | None) -> None:
