@@ -163,6 +163,13 @@ def test_a_large_mean_costs_few_digits() -> None:
     assert np.abs(reference.layer_norm(x, (50,)) - truth).max() < 1e-6
 
 
+def test_squares_beyond_float32_are_no_matter() -> None:
+    """The variance of float32 numbers is a float64 here; torch's is infinite, and all x_hat are 0."""
+    x = np.array([[1e30, -1e30], [0, 1]], np.float32)
+    np.testing.assert_allclose(reference.layer_norm(x, (2,)), [[1, -1], [-1, 1]], rtol=1e-4)
+    assert_bits(np.abs(F.layer_norm(tensor(x), (2,)).numpy()[0]), [0, 0])
+
+
 # The layer.
 
 

@@ -288,6 +288,9 @@ INDUCTOR_FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
         "conv2d", {"input": uniform(2, 4, 5), "weight": uniform(4, 2, 3, 3)},
         {**CONVOLUTION, "stride": (5, 4), "padding": (1, 0)}, "truth value of Relational",
     ),
+    "groups of no pixels are refused by the gradient of group normalisation": (
+        "group_norm", {"input": uniform(5, 3, 0)}, {"num_groups": 3, "eps": 1e-5}, "float division by zero",
+    ),
     "bytes as class indices are refused": (
         "cross_entropy", {"input": uniform(3, 4), "target": np.array([1, 3, 0], np.uint8)},
         {"reduction": "sum", "label_smoothing": 0.0, "ignore_index": -100}, "torch.uint8",

@@ -26,7 +26,8 @@ class Groups:
     The variance.  As mean x^2 - mu^2 it is off by gamma_{n+3} Q and, twice, mu times the error of mu: by gamma_{5n+9} Q
     in all.  As the mean of (x - mu)^2 from a computed mu it is off less.  Updated, M_k = M_{k-1} + (x_k - m_{k-1})
     (x_k - m_k), each step brings the errors of two means: together 2 (2n + 3) u B mean |x_k - m_{k-1}|, where the last
-    factor is at most sqrt(3 Q), since all steps but the first are at most twice what they add to M.  So for all three
+    factor is at most sqrt(3 Q), since all steps but the first are at most twice what they add to M.  (Parts of the
+    numbers that are updated by themselves and merged in pairs take fewer steps.)  So for all three
 
         |error of v|  <=  gamma_{10n+20} Q            (of one number it is 0, exactly)
 
