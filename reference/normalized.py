@@ -57,8 +57,8 @@ class Normalized:
             grad_input = self._through_x_hat(grad_x_hat).reshape(self.input_shape)
         if want_weight:
             grad_weight = self._summed(np.multiply(grads, self.x_hat, dtype=np.float64))
-            if not self.x_hat.size and self.inverse_std.size:  # groups of no numbers: as in torch, x_hat is NaN there
-                grad_weight += np.nan
+            if not self.x_hat.size:  # as in torch NaN, where there are groups, though of no numbers
+                grad_weight += self.inverse_std.sum()
         if want_bias:
             grad_bias = self._summed(grads)
         return grad_input, grad_weight, grad_bias

@@ -170,6 +170,24 @@ def test_squares_beyond_float32_are_no_matter() -> None:
     assert_bits(np.abs(F.layer_norm(tensor(x), (2,)).numpy()[0]), [0, 0])
 
 
+def test_gradients_of_weight_and_bias_are_summed_in_float64() -> None:
+    """So 2^24 + 1 + 1 is what it is, in float32, too."""
+    x = np.array([[-1, 1]] * 3, np.float32)  # which is x_hat
+    g = np.array([[2**24, 2**24], [1, 1], [1, 1]], np.float32)
+    _, grad_weight, grad_bias = reference.layer_norm_backward(g, x, (2,), eps=0)
+    assert_bits(grad_weight, [-(2**24) - 2, 2**24 + 2])
+    assert_bits(grad_bias, [2**24 + 2, 2**24 + 2])
+
+
+@both_dtypes
+def test_an_output_that_overflows_is_infinite_without_a_warning(dtype: Any) -> None:
+    x, weight = np.array([[-4, 1, 1, 1, 1]], dtype), np.full(5, np.finfo(dtype).max)  # x_hat is -2, 1/2, ...
+    output = reference.layer_norm(x, (5,), weight)
+    assert_bits(output[0, 0], -INF)
+    assert np.isfinite(output[0, 1:]).all()
+    assert_bits(F.layer_norm(tensor(x), (5,), tensor(weight)).numpy()[0, 0], -INF)
+
+
 # The layer.
 
 
