@@ -39,8 +39,10 @@ from reference.dense import linear, linear_backward
 from reference.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.flatten import flatten, flatten_backward
 from reference.gelu import gelu, gelu_backward
+from reference.group_norm import group_norm, group_norm_backward
 from reference.instead import PACKAGE, missing
 from reference.leaky_relu import leaky_relu, leaky_relu_backward
+from reference.layer_norm import layer_norm, layer_norm_backward
 from reference.padding import pad, pad_backward
 from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.relu import relu, relu_backward
@@ -65,6 +67,8 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "dropout", "dropout_backward",
     "dropout2d", "dropout2d_backward",
+    "layer_norm", "layer_norm_backward",
+    "group_norm", "group_norm_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -63,7 +63,7 @@ LAYERS = {
     **dict.fromkeys(
         (
             "AvgPool1d", "Bilinear", "Conv1d", "Conv3d", "ELU",
-            "Embedding", "GroupNorm", "GRU", "Hardswish", "LayerNorm", "LazyConv2d", "LazyLinear",
+            "Embedding", "GRU", "Hardswish", "LazyConv2d", "LazyLinear",
             "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN",
             "Softmax2d", "Softplus", "TransformerEncoderLayer", "Unflatten", "Upsample",
         ),

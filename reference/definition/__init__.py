@@ -35,6 +35,8 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     batch_norm     batch_norm                   every channel with mean 0 and variance 1
     adaptive_pooling  adaptive_avg_pool2d       the mean of windows that are made to fit an output
     dropout        dropout, dropout2d           some numbers, or whole channels, are dropped in training
+    layer_norm     layer_norm                   the features of a sample: mean 0, variance 1
+    group_norm     group_norm                   groups of channels: mean 0, variance 1
     flatten        flatten                      feature maps become one row of numbers
     dense          linear                       weighted sums of all of them
     softmax        softmax, log_softmax         scores become probabilities
@@ -67,6 +69,8 @@ from reference.definition.dropout import dropout, dropout2d, dropout2d_backward,
 from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.gelu import gelu, gelu_backward
 from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
+from reference.definition.group_norm import group_norm, group_norm_backward
+from reference.definition.layer_norm import layer_norm, layer_norm_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import adam_step, adamw_step, rmsprop_step, sgd_step
 from reference.definition.padding import pad, pad_backward
@@ -94,6 +98,8 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
     "dropout", "dropout_backward",
     "dropout2d", "dropout2d_backward",
+    "layer_norm", "layer_norm_backward",
+    "group_norm", "group_norm_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

@@ -26,6 +26,7 @@ from reference.nn.flatten import Flatten
 from reference.nn.linear import Identity, Linear
 from reference.nn.loss import CrossEntropyLoss
 from reference.nn.loss import Loss as Loss
+from reference.nn.normalization import GroupNorm, LayerNorm
 from reference.nn.padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from reference.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
@@ -34,8 +35,9 @@ __all__ = [
     "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
     "Dropout",
     "Dropout2d", "Flatten",
-    "Identity",
-    "LeakyReLU", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
+    "GroupNorm", "Identity",
+    "LeakyReLU",
+    "LayerNorm", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
     "ReLU",
     "ReflectionPad2d",
     "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed", "utils",

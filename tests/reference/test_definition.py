@@ -274,6 +274,55 @@ def test_avg_pool2d_divisors(options: tuple[bool, bool, int | None], y: list[flo
     check(definition.avg_pool2d_backward(g, x.shape, *window, *options), image(gradient))
 
 
+# Layer and group normalisation.
+
+
+def test_layer_norm_and_its_gradients() -> None:
+    x, w, b = np.array([[1.0, 1, 3, 3], [10, 20, 20, 10]]), np.array([1.0, 2, 3, 4]), np.array([10.0, 20, 30, 40])
+    check(definition.layer_norm(x, (4,), eps=0), [[-1, -1, 1, 1], [-1, 1, 1, -1]])  # 2 -+ 1, 15 -+ 5
+    check(definition.layer_norm(x, (4,), w, b, eps=0), [[9, 18, 33, 44], [9, 22, 33, 36]])
+    check(definition.layer_norm(np.array([[-1.0, 1]]), (2,), eps=3), [[-0.5, 0.5]])  # 1 / sqrt(1 + 3)
+    g = np.array([[4.0, 0, 0, 0], [0, 0, 0, 5]])
+    grad_x, grad_w, grad_b = definition.layer_norm_backward(g, x, (4,), w, eps=0)
+    # 4 (1 - 1/4 - 1/4), 4 (-1/4 - 1/4), 4 (-1/4 + 1/4) twice;  1/5 of 20 (-1/4 - 1/4), 20 (-1/4 + 1/4), ...
+    check(grad_x, [[2, -2, 0, 0], [-2, 0, 0, 2]])
+    check(grad_w, [-4, 0, 0, -5])
+    check(grad_b, [4, 0, 0, 5])
+
+
+def test_layer_norm_of_several_dimensions_is_that_of_all_their_numbers() -> None:
+    x = np.arange(12.0).reshape(2, 2, 3) ** 2
+    rows = definition.layer_norm(x.reshape(2, 6), (6,))
+    check(definition.layer_norm(x, (2, 3)), rows.reshape(x.shape))
+    check(definition.layer_norm(x, x.shape), definition.layer_norm(x.reshape(12), (12,)).reshape(x.shape))
+
+
+def test_layer_norm_of_equal_numbers() -> None:
+    x = np.full((1, 3), 7.0)
+    check(definition.layer_norm(x, (3,)), [[0, 0, 0]])
+    check(definition.layer_norm(x, (3,), eps=0), [[NAN] * 3])
+
+
+def test_group_norm_and_its_gradients() -> None:
+    x = np.array([[[1.0, 1], [3, 3], [0, 20], [20, 0]]])  # channels 0 and 1: 2 -+ 1;  2 and 3: 10 -+ 10
+    w, b = np.array([1.0, 2, 3, 4]), np.array([10.0, 20, 30, 40])
+    check(definition.group_norm(x, 2, eps=0), [[[-1, -1], [1, 1], [-1, 1], [1, -1]]])
+    check(definition.group_norm(x, 2, w, b, eps=0), [[[9, 9], [22, 22], [27, 33], [44, 36]]])
+    check(definition.group_norm(np.array([[-1.0, 1]]), 1, eps=3), [[-0.5, 0.5]])  # 1 / sqrt(1 + 3)
+    g = np.array([[[4.0, 0], [0, 0], [0, 0], [0, 10]]])
+    grad_x, grad_w, grad_b = definition.group_norm_backward(g, x, 2, w, eps=0)
+    # 4 (1 - 1/4 - 1/4), 4 (-1/4 - 1/4), 4 (-1/4 + 1/4) twice;  1/10 of 40 (-1/4 - 1/4), 40 (-1/4 + 1/4), ...
+    check(grad_x, [[[2, -2], [0, 0], [-2, 0], [0, 2]]])
+    check(grad_w, [-4, 0, 0, -10])
+    check(grad_b, [4, 0, 0, 10])
+
+
+def test_group_norm_with_one_group_is_layer_norm() -> None:
+    x = np.arange(24.0).reshape(2, 4, 3) ** 2
+    check(definition.group_norm(x, 1), definition.layer_norm(x, (4, 3)))
+    check(definition.group_norm(x, 4), definition.layer_norm(x, (3,)))
+
+
 # Flatten.
 
 
@@ -618,6 +667,26 @@ def normalising(
     )
 
 
+def layer_normalising(shape: tuple[int, ...], features: tuple[int, ...], eps: float) -> Case:
+    return Case(
+        f"layer_norm {shape} {features} {eps}",
+        lambda x, w, b: definition.layer_norm(x, features, w, b, eps),
+        lambda x, w, b: F.layer_norm(x, features, w, b, eps),
+        lambda g, x, w, b: definition.layer_norm_backward(g, x, features, w, eps),
+        (shape, features, features),
+    )
+
+
+def group_normalising(shape: tuple[int, ...], groups: int, eps: float) -> Case:
+    return Case(
+        f"group_norm {shape} {groups} {eps}",
+        lambda x, w, b: definition.group_norm(x, groups, w, b, eps),
+        lambda x, w, b: F.group_norm(x, groups, w, b, eps),
+        lambda g, x, w, b: definition.group_norm_backward(g, x, groups, w, eps),
+        (shape, shape[1:2], shape[1:2]),
+    )
+
+
 def flattening(*dims: int) -> Case:
     return Case(
         f"flatten {dims}",
@@ -700,6 +769,12 @@ CASES = [
     normalising((4, 3)),
     normalising((3, 2, 4, 5)),
     normalising((3, 2, 5), eps=0.5, statistics=(np.array([0.5, -1.0]), np.array([2.0, 0.25]))),
+    layer_normalising((4, 5), (5,), 1e-5),
+    layer_normalising((2, 3, 2, 4), (2, 4), 0.5),
+    layer_normalising((3, 4), (3, 4), 0),
+    group_normalising((3, 6, 2, 3), 2, 1e-5),
+    group_normalising((2, 4, 5), 4, 0.5),
+    group_normalising((3, 4), 1, 0),
     flattening(),
     flattening(1),
     flattening(1, 2),

@@ -171,6 +171,33 @@ def normalisation_calls(dtype: Any) -> Iterator[Call]:
     yield Call("batch_norm of its own", reference.batch_norm, {"input": arrays["input"]}, plain, bounds[:1])
 
 
+def normalisation_calls(dtype: Any) -> Iterator[Call]:
+    """Layer and group normalisation; these round, and in another order of summation in another way."""
+    for name, shape, channels, arguments in (
+        ("layer_norm", (3, 5), (5,), {"normalized_shape": (5,)}),
+        ("layer_norm", (3, 2, 4), (2, 4), {"normalized_shape": (2, 4)}),
+        ("layer_norm", (7,), (7,), {"normalized_shape": (7,)}),
+        ("group_norm", (3, 4, 5, 2), (4,), {"num_groups": 2}),
+        ("group_norm", (3, 6), (6,), {"num_groups": 2}),
+    ):
+        x, weight = random_integers(shape, dtype), random_integers(channels, dtype)
+        g, bias = random_integers(shape, dtype, seed=1), random_integers(channels, dtype, seed=1)
+        options: dict[str, Any] = {**arguments, "eps": 0.5}
+        forward, backward = getattr(reference, name), getattr(reference, name + "_backward")
+        for arrays in ({"input": x}, {"input": x, "weight": weight, "bias": bias}):
+            bound = pair_named(name).expected(Case("real", np.dtype(dtype), arrays, options), g)
+            found = {result: b for result, b in bound.items() if b is not None}
+            yield Call(name, forward, arrays, options, (found["output"],))
+        arrays = {"grad_output": g, "input": x, "weight": weight}
+        bounds = tuple(found["grad_" + argument] for argument in ("input", "weight", "bias"))
+        yield Call(name + "_backward", backward, arrays, options, bounds)
+        for i in range(3):
+            mask = tuple(j == i for j in range(3))
+            yield Call(
+                name + "_backward, masked", backward, arrays, {**options, "output_mask": mask}, bounds[i : i + 1]
+            )
+
+
 def probability_calls(dtype: Any) -> Iterator[Call]:
     """softmax and what stands on it; these round, and sums of rounded numbers depend on the order of summation."""
     for name in ("softmax", "log_softmax"):
@@ -365,6 +392,10 @@ def test_images_with_the_batch_last_in_memory_stay_so(padding: int, dtype: Any) 
         "dropout": reference.dropout(x),
         "dropout in evaluation": reference.dropout(x, training=False),
         "dropout2d": reference.dropout2d(x),
+        "layer_norm": reference.layer_norm(x, x.shape[2:]),
+        "layer_norm_backward": reference.layer_norm_backward(x, x, x.shape[2:])[0],
+        "group_norm": reference.group_norm(x, 2),
+        "group_norm_backward": reference.group_norm_backward(x, x, 2)[0],
     }
     for name, result in images.items():
         assert result is not None

@@ -75,7 +75,7 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
 def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
         nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1),
-        nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.Softmax(1),
+        nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.LayerNorm(1), nn.GroupNorm(1, 1), nn.Softmax(1),
         nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
         nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
         nn.AdaptiveAvgPool2d(1), nn.Dropout(), nn.Dropout2d(),
@@ -413,6 +413,11 @@ KEEPERS: dict[str, tuple[Any, Array]] = {
     "BatchNorm1d": (lambda: nn.BatchNorm1d(5), random_integers((4, 5))),
     "Flatten": (nn.Flatten, BATCH_LAST),
     "Linear": (lambda: nn.Linear(5, 2), random_integers((4, 5))),
+    "LayerNorm": (lambda: nn.LayerNorm(5), random_integers((4, 5))),
+    "LayerNorm, without scales": (lambda: nn.LayerNorm(5, elementwise_affine=False), random_integers((4, 5))),
+    "LayerNorm, without bias": (lambda: nn.LayerNorm((5, 5), bias=False), BATCH_LAST),
+    "GroupNorm": (lambda: nn.GroupNorm(1, 3), BATCH_LAST),
+    "GroupNorm, without scales": (lambda: nn.GroupNorm(3, 3, affine=False), BATCH_LAST),
     "Softmax": (lambda: nn.Softmax(1), random_integers((4, 5))),
     "LogSoftmax": (lambda: nn.LogSoftmax(1), random_integers((4, 5))),
     "Sequential": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(75, 2), nn.ReLU()), BATCH_LAST),
@@ -543,7 +548,8 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.ConvTranspose2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval()],
+    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.ConvTranspose2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval(), lambda: nn.LayerNorm(4), lambda: nn.GroupNorm(1, 2)],
+
 
 )
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:

@@ -19,7 +19,7 @@ TWINS: list[Any] = [
         "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
         "ConstantPad2d",
         "ZeroPad2d",
-        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU",
+        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU", "LayerNorm", "GroupNorm",
     )),
     *((getattr(optim, name), getattr(torch.optim, name)) for name in ("SGD", "RMSprop", "Adam", "AdamW")),
     (nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_norm_),
@@ -28,6 +28,8 @@ TWINS: list[Any] = [
     (reference.pad, F.pad),
     (reference.batch_norm, F.batch_norm),
     (reference.leaky_relu, F.leaky_relu),
+    (reference.layer_norm, F.layer_norm),
+    (reference.group_norm, F.group_norm),
 ]  # fmt: skip
 
 
@@ -48,6 +50,7 @@ def argument_names(signature: inspect.Signature) -> list[str]:
         "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
         "LogSoftmax",
         "CrossEntropyLoss",
+        "LayerNorm", "GroupNorm",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:
@@ -103,6 +106,8 @@ def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
         ),
         (reference.linear, {"bias": None}),
         (reference.gelu, {"approximate": "none"}),
+        (reference.layer_norm_backward, {"weight": None, "eps": 1e-5, "output_mask": (True, True, True)}),
+        (reference.group_norm_backward, {"weight": None, "eps": 1e-5, "output_mask": (True, True, True)}),
         (reference.flatten, {"start_dim": 0, "end_dim": -1}),
         (
             reference.avg_pool2d,

@@ -45,6 +45,8 @@ _CPU = {
     "avg_pool2d": {"output": "float32", "grad_input": "copies"},
     "batch_norm": _FLOAT32,
     "adaptive_avg_pool2d": {"output": "float32", "grad_input": "copies"},
+    "layer_norm": {**_FLOAT32, "grad_weight": "copies", "grad_bias": "copies"},
+    "group_norm": _FLOAT32,
     "linear": {**_FLOAT32, "output": "bias"},
     "softmax": {"output": "float32", "grad_input": "float32"},
     "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -85,6 +87,8 @@ ACCUMULATORS = {
         "avg_pool2d": {"output": "float32", "grad_input": "float32"},
         "batch_norm": _FLOAT32,
         "adaptive_avg_pool2d": {"output": "float32", "grad_input": "copies"},
+        "layer_norm": _FLOAT32,
+        "group_norm": _FLOAT32,
         "linear": {**_FLOAT32, "output": "bias"},
         "softmax": {"output": "float32", "grad_input": "float32"},
         "log_softmax": {"output": "float32", "grad_input": "float32"},
@@ -419,6 +423,38 @@ def _cross_entropy(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str
     return {name: (ours[name], np.asarray(found[name])) for name in ours}
 
 
+def _in_groups(groups_of: Callable[[Case, np.dtype[Any]], bounds.Groups]) -> Callable[..., dict[str, Wanted]]:
+    """Layer and group normalisation: float32 inside, but mean and s are stored in the dtype, for the gradients.
+
+    So each of them is rounded, s to a multiple of the spacing where it is subnormal, and last the result: that is
+    within gamma_4 of every factor.  Where the gradients of weight and bias are added up in 16 bits, each of the terms
+    is rounded, too.
+    """
+
+    def rule(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+        groups = groups_of(case, FLOAT32)
+        groups.known &= groups.s <= a.max / 4
+        with np.errstate(all="ignore"):
+            stored = a.gamma(4) + np.where(groups.known, a.spacing / groups.s, 0)
+            weight, bias = case.arrays.get("weight"), case.arrays.get("bias")
+            errors = groups.errors(weight, bias, grad_output, stored)
+            if a.accumulator("grad_weight") == "copies":
+                in_16_bits = stored + a.gamma(groups.rows)
+                errors["grad_weight"] = groups.errors(weight, bias, grad_output, in_16_bits)["grad_weight"]
+        wanted: dict[str, Wanted] = {}
+        for name, exact in ours.items():
+            if name == "grad_bias":
+                times = 1 if a.accumulator(name) == "float32" else groups.rows
+                bound = a.of_sum(exact, groups.bias_terms(grad_output).reshape(exact.shape), groups.rows, times)
+            else:
+                bound = errors[name].reshape(exact.shape) + a.spacing
+                bound = np.where(np.abs(exact) + bound > a.max / 4, np.inf, bound)
+            wanted[name] = exact, bound
+        return wanted
+
+    return rule
+
+
 def _sgd(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
     """Every operation of a step rounds what it stores to 16 bits: ``bounds.sgd_error`` with that u."""
     bound = bounds.sgd_error(case, a.u, a.spacing)
@@ -529,6 +565,8 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "adaptive_avg_pool2d": _adaptive_avg_pool2d,
     "dropout": _dropout,
     "dropout2d": _dropout,
+    "layer_norm": _in_groups(bounds.layer_norm_groups),
+    "group_norm": _in_groups(bounds.group_norm_groups),
     "flatten": _exact,
     "linear": _products(bounds.linear_terms),
     "softmax": _softmax,

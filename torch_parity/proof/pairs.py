@@ -408,6 +408,47 @@ PAIRS = (
         layer=lambda nn, a, o: nn.Dropout2d(o["p"]).train(o["training"]) if _draws_nothing(o) else None,
     ),
     Pair(
+        name="layer_norm",
+        twin_name="torch.nn.LayerNorm",
+        formula="y = w (x - mean) / sqrt(variance + eps) + b, over features",
+        cases=cases.layer_norm,
+        forward=reference.layer_norm,
+        backward=lambda g, a, o, y: reference.layer_norm_backward(
+            g, a["input"], o["normalized_shape"], a.get("weight"), eps=o["eps"]
+        ),
+        twin=F.layer_norm,
+        gradients=("input", "weight", "bias"),
+        kinds=("lattice", "real", "extremes"),
+        expected=lambda case, grad_output: {**bounds.layer_norm(case, grad_output)},
+        # A layer with a bias has a weight.
+        layer=lambda nn, a, o: (
+            nn.LayerNorm(o["normalized_shape"], o["eps"], "weight" in a, "bias" in a)
+            if "weight" in a or "bias" not in a
+            else None
+        ),
+        smooth=True,
+    ),
+    Pair(
+        name="group_norm",
+        twin_name="torch.nn.GroupNorm",
+        formula="y = w (x - mean) / sqrt(variance + eps) + b, over groups of channels",
+        cases=cases.group_norm,
+        forward=reference.group_norm,
+        backward=lambda g, a, o, y: reference.group_norm_backward(
+            g, a["input"], o["num_groups"], a.get("weight"), eps=o["eps"]
+        ),
+        twin=F.group_norm,
+        gradients=("input", "weight", "bias"),
+        kinds=("lattice", "real", "extremes"),
+        expected=lambda case, grad_output: {**bounds.group_norm(case, grad_output)},
+        layer=lambda nn, a, o: (
+            nn.GroupNorm(o["num_groups"], a["input"].shape[1], o["eps"], "weight" in a, bias="bias" in a)
+            if "weight" in a or "bias" not in a
+            else None
+        ),
+        smooth=True,
+    ),
+    Pair(
         name="flatten",
         twin_name="torch.nn.Flatten",
         formula="y[(c H + h) W + w] = x[c,h,w]",

@@ -237,6 +237,17 @@ def _pad(draw: Draw, arguments: Arguments) -> Any:
     return draw.choice([tuple(amounts), amounts])
 
 
+def _sizes(draw: Draw, arguments: Arguments) -> Any:
+    """Another shape, with sizes that are none, or what is no tuple."""
+    sizes: list[Any] = list(arguments["normalized_shape"])
+    if draw.integer(0, 2) == 0:
+        sizes[draw.integer(0, len(sizes) - 1)] = draw.choice([*NO_INTEGERS, *_HUGE, -1])
+        return draw.choice([sizes, tuple(sizes)])
+    if draw.integer(0, 3) == 0:
+        return draw.choice([sizes[-1], None, "3", 3.0, np.array(sizes), True])
+    return _shape(draw, tuple(sizes))
+
+
 def _target(draw: Draw, arguments: Arguments) -> Any:
     """Labels out of range, or of another type, or what any array may become."""
     target = arguments["target"]
@@ -304,6 +315,9 @@ _ADAMW: dict[str, Wild] = {
     **dict.fromkeys(("amsgrad", "maximize"), FLAGS),
 }
 _ADAM: dict[str, Wild] = {**_ADAMW, "decoupled_weight_decay": FLAGS}
+_EPS = _one_of(
+    0, 1e-5, 1, -0.5, math.nan, math.inf, True, None, "0", np.float32(0.5), np.int64(1), np.True_, 1j, 10**400
+)
 _HUGE = (2**31, 2**62, 2**63, -(2**63), 2**64)
 _POOL: dict[str, Wild] = {
     "input": _array("input"),
@@ -429,6 +443,30 @@ FORMULAS = {
     ),
     "dropout": Formula(reference.dropout, pair_named("dropout").twin, _mask_or_none(cases.dropout), _DROPOUT),
     "dropout2d": Formula(reference.dropout2d, pair_named("dropout2d").twin, _mask_or_none(cases.dropout2d), _DROPOUT),
+    "layer_norm": Formula(
+        reference.layer_norm,
+        F.layer_norm,
+        _valid(cases.layer_norm),
+        {
+            "input": _array("input"),
+            "normalized_shape": _sizes,
+            "weight": _array("weight", like="input"),
+            "bias": _array("bias", like="input"),
+            "eps": _EPS,
+        },
+    ),
+    "group_norm": Formula(
+        reference.group_norm,
+        F.group_norm,
+        _valid(cases.group_norm),
+        {
+            "input": _array("input"),
+            "num_groups": _integer(-2, 6),
+            "weight": _array("weight", like="input"),
+            "bias": _array("bias", like="input"),
+            "eps": _EPS,
+        },
+    ),
     "flatten": Formula(
         reference.flatten,
         torch.flatten,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.torch_parity.audit.students import (
-    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d, optimizers,
+    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d, optimizers, layer_and_group_norm,
 )
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES
@@ -31,6 +31,7 @@ WRITTEN_OUT = [
     *dropout_and_adaptive.WRITTEN_OUT,
     *elementwise_and_dense.WRITTEN_OUT,
     *activation.WRITTEN_OUT,
+    *layer_and_group_norm.WRITTEN_OUT,
     *loss_and_descent.WRITTEN_OUT,
     *optimizers.WRITTEN_OUT,
 ]

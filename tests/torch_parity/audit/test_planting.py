@@ -85,6 +85,18 @@ EXCLUSIVE = set().union(
     one_of("dropout-not-scaled", "dropout-scaled-the-wrong-way"),
     one_of("dropout-gradient-not-scaled", "dropout-gradient-not-masked"),
     one_of("channel-dropout-of-pixels", "channel-dropout-not-scaled"),
+    one_of(
+        "layer-norm-over-batch", "layer-norm-over-last-axis-only", "layer-norm-unbiased-variance",
+        "layer-norm-eps-outside-root",
+    ),
+    one_of(
+        "layer-norm-constant-statistics", "layer-norm-mean-path-forgotten", "layer-norm-variance-path-forgotten",
+    ),
+    one_of(
+        "group-norm-interleaved", "group-norm-over-batch", "group-norm-unbiased-variance",
+        "group-norm-eps-outside-root",
+    ),
+    one_of("group-norm-mean-path-forgotten", "group-norm-variance-path-forgotten"),
     one_of("flattened-channels-last", "flattened-in-fortran-order", "flattened-as-columns"),
     one_of("gradient-unflattened-channels-last", "gradient-left-flat"),
     one_of("no-max-subtraction", "normalised-over-everything"),
@@ -161,6 +173,8 @@ EXCLUSIVE = set().union(
     hides("maximum-starts-from-zero", "padded-with-zero"),
     hides("negative-kept", "clipped-at-one", "clipped-at-six"),
     hides("clipped-at-one", "clipped-at-six"),
+    # There is one number of groups, and with as many as channels a weight for each group is one for each channel.
+    hides("group-norm-per-channel", "group-norm-groups-ignored", "group-norm-weight-per-group"),
     hides("flattened-batch", "flattened-as-columns"),
     hides("normalised-over-everything", "wrong-dimension"),
     hides("dense-bias-gradient-not-summed", "dense-bias-gradient-averaged", "dense-bias-gradient-over-features"),

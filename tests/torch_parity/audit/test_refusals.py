@@ -132,6 +132,8 @@ BACKWARD: dict[str, Callable[[Any, Arguments], object]] = {
     "gelu": lambda g, a: reference.gelu_backward(g, **a),
     "avg_pool2d": lambda g, a: reference.avg_pool2d_backward(g, a["input"].shape, **without(a, "input")),
     "batch_norm": lambda g, a: reference.batch_norm_backward(g, **a),
+    "layer_norm": lambda g, a: reference.layer_norm_backward(g, **a),
+    "group_norm": lambda g, a: reference.group_norm_backward(g, **a),
     "linear": lambda g, a: reference.linear_backward(g, **a),
     "softmax": lambda g, a: reference.softmax_backward(g, a["input"], a["dim"]),
     "log_softmax": lambda g, a: reference.log_softmax_backward(g, a["input"], a["dim"]),
@@ -474,6 +476,31 @@ def batch_norm_backward(
     return reference.batch_norm_backward(grad_output, input, running_mean, running_var, **given)
 
 
+OF_FEATURES: list[tuple[str, type[Exception], Arguments, tuple[str, ...]]] = [
+    ("shape", ValueError, {"normalized_shape": (4,)}, ("input", "normalized_shape", "(4,)", "got (4, 3)")),
+    ("no shape", ValueError, {"normalized_shape": ()}, ("normalized_shape", "1 dimension", "got ()")),
+    ("number", TypeError, {"normalized_shape": 3}, ("normalized_shape", "tuple", "got 3")),
+    ("float", TypeError, {"normalized_shape": (3.0,)}, ("normalized_shape", "integer", "got 3.0")),
+    ("negative", ValueError, {"normalized_shape": (-3,)}, ("normalized_shape", "at least 0", "got (-3,)")),
+    ("weight", ValueError, {"weight": zeros(4)}, ("weight", "(3,)", "normalized_shape", "got (4,)")),
+    ("mixed", TypeError, {"weight": zeros(3, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
+    ("eps", TypeError, {"eps": "0"}, ("eps", "real number", "got '0'")),
+    ("labels", TypeError, {"input": LABELS}, ("input", "float32", "got int64")),
+]
+OF_GROUPS: list[tuple[str, type[Exception], Arguments, tuple[str, ...]]] = [
+    ("rank", ValueError, {"input": zeros(4)}, ("input", "(N, C)", "got shape (4,)")),
+    ("groups", ValueError, {"num_groups": 3}, ("num_groups", "divide the 4 channels", "got 3")),
+    ("no groups", ValueError, {"num_groups": 0}, ("num_groups", "at least 1", "got 0")),
+    ("half a group", TypeError, {"num_groups": 0.5}, ("num_groups", "integer", "got 0.5")),
+    ("single numbers", ValueError, {"input": zeros(1, 2)}, ("input", "more than one number", "(1, 2)")),
+    ("weight", ValueError, {"weight": zeros(2)}, ("weight", "(4,)", "one number per channel", "got (2,)")),
+    ("mixed", TypeError, {"weight": zeros(4, dtype=DOUBLE)}, ("weight", "dtype", "float32", "got float64")),
+    ("eps", TypeError, {"eps": None}, ("eps", "real number", "got None")),
+    ("pixels", TypeError, {"input": PLACES}, ("input", "float32", "got int64")),
+]
+SCORES_OF_3: Arguments = {"input": SCORES, "normalized_shape": (3,)}
+IMAGE_OF_2_GROUPS: Arguments = {"input": IMAGE, "num_groups": 2}
+
 BAD = [
     *CONVOLUTION,
     *TRANSPOSED,
@@ -642,6 +669,41 @@ BAD = [
             ("flag", TypeError, True, ("got True",)),
         ]
     ),
+    *(
+        bad(f"{name}-{label}", error, partial(f, **SCORES_OF_3 | options), *words)
+        for name, f in [
+            ("layer_norm", reference.layer_norm),
+            ("layer_norm_backward", partial(reference.layer_norm_backward, SCORES)),
+        ]
+        for label, error, options, words in OF_FEATURES
+    ),
+    bad("layer_norm-bias", ValueError, lambda: reference.layer_norm(SCORES, (3,), None, zeros(1)), "bias", "(1,)"),
+    bad("layer_norm_backward-shape", ValueError, lambda: reference.layer_norm_backward(zeros(3), SCORES, (3,)),
+        "grad_output", "(4, 3)", "got (3,)"),
+    bad("layer_norm_backward-mixed", TypeError,
+        lambda: reference.layer_norm_backward(SCORES.astype(DOUBLE), SCORES, (3,)),
+        "grad_output", "float32", "float64"),
+    *(
+        bad(f"{name}-{label}", error, partial(f, **IMAGE_OF_2_GROUPS | options), *words)
+        for name, f in [
+            ("group_norm", reference.group_norm),
+            ("group_norm_backward", partial(reference.group_norm_backward, IMAGE)),
+        ]
+        for label, error, options, words in OF_GROUPS
+    ),
+    bad("group_norm-bias", ValueError, lambda: reference.group_norm(IMAGE, 2, None, zeros(1)), "bias", "(4,)"),
+    bad("group_norm_backward-shape", ValueError, lambda: reference.group_norm_backward(POOLED, IMAGE, 2),
+        "grad_output", "(2, 4, 7, 5)", "got (2, 4, 3, 2)"),
+    bad("LayerNorm-float", TypeError, lambda: nn.LayerNorm(3.0), "normalized_shape", "integer", "got 3.0"),
+    bad("LayerNorm-negative", ValueError, lambda: nn.LayerNorm((2, -3)), "normalized_shape", "got (2, -3)"),
+    bad("LayerNorm-input", ValueError, lambda: nn.LayerNorm(4)(SCORES), "input", "(4,)", "got (4, 3)"),
+    bad("LayerNorm-double", TypeError, lambda: nn.LayerNorm(3)(SCORES.astype(DOUBLE)), "weight", "dtype", "float32"),
+    bad("LayerNorm-list", TypeError, lambda: nn.LayerNorm(3)([1.0]), "input", "NumPy array", "got list"),
+    bad("GroupNorm-groups", ValueError, lambda: nn.GroupNorm(3, 4), "num_groups", "divide", "got 3 and 4"),
+    bad("GroupNorm-no groups", ValueError, lambda: nn.GroupNorm(0, 4), "num_groups", "at least 1", "got 0 and 4"),
+    bad("GroupNorm-channels", ValueError, lambda: nn.GroupNorm(1, -4), "num_channels", "negative", "got -4"),
+    bad("GroupNorm-float", TypeError, lambda: nn.GroupNorm(2.0, 4), "num_groups", "integer", "got 2.0"),
+    bad("GroupNorm-half", TypeError, lambda: nn.GroupNorm(2, 4.5), "num_channels", "integer", "got 4.5"),
     bad("flatten-dim", ValueError, lambda: reference.flatten(SCORES, 2), "start_dim", "between -2 and 1", "got 2"),
     bad("flatten-end", ValueError, lambda: reference.flatten(SCORES, 0, -3), "end_dim", "between -2 and 1", "got -3"),
     bad("flatten-order", ValueError, lambda: reference.flatten(SCORES, 1, 0), "start_dim", "after end_dim", "1 and 0"),

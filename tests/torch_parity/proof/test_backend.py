@@ -201,6 +201,28 @@ def test_the_accumulators_are_those_recorded(name: str, dtype: str, backend: Bac
 
 
 @EVERY_DTYPE
+def test_normalisations_add_up_their_bias_gradients_as_recorded(dtype: str, backend: Backend) -> None:
+    """Of those results alone the sum is all that rounds.  In units of one rounding, as above."""
+    if backend.compile:
+        pytest.skip("what torch.compile adds up how is not recorded")
+    here = dataclasses.replace(backend, dtype=dtype)
+    rows, images, ones = np.random.default_rng(5).standard_normal((300, 6)), uniform(20, 6, 5, 3), np.ones(6)
+    u = torch.finfo(SIXTEEN_BIT[dtype]).eps / 2
+    for name, x, arguments in (
+        ("layer_norm", rows, {"normalized_shape": (6,)}),
+        ("group_norm", images, {"num_groups": 2}),
+    ):
+        arrays = {"input": round_to(x.astype(np.float64), dtype), "weight": ones, "bias": ones}
+        case = Positive("real", F64, arrays, {**arguments, "eps": 1e-5}, precision=dtype)
+        found, truth = (torch_results(pair_named(name), case, there)[0]["grad_bias"] for there in (here, Backend()))
+        error = float((np.abs(found - truth) / (u * truth)).max())
+        if accumulator(here, name, "grad_bias") == "float32":
+            assert error <= 1.1, name
+        else:
+            assert error > 1.1, name
+
+
+@EVERY_DTYPE
 def test_without_onednn(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a processor that oneDNN does not serve."""
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
@@ -282,6 +304,9 @@ INDUCTOR_FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
     "an image without a batch is refused by the gradient of convolution": (
         "conv2d", {"input": uniform(2, 4, 5), "weight": uniform(4, 2, 3, 3)},
         {**CONVOLUTION, "stride": (5, 4), "padding": (1, 0)}, "truth value of Relational",
+    ),
+    "groups of no pixels are refused by the gradient of group normalisation": (
+        "group_norm", {"input": uniform(5, 3, 0)}, {"num_groups": 3, "eps": 1e-5}, "float division by zero",
     ),
     "bytes as class indices are refused": (
         "cross_entropy", {"input": uniform(3, 4), "target": np.array([1, 3, 0], np.uint8)},

@@ -77,3 +77,9 @@ def size_of_scores(case: Case) -> str:
     """Scores beyond 100 have powers that overflow float32."""
     x = np.abs(case.arrays["input"])
     return "hundreds" if x[np.isfinite(x)].max(initial=0) > 100 else "small"
+
+
+def eps_in_words(case: Case) -> str:
+    """What is added to a variance: nothing, as little as by default, or more."""
+    eps = case.arguments["eps"]
+    return "zero" if eps == 0 else "usual" if eps <= 1e-5 else "large"

@@ -36,7 +36,7 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten",
+    "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "layer_norm", "group_norm", "flatten",
     "linear", "softmax",
     "log_softmax", "cross_entropy",
 )  # fmt: skip
@@ -51,15 +51,15 @@ REFUSALS = (
     ),
     Refusal(
         "mixed dtypes",
-        ("conv2d", "batch_norm", "conv_transpose2d", "linear", "cross_entropy"),
+        ("conv2d", "batch_norm", "conv_transpose2d", "layer_norm", "group_norm", "linear", "cross_entropy"),
         "torch converts the arguments of some formulas, of some only with some options, and says nothing: dtype in is "
         "dtype out here",
         _mixed_dtypes,
     ),
     Refusal(
         "True or False within a tuple",
-        _PIXELS,
-        "True is no number of pixels; torch refuses it too, but looks at the first entry only",
+        (*_PIXELS, "layer_norm"),
+        "True is no number of pixels or features; torch refuses it too, but looks at the first entry only",
         _true_in_a_tuple,
     ),
 )

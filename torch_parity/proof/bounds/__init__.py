@@ -42,6 +42,9 @@ from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_tran
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
 from torch_parity.proof.bounds.gelu import gelu, gelu_errors
+from torch_parity.proof.bounds.group_norm import group_norm, group_norm_groups
+from torch_parity.proof.bounds.layer_norm import layer_norm, layer_norm_groups
+from torch_parity.proof.bounds.normalized import Groups
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -74,6 +77,7 @@ __all__ = [
     "Bounds",
     "Channels",
     "Precision",
+    "Groups",
     "Probabilities",
     "Sigmoid",
     "adaptive_adjoint",
@@ -99,6 +103,10 @@ __all__ = [
     "gamma",
     "gelu",
     "gelu_errors",
+    "group_norm",
+    "group_norm_groups",
+    "layer_norm",
+    "layer_norm_groups",
     "linear",
     "linear_terms",
     "log_softmax",

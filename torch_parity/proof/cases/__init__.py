@@ -26,6 +26,8 @@ from torch_parity.proof.cases.dropout import dropout, dropout2d
 from torch_parity.proof.cases.flatten import flatten
 from torch_parity.proof.cases.gelu import gelu
 from torch_parity.proof.cases.leaky_relu import leaky_relu
+from torch_parity.proof.cases.group_norm import group_norm
+from torch_parity.proof.cases.layer_norm import layer_norm
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
@@ -55,6 +57,8 @@ __all__ = [
     "flatten",
     "gelu",
     "leaky_relu",
+    "group_norm",
+    "layer_norm",
     "linear",
     "max_pool2d",
     "numbers",

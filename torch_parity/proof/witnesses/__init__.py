@@ -15,7 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop, group_norm, layer_norm,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -38,6 +38,8 @@ _WITNESSES = {
     "adaptive_avg_pool2d": adaptive_pooling.adaptive_avg_pool2d,
     "dropout": dropout.dropout,
     "dropout2d": dropout.dropout2d,
+    "layer_norm": layer_norm.layer_norm,
+    "group_norm": group_norm.group_norm,
     "flatten": flatten.flatten,
     "linear": dense.linear,
     "softmax": softmax.softmax,
