@@ -48,10 +48,9 @@ LAYERS = {
         ("Dropout", "Dropout1d", "Dropout2d", "AlphaDropout"),
         "it draws at random, so no two programs agree; leave it out on both sides, or write nn.Identity() in its place",
     ),
-    "NLLLoss": "write nn.CrossEntropyLoss(), on the scores instead of their LogSoftmax",
+    "BCELoss": "write nn.BCEWithLogitsLoss(), on the scores instead of their sigmoid",
     **dict.fromkeys(
-        ("MSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"),
-        "the one loss here is nn.CrossEntropyLoss()",
+        ("L1Loss", "KLDivLoss"), "the losses here are CrossEntropyLoss, NLLLoss, MSELoss and BCEWithLogitsLoss"
     ),
     "AdaptiveAvgPool2d": "write nn.AvgPool2d(kernel_size), where kernel_size is the image's height over that of the "
     "output: all of it for an output of 1",

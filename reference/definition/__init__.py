@@ -31,6 +31,9 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     softmax        softmax, log_softmax         scores become probabilities
     cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
                    cross_entropy                the same from scores
+    nll_loss       nll_loss                     the same from log-probabilities
+    mse_loss       mse_loss                     the loss of numbers: their squared error
+    binary_cross_entropy_with_logits            the loss of questions with two answers, from scores
     optim          sgd_step                     one step of gradient descent
 
 They share ``numbers`` (types, arithmetic) and ``windows`` (how many windows fit along an axis).
@@ -39,6 +42,10 @@ Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfello
 guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
 """
 
+from reference.definition.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+)
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.cross_entropy import (
     cross_entropy,
@@ -48,6 +55,8 @@ from reference.definition.cross_entropy import (
 )
 from reference.definition.dense import linear, linear_backward
 from reference.definition.flatten import flatten, flatten_backward
+from reference.definition.mse_loss import mse_loss, mse_loss_backward
+from reference.definition.nll_loss import nll_loss, nll_loss_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import sgd_step
 from reference.definition.padding import pad, pad_backward
@@ -68,6 +77,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "log_softmax", "log_softmax_backward",
     "paper_cross_entropy", "paper_cross_entropy_backward",
     "cross_entropy", "cross_entropy_backward",
+    "nll_loss", "nll_loss_backward",
+    "mse_loss", "mse_loss_backward",
+    "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward",
     "sgd_step",
     "Array", "Integers", "Double", "IntOrPair", "ieee754",
 ]  # fmt: skip

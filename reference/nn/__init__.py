@@ -21,16 +21,16 @@ from reference.nn.conv import Conv2d
 from reference.nn.flatten import Flatten
 from reference.nn.initial import manual_seed
 from reference.nn.linear import Identity, Linear
-from reference.nn.loss import CrossEntropyLoss
+from reference.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from reference.nn.loss import Loss as Loss
 from reference.nn.padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from reference.nn.pooling import AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "AvgPool2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Flatten", "Identity", "Linear",
-    "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter", "ReLU", "ReflectionPad2d", "ReplicationPad2d",
-    "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
+    "AvgPool2d", "BCEWithLogitsLoss", "CircularPad2d", "ConstantPad2d", "Conv2d", "CrossEntropyLoss", "Flatten",
+    "Identity", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU",
+    "ReflectionPad2d", "ReplicationPad2d", "Sequential", "Softmax", "ZeroPad2d", "manual_seed",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

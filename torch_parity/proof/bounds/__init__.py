@@ -24,9 +24,12 @@ exp and log are not rounded correctly by any fast library.  They, and NumPy's lo
 FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
+from torch_parity.proof.bounds.binary_cross_entropy_with_logits import Logits, binary_cross_entropy_with_logits
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
+from torch_parity.proof.bounds.mse_loss import mse_loss
+from torch_parity.proof.bounds.nll_loss import nll_loss
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -50,10 +53,12 @@ from torch_parity.proof.bounds.softmax import Probabilities, log_softmax, log_so
 __all__ = [
     "FUNCTION_ULPS",
     "Bounds",
+    "Logits",
     "Probabilities",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
+    "binary_cross_entropy_with_logits",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
@@ -67,6 +72,8 @@ __all__ = [
     "magnitudes",
     "max_pool2d",
     "max_pool2d_shares",
+    "mse_loss",
+    "nll_loss",
     "of_sum",
     "pad",
     "sgd",

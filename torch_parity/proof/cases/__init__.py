@@ -13,11 +13,14 @@ every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
 The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
+from torch_parity.proof.cases.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.conv import conv2d
 from torch_parity.proof.cases.cross_entropy import cross_entropy
 from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.flatten import flatten
+from torch_parity.proof.cases.mse_loss import mse_loss
+from torch_parity.proof.cases.nll_loss import nll_loss
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
@@ -32,11 +35,14 @@ __all__ = [
     "Maker",
     "RandomDraw",
     "avg_pool2d",
+    "binary_cross_entropy_with_logits",
     "conv2d",
     "cross_entropy",
     "flatten",
     "linear",
     "max_pool2d",
+    "mse_loss",
+    "nll_loss",
     "numbers",
     "pad",
     "relu",

@@ -14,7 +14,20 @@ from typing import Any
 
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
-from torch_parity.proof.witnesses import conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax
+from torch_parity.proof.witnesses import (
+    binary_cross_entropy_with_logits,
+    conv,
+    cross_entropy,
+    dense,
+    flatten,
+    mse_loss,
+    nll_loss,
+    padding,
+    pooling,
+    relu,
+    sgd,
+    softmax,
+)
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
 
@@ -31,6 +44,11 @@ _WITNESSES = {
     "softmax": softmax.softmax,
     "log_softmax": softmax.log_softmax,
     "cross_entropy": cross_entropy.cross_entropy,
+    "nll_loss": nll_loss.nll_loss,
+    "mse_loss": mse_loss.mse_loss,
+    "binary_cross_entropy_with_logits": (
+        binary_cross_entropy_with_logits.binary_cross_entropy_with_logits
+    ),
     "sgd": sgd.sgd,
 }
 
