@@ -167,8 +167,9 @@ class NegativeLogLikelihood:
     def gradient(self, grad_output: Array) -> Array:
         """dL/dlog_p, which is - g w_t at each sample's class; see ``nll_loss_backward``."""
         gradient = np.zeros(self.shape, grad_output.dtype)
+        at_label = self._if_counted(-self._scale(grad_output) * self.label_weights)
         if gradient.size:
-            gradient[self.place] = self._if_counted(-self._scale(grad_output) * self.label_weights)
+            gradient[self.place] = at_label
         return gradient
 
     def _scale(self, grad_output: Array) -> Array:

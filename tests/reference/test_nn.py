@@ -72,6 +72,7 @@ def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
         nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.Flatten(),
         nn.Linear(2, 1), nn.Softmax(1), nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
+        nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):

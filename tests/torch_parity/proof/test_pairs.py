@@ -107,7 +107,7 @@ def test_smooth_gradients_are_difference_quotients(pair: Pair) -> None:
             predicted = float((results["grad_" + name] * d).sum())
             if np.isnan(change):  # the mean over no samples is NaN, its gradient 0
                 continue
-            largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max())
+            largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max(initial=1))
             truncation = h**2 * largest * (1 + np.abs(d).sum())
             rounding = 1e-15 / h * largest * (1 + np.abs(results["output"]).max(initial=0))
             allowed = truncation + rounding

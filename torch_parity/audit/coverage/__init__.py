@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
-from torch_parity.audit.coverage import conv2d, cross_entropy, flatten, linear, pad, pooling, relu, sgd, softmax
+from torch_parity.audit.coverage import conv2d, cross_entropy, flatten, linear, losses, pad, pooling, relu, sgd, softmax
 from torch_parity.audit.coverage.feature import Feature, Rule
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
@@ -21,7 +21,7 @@ from torch_parity.proof.prove import DTYPES, numbered_case
 __all__ = ["RULES", "VALUES", "Coverage", "Feature", "Rule", "covered", "features", "impossible"]
 
 # In the order in which the formulas are taught.
-_FORMULAS = (conv2d, pad, relu, pooling, flatten, linear, softmax, cross_entropy, sgd)
+_FORMULAS = (conv2d, pad, relu, pooling, flatten, linear, softmax, cross_entropy, losses, sgd)
 
 # The values of each argument; besides them every formula has kind, dtype and memory.
 VALUES: dict[str, dict[str, str]] = {name: values for one in _FORMULAS for name, values in one.VALUES.items()}

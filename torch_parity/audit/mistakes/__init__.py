@@ -7,12 +7,15 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 
 from torch_parity.audit.mistakes import (
     avg_pool2d,
+    binary_cross_entropy_with_logits,
     conv2d,
     conv2d_backward,
     cross_entropy,
     flatten,
     linear,
     max_pool2d,
+    mse_loss,
+    nll_loss,
     pad,
     relu,
     sgd,
@@ -34,5 +37,8 @@ MISTAKES = (
     *linear.MISTAKES,
     *softmax.MISTAKES,
     *cross_entropy.MISTAKES,
+    *nll_loss.MISTAKES,
+    *mse_loss.MISTAKES,
+    *binary_cross_entropy_with_logits.MISTAKES,
     *sgd.MISTAKES,
 )

@@ -7,13 +7,14 @@ goes through once mended; a second fault in it is not excused.
 One file for each formula of which something is refused, and ``arrays`` for what is refused in many.
 """
 
-from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax
+from torch_parity.audit.refusals import arrays, conv2d, cross_entropy, linear, max_pool2d, mse_loss, pad, sgd, softmax
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
 
-# A call is mended in this order: its dtypes first.
+# A call is mended in this order: targets get the shape of the input, which tells them from class indices, then dtypes.
 REFUSALS = (
+    *mse_loss.REFUSALS,
     *arrays.REFUSALS,
     *conv2d.REFUSALS,
     *linear.REFUSALS,

@@ -20,8 +20,8 @@ infinite, and nothing known, where the sum of absolute values exceeds a quarter 
 is another matter: it makes the sum NaN or that infinity in any order, if the other terms do not overflow.  There the
 bound is NaN, which asks ``compare`` for equality.
 
-exp and log are not rounded correctly by any fast library.  They, and NumPy's log1p, are taken to be within
-FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
+exp, log and log1p are not rounded correctly by any fast library.  They are taken to be within FUNCTION_ULPS units in
+the last place of the truth; a test measures that they are.
 """
 
 from torch_parity.proof.bounds.binary_cross_entropy_with_logits import Logits, binary_cross_entropy_with_logits

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 Bounds = dict[str, Array]
 Twin = Callable[..., torch.Tensor]
 
-# Largest error of exp and log, numpy's and torch's, and numpy's log1p, in units in the last place; measured: below 2.6.
+# Largest error of exp, log and log1p, numpy's and torch's, in units in the last place; measured: below 2.6.
 FUNCTION_ULPS = 4
 
 

@@ -21,7 +21,7 @@ def nll_loss(draw: Draw, kind: str, dtype: np.dtype[Any]) -> Case:
         "reduction": draw.choice(["mean", "sum", "none"]),
         "ignore_index": draw.choice([-100, -1, 0]),
     }
-    left_out = draw.choice([0.0, 0.3, 1.0])  # of the samples
+    left_out = draw.choice([0.0, 0.3, 0.0, 0.3, 1.0])  # of the samples
     case = make(draw, kind, dtype, {"input": shape}, arguments)
     generator = np.random.default_rng([case.seed, 2])
     target = generator.integers(0, classes, samples)

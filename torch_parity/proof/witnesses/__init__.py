@@ -46,9 +46,7 @@ _WITNESSES = {
     "cross_entropy": cross_entropy.cross_entropy,
     "nll_loss": nll_loss.nll_loss,
     "mse_loss": mse_loss.mse_loss,
-    "binary_cross_entropy_with_logits": (
-        binary_cross_entropy_with_logits.binary_cross_entropy_with_logits
-    ),
+    "binary_cross_entropy_with_logits": (binary_cross_entropy_with_logits.binary_cross_entropy_with_logits),
     "sgd": sgd.sgd,
 }
 
