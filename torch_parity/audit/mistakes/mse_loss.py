@@ -1,5 +1,7 @@
 """The mean squared error, done wrongly."""
 
+from typing import Any
+
 import numpy as np
 
 from torch_parity.audit.mistakes.mistake import (
@@ -8,6 +10,7 @@ from torch_parity.audit.mistakes.mistake import (
     Arrays,
     Backward,
     Change,
+    Forward,
     Mistake,
     Options,
     arguments,
@@ -46,12 +49,16 @@ def _summed(options: Options) -> Options:
     return {"reduction": "sum" if options["reduction"] == "mean" else options["reduction"]}
 
 
-def _over_samples(loss: Array, given: Options) -> Array:
+def _over_samples(right: Forward) -> Forward:
     """The sum over all elements, divided by the number of rows."""
-    x = given["input"]
-    if given["reduction"] != "mean" or "weight" in given or x.ndim < 2:
-        return loss
-    return np.asarray(loss * loss.dtype.type(np.prod(x.shape[1:])))
+
+    def wrong(**given: Any) -> Array:
+        if given["reduction"] != "mean" or "weight" in given or given["input"].ndim < 2 or not given["input"].size:
+            return np.asarray(right(**given))
+        total = right(**{**given, "reduction": "sum"})
+        return np.asarray(total / total.dtype.type(len(given["input"])))
+
+    return wrong
 
 
 def _absolute(input: Array, target: Array, *, reduction: str = "mean", weight: Array | None = None) -> Array:
@@ -86,7 +93,7 @@ MISTAKES = (
         "Right for a vector; else too large by the number of outputs of each sample.",
         "((x - t) ** 2).sum() / x.size, which is np.mean.",
         READ_FORWARD,
-        forward=result(_over_samples),
+        forward=Change(RESULTS, _over_samples),
     ),
     Mistake(
         "absolute-error", "mse_loss",

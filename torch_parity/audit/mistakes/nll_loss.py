@@ -1,11 +1,17 @@
 """The negative log-likelihood, done wrongly."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from reference import log_softmax_backward
 from torch_parity.audit.mistakes.mistake import (
+    RESULTS,
     Array,
     Arrays,
+    Change,
+    Forward,
     Mistake,
     Options,
     arguments,
@@ -30,25 +36,29 @@ def _summed(options: Options) -> Options:
     return {"reduction": "sum" if options["reduction"] == "mean" else options["reduction"]}
 
 
-def _divided(loss: Array, by: float) -> Array:
-    return np.asarray(np.divide(loss, loss.dtype.type(by)))
+def _mean_over(count: Callable[[Options], int]) -> Change[Forward]:
+    """The mean of the losses as their sum over ``count``; where that is 0, there is nothing to be wrong."""
+
+    def planted(right: Forward) -> Forward:
+        def wrong(**given: Any) -> Array:
+            divisor = count(given)
+            if given["reduction"] != "mean" or not divisor:
+                return np.asarray(right(**given))
+            total = right(**{**given, "reduction": "sum"})
+            return np.asarray(total / total.dtype.type(divisor))
+
+        return wrong
+
+    return Change(RESULTS, planted)
 
 
-def _ignored_counted(loss: Array, given: Options) -> Array:
-    """The mean over all samples, those that are ignored too."""
-    counted = int((given["target"] != given["ignore_index"]).sum())
-    if given["reduction"] != "mean" or not counted:
-        return loss
-    return _divided(loss, given["target"].size / counted)
+def _counted(given: Options) -> int:
+    return int((given["target"] != given["ignore_index"]).sum())
 
 
-def _over_samples(loss: Array, given: Options) -> Array:
-    """The sum of the losses over the number of samples that count, where the sum of their weights belongs."""
-    target, weight = given["target"], given.get("weight")
-    counted = target[target != given["ignore_index"]]
-    if given["reduction"] != "mean" or weight is None or not counted.size or not weight[counted].sum():
-        return loss
-    return _divided(loss, counted.size / weight[counted].sum())
+def _all_if_any_counts(given: Options) -> int:
+    """The number of all samples; 0 where there are weights, which stand in the divisor then."""
+    return int(given["target"].size) if _counted(given) and given.get("weight") is None else 0
 
 
 def _on_every_class(grad: Array, g: Array, a: Arrays, o: Options) -> Array:
@@ -86,7 +96,7 @@ MISTAKES = (
         "Right where the weights average to 1.",
         "(w[target] * losses).sum() / w[target].sum().",
         READ_FORWARD,
-        forward=result(_over_samples),
+        forward=_mean_over(_counted),
     ),
     Mistake(
         "ignored-likelihoods-counted", "nll_loss",
@@ -94,7 +104,7 @@ MISTAKES = (
         "Right where nothing is ignored; else too small.",
         "losses[target != ignore_index].mean().",
         READ_FORWARD,
-        forward=result(_ignored_counted),
+        forward=_mean_over(_all_if_any_counts),
     ),
     Mistake(
         "likelihood-gradient-on-every-class", "nll_loss",

@@ -18,7 +18,7 @@ def binary_cross_entropy_with_logits(draw: Draw, kind: str, dtype: np.dtype[Any]
         "number": (),
         "across": tuple(1 if axis % 2 else size for axis, size in enumerate(shape)),
     }
-    weights = {name: draw.choice(["none", *broadcast]) for name in ("weight", "pos_weight")}
+    weights = {name: draw.choice(["none", "none", "none", *broadcast]) for name in ("weight", "pos_weight")}
     arguments: dict[str, Any] = {"reduction": draw.choice(["mean", "sum", "none"])}
     case = make(draw, kind, dtype, {"input": shape}, arguments)
     generator = np.random.default_rng([case.seed, 2])

@@ -201,15 +201,21 @@ def ignored_likelihoods_counted(a: Arrays, o: Options, g: Array) -> Array:
 
 
 def likelihood_gradient_on_every_class(a: Arrays, o: Options, g: Array) -> Array:
-    return g * np.full(a["input"].shape, -1 / len(a["input"]))
+    dx = np.zeros(a["input"].shape)
+    dx -= g / len(dx)
+    return dx
 
 
 def softmax_in_the_likelihoods_gradient(a: Arrays, o: Options, g: Array) -> Array:
-    return g * (np.exp(a["input"]) - one_hot(a)) / len(a["input"])
+    dx = np.zeros(a["input"].shape)
+    dx[np.arange(len(dx)), a["target"]] = -g / len(dx)
+    return dx - np.exp(a["input"]) * dx.sum(axis=1, keepdims=True)
 
 
 def likelihood_gradient_not_averaged(a: Arrays, o: Options, g: Array) -> Array:
-    return -g * one_hot(a)
+    dx = np.zeros(a["input"].shape)
+    dx[np.arange(len(dx)), a["target"]] = -g
+    return dx
 
 
 def error_halved(a: Arrays, o: Options, g: Array) -> Array:
@@ -409,7 +415,8 @@ def weighted_likelihood(a: Arrays, o: Options) -> bool:
 
 
 def ignoring_likelihood(a: Arrays, o: Options) -> bool:
-    return mean_likelihood(a, o) and "weight" not in a and 0 < (a["target"] != o["ignore_index"]).sum()
+    counted = int((a["target"] != o["ignore_index"]).sum())
+    return mean_likelihood(a, o) and "weight" not in a and 0 < counted < a["target"].size
 
 
 def plain_mean(a: Arrays, o: Options) -> bool:
