@@ -168,9 +168,9 @@ class CrossEntropy(NegativeLogLikelihood):
         scale = self._scale(grad_output)
         if self.probabilities is not None:
             # The gradient from above comes first, as in torch: it decides what overflows.
-            grad_log_p = -scale * self.weights * self.probabilities
+            of_log_p = -scale * self.weights * self.probabilities
             grad_target = -scale * self.weights * self.log_p * (1 - self.smoothing)
-            return log_softmax_backward(grad_log_p, self.log_p, self.axis), grad_target
+            return log_softmax_backward(of_log_p, self.log_p, self.axis), grad_target
         grad_log_p = self.gradient(grad_output)
         if self.smoothing > 0:
             grad_log_p *= 1 - self.smoothing

@@ -17,10 +17,14 @@ LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
         "Conv2d", "MaxPool2d", "AvgPool2d", "Flatten", "Linear", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
-        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss",
+        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "NLLLoss", "MSELoss",
+        "BCEWithLogitsLoss",
     )),
     (optim.SGD, torch.optim.SGD),
     (reference.cross_entropy, F.cross_entropy),
+    (reference.nll_loss, F.nll_loss),
+    (reference.mse_loss, F.mse_loss),
+    (reference.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits),
     (reference.pad, F.pad),
 ]  # fmt: skip
 
@@ -39,6 +43,7 @@ def argument_names(signature: inspect.Signature) -> list[str]:
     [
         "Conv2d", "ReLU", "MaxPool2d", "AvgPool2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
         "ReplicationPad2d", "CircularPad2d", "Flatten", "Linear", "Softmax", "LogSoftmax", "CrossEntropyLoss",
+        "NLLLoss", "MSELoss", "BCEWithLogitsLoss",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:

@@ -249,7 +249,7 @@ PAIRS = (
         formula="L = - w_t x_t",
         cases=cases.nll_loss,
         forward=reference.nll_loss,
-        backward=lambda g, a, o, y: [reference.nll_loss_backward(g, **a, **o)],
+        backward=lambda g, a, o, y: [reference.nll_loss_backward(g, a["input"], a["target"], a.get("weight"), **o)],
         twin=_torch_nll_loss,
         expected=lambda case, grad_output: {**bounds.nll_loss(case, grad_output)},
         smooth=True,
@@ -260,7 +260,9 @@ PAIRS = (
         formula="L = 1/N sum_i (x_i - t_i)^2",
         cases=cases.mse_loss,
         forward=reference.mse_loss,
-        backward=lambda g, a, o, y: reference.mse_loss_backward(g, **a, **o),
+        backward=lambda g, a, o, y: reference.mse_loss_backward(
+            g, a["input"], a["target"], weight=a.get("weight"), **o
+        ),
         twin=F.mse_loss,
         gradients=("input", "target"),
         expected=lambda case, grad_output: {**bounds.mse_loss(case, grad_output)},
@@ -272,7 +274,9 @@ PAIRS = (
         formula="L = - p t log sigma(x) - (1 - t) log(1 - sigma(x))",
         cases=cases.binary_cross_entropy_with_logits,
         forward=reference.binary_cross_entropy_with_logits,
-        backward=lambda g, a, o, y: reference.binary_cross_entropy_with_logits_backward(g, **a, **o),
+        backward=lambda g, a, o, y: reference.binary_cross_entropy_with_logits_backward(
+            g, a["input"], a["target"], a.get("weight"), pos_weight=a.get("pos_weight"), **o
+        ),
         twin=F.binary_cross_entropy_with_logits,
         gradients=("input", "target"),
         kinds=("lattice", "real", "extremes"),

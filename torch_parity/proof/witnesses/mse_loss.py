@@ -10,5 +10,7 @@ def mse_loss(a: Results, o: dict[str, Any], g: Array) -> Results | None:
     """The loss and its gradients; None if too long."""
     if a["input"].size > LONGEST:
         return None
-    grad_input, grad_target = definition.mse_loss_backward(g, **a, **o)
-    return {"output": definition.mse_loss(**a, **o), "grad_input": grad_input, "grad_target": grad_target}
+    x, target, weight = a["input"], a["target"], a.get("weight")
+    output = definition.mse_loss(x, target, weight=weight, **o)
+    grad_input, grad_target = definition.mse_loss_backward(g, x, target, weight=weight, **o)
+    return {"output": output, "grad_input": grad_input, "grad_target": grad_target}
