@@ -583,11 +583,11 @@ def likelihood(target: list[int], weight: Double | None = None, **options: Any) 
 
 
 def squared_error(weight: Double | None = None, **options: Any) -> Case:
-    w = None if weight is None else torch.from_numpy(weight)
+    given: dict[str, Any] = {**options, "weight": None if weight is None else torch.from_numpy(weight)}
     return Case(
         f"mse_loss {weight} {options}",
         lambda x, t: definition.mse_loss(x, t, weight=weight, **options),
-        lambda x, t: F.mse_loss(x, t, weight=w, **options),
+        lambda x, t: F.mse_loss(x, t, **given),
         lambda g, x, t: definition.mse_loss_backward(g, x, t, weight=weight, **options),
         ((2, 3), (2, 3)),
     )
