@@ -58,7 +58,7 @@ def mse_loss_backward(
     if weight is not None:
         return grad_input, np.asarray(-grad_input)
     # torch exchanges the two, so that where they are equal both differences are +0.
-    return grad_input, SquaredError(target, input, reduction, weight).gradient(grad_output)
+    return grad_input, SquaredError(target, input, reduction, None).gradient(grad_output)
 
 
 class SquaredError:

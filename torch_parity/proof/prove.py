@@ -17,7 +17,11 @@ Results = dict[str, npt.NDArray[Any]]
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 CPU = Backend()
 # Bounds of what is equal only to a backend that adds up in the reference's order.
-IN_ANY_ORDER = {"avg_pool2d": bounds.avg_pool2d, "max_pool2d": bounds.max_pool2d}
+IN_ANY_ORDER = {
+    "avg_pool2d": bounds.avg_pool2d,
+    "max_pool2d": bounds.max_pool2d,
+    "nll_loss": bounds.nll_loss_in_any_order,
+}
 
 
 def numbered_case(pair: Pair, seed: int, index: int, dtypes: tuple[np.dtype[Any], ...] = DTYPES) -> Case:

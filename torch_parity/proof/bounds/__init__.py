@@ -29,7 +29,7 @@ from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
 from torch_parity.proof.bounds.dense import linear, linear_terms
 from torch_parity.proof.bounds.mse_loss import mse_loss
-from torch_parity.proof.bounds.nll_loss import nll_loss
+from torch_parity.proof.bounds.nll_loss import nll_loss, nll_loss_in_any_order
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -74,6 +74,7 @@ __all__ = [
     "max_pool2d_shares",
     "mse_loss",
     "nll_loss",
+    "nll_loss_in_any_order",
     "of_sum",
     "pad",
     "sgd",
