@@ -32,6 +32,10 @@ from typing import TYPE_CHECKING, Any
 from reference import datasets, definition, lr_scheduler, nn, optim
 from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from reference.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+)
 from reference.conv import conv2d, conv2d_backward
 from reference.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.cross_entropy import cross_entropy, cross_entropy_backward
@@ -43,6 +47,8 @@ from reference.group_norm import group_norm, group_norm_backward
 from reference.instead import PACKAGE, missing
 from reference.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.layer_norm import layer_norm, layer_norm_backward
+from reference.mse_loss import mse_loss, mse_loss_backward
+from reference.nll_loss import nll_loss, nll_loss_backward
 from reference.padding import pad, pad_backward
 from reference.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from reference.relu import relu, relu_backward
@@ -74,6 +80,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "softmax", "softmax_backward",
     "log_softmax", "log_softmax_backward",
     "cross_entropy", "cross_entropy_backward",
+    "nll_loss", "nll_loss_backward",
+    "mse_loss", "mse_loss_backward",
+    "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward",
     "optim", "lr_scheduler", "nn", "definition", "datasets",
 ]  # fmt: skip
 

@@ -13,6 +13,9 @@ Over a batch the losses are kept ('none'), added ('sum') or averaged ('mean').  
 indices, where every sample counts with the weight of its class, sum_n w_{t_n}, and samples of class ``ignore_index`` do
 not count at all; for probabilities the sum is divided by the number of samples.
 
+For class indices cross_entropy(x, t) = nll_loss(log_softmax(x), t), and the class below is the one of ``nll_loss`` with
+log-softmax before it, probabilities and smoothing.
+
 Softmax and logarithm are one formula here (``log_softmax``), not two: that is what keeps a confident prediction exact.
 
 Source: Goodfellow, Bengio & Courville, Deep Learning (2016), sections 3.13, 5.5 and 6.2.2.3; label smoothing: Szegedy
@@ -23,11 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.arguments import Array, IntArray, check_floats, check_shape, ieee754, integer, number
+from reference.arguments import Array, IntArray, check_floats, ieee754, number
+from reference.nll_loss import NegativeLogLikelihood
 from reference.softmax import log_softmax, log_softmax_backward
 from reference.sums import sum_over
-
-REDUCTIONS = ("none", "mean", "sum")
 
 
 @ieee754
@@ -55,7 +57,7 @@ def cross_entropy(
     >>> print(f"{cross_entropy(scores, np.array([1])):.4f}")
     0.2877
     """
-    return CrossEntropy(input, target, weight, ignore_index, reduction, label_smoothing).loss()
+    return CrossEntropy(input, target, weight, ignore_index, reduction, label_smoothing).value()
 
 
 def cross_entropy_backward(
@@ -94,22 +96,18 @@ def cross_entropy_backward(
     return CrossEntropy(input, target, weight, ignore_index, reduction, label_smoothing).gradients(grad_output)
 
 
-class CrossEntropy:
+class CrossEntropy(NegativeLogLikelihood):
     """A loss, its arguments checked and brought to one form once, for its value and its gradients.
 
+    Besides what ``NegativeLogLikelihood`` has of class indices:
+
     log_p          the log-probabilities, as input
-    axis           of the classes
-    weights        w, (C, 1, ...), or 1: broadcasts with input
     smoothing      e
     uniform        e / C, what smoothing gives to every class
-    probabilities  y, as input and smoothed; None where the target holds class indices, and then
-    place          where in log_p the class of each sample stands (class 0 if it does not count): indices of
-                   (N, 1, d1, ...) entries
-    counted        (N, 1, d1, ...): which samples do
-    label_weights  (N, 1, d1, ...): w of each sample's class, 0 for samples that do not count
-    divisor        of the mean; 1 for other reductions
+    probabilities  y, as input and smoothed; None where the target holds class indices
     """
 
+    alternative = ", or probabilities shaped like input"
     probabilities: Array | None = None
 
     @ieee754
@@ -123,89 +121,42 @@ class CrossEntropy:
         label_smoothing: object,
     ) -> None:
         """Takes, and raises, what ``cross_entropy`` does."""
-        check_floats(input=input)
-        if input.ndim == 0:
-            raise ValueError("input must be (N, C), (C,) or (N, C, d1, ...), got shape ()")
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        ignored = self._take(input, target, weight, ignore_index, reduction)
         self.smoothing = max(0.0, number("label_smoothing", label_smoothing))  # negative is none, as in torch
         if self.smoothing > 1:
             raise ValueError(f"label_smoothing must be between 0 and 1, got {label_smoothing!r}")
-        ignored = integer("ignore_index", ignore_index)
-        self.reduction, self.axis = reduction, min(input.ndim - 1, 1)
         classes = input.shape[self.axis]
-        self.weights = np.ones((), input.dtype)
-        if weight is not None:
-            check_floats(input=input, weight=weight)
-            check_shape("weight", weight, (classes,), "one weight per class")
-            self.weights = weight.reshape(-1, *[1] * (input.ndim - 1 - self.axis)).copy()
         self.uniform = input.dtype.type(self.smoothing / classes if classes else 0)
-        if not isinstance(target, np.ndarray | np.generic):
-            raise TypeError(f"target must be a NumPy array, got {type(target).__name__}")
-        self.samples = input.shape[: self.axis] + input.shape[self.axis + 1 :]  # (N, d1, ...)
         if target.shape == input.shape:
             check_floats(input=input, target=target)
             if ignored >= 0:
                 raise ValueError(f"ignore_index must be negative where target holds probabilities, got {ignored}")
             y: Array = np.array(target)
             self.probabilities = y * (1 - self.smoothing) + self.uniform if self.smoothing else y
-            total: Any = np.divide(input.size, classes)
+            self.divisor = input.dtype.type(np.divide(input.size, classes))
         else:
-            self._check_labels(target, input, weight, ignored)
-            labels = target.reshape(*input.shape[: self.axis], 1, *input.shape[self.axis + 1 :]).astype(np.int64)
-            self.counted = labels != ignored
-            own_class = np.where(self.counted, labels, 0)
-            self.place = tuple(
-                own_class if axis == self.axis else np.arange(size).reshape(-1, *[1] * (labels.ndim - 1 - axis))
-                for axis, size in enumerate(labels.shape)
-            )
-            weights = self.weights if weight is None else self._at_label(np.broadcast_to(self.weights, input.shape))
-            self.label_weights = self._if_counted(weights)
-            total = self.label_weights.sum()
-        self.divisor = input.dtype.type(total if reduction == "mean" else 1)
+            # torch reads uint8 class indices, and a single one in a row, in its plainest loss only.
+            bytes_too = input.ndim < 3 and not (self.smoothing > 0 and weight is not None and reduction == "mean")
+            if bytes_too and target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0:
+                self._check_bytes(target, ignored)
+            one_in_a_row = input.ndim == 1 and self.smoothing == 0
+            self._take_labels(target, weight is not None, ignored, bytes_too, one_in_a_row)
         self.log_p = log_softmax(input, self.axis)
 
-    def _check_labels(self, target: Any, input: Array, weight: Array | None, ignored: int) -> None:
-        """TypeError or ValueError unless torch would take ``target`` as the class indices of this loss."""
-        # torch reads uint8 class indices in its plainest loss only.
-        bytes_too = input.ndim < 3 and not (self.smoothing > 0 and weight is not None and self.reduction == "mean")
-        if target.dtype != np.int64 and not (bytes_too and target.dtype == np.uint8):
-            allowed = "int64 or uint8" if bytes_too else "int64"
-            # Of one number a sample these are classes; of another shape, perhaps probabilities of too few classes.
-            as_classes = "; write target.astype(np.int64)"
-            found = as_classes if target.shape == self.samples else f" of shape {target.shape}, input {input.shape}"
-            raise TypeError(
-                f"target must be {allowed} class indices, or probabilities shaped like input, got {target.dtype}{found}"
-            )
-        if target.dtype == np.uint8 and self.smoothing > 0 and ignored < 0 and (target == ignored % 256).any():
+    def _check_bytes(self, target: IntArray, ignored: int) -> None:
+        """ValueError where torch, which compares bytes, would take a label for ``ignored``."""
+        if (target == ignored % 256).any():
             raise ValueError(
                 f"target must not hold {ignored % 256} as uint8 with label_smoothing and ignore_index {ignored}: in a "
                 f"byte the two are the same; use int64"
             )
-        # A single one may have the shape (1,), likewise in the plainest loss only.
-        one_in_a_row = input.ndim == 1 and target.shape == (1,) and self.smoothing == 0
-        if not one_in_a_row:
-            check_shape(
-                "target", target, self.samples, "one class index per sample, or probabilities shaped like input"
-            )
-        classes = input.shape[self.axis]
-        if input.ndim > 2 and classes == 0 and target.size:
-            raise ValueError(f"input must have at least 1 class, got shape {input.shape}")
-        labels = target.astype(np.int64)
-        wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignored)]
-        if wrong.size:
-            raise ValueError(
-                f"target must lie between 0 and {classes - 1}, or be ignore_index {ignored}, got {wrong[0]}"
-            )
 
     @ieee754
-    def loss(self) -> Array:
+    def value(self) -> Array:
         """L = - sum_c w_c y_c log p_c; see ``cross_entropy``."""
         if self.probabilities is not None:
             return self._reduce(-sum_over(self.weights * self.probabilities * self.log_p, self.axis))
-        # y is 1 at the label alone.  That term is picked, and no other one multiplied by 0: 0 * -inf is NaN, though a
-        # class of probability 0 that is not the label does no harm.
-        loss = self._reduce(self._if_counted(-self.label_weights * self._at_label(self.log_p)))
+        loss = self.loss(self.log_p)
         if self.smoothing == 0:
             return loss
         of_every_class = self._reduce(self._if_counted(-sum_over(self.weights * self.log_p, self.axis)))
@@ -214,33 +165,14 @@ class CrossEntropy:
     @ieee754
     def gradients(self, grad_output: Array) -> tuple[Array, Array | None]:
         """dL/dx by way of dL/dlog_p_c = - w_c y_c, and dL/dy_c = - w_c log_p_c; see ``cross_entropy_backward``."""
-        check_shape("grad_output", grad_output, self.samples if self.reduction == "none" else (), "the loss")
-        scale = np.asarray(grad_output / self.divisor)
-        if self.reduction == "none":
-            scale = np.expand_dims(scale, self.axis)
+        scale = self._scale(grad_output)
         if self.probabilities is not None:
             # The gradient from above comes first, as in torch: it decides what overflows.
-            grad_log_p = -scale * self.weights * self.probabilities
+            of_log_p = -scale * self.weights * self.probabilities
             grad_target = -scale * self.weights * self.log_p * (1 - self.smoothing)
-            return log_softmax_backward(grad_log_p, self.log_p, self.axis), grad_target
-        grad_log_p = np.zeros_like(self.log_p)
-        at_label = self._if_counted(-scale * self.label_weights * (1 - self.smoothing))
-        if grad_log_p.size:
-            grad_log_p[self.place] = at_label
+            return log_softmax_backward(of_log_p, self.log_p, self.axis), grad_target
+        grad_log_p = self.gradient(grad_output)
         if self.smoothing > 0:
+            grad_log_p *= 1 - self.smoothing
             grad_log_p += self._if_counted(-scale * self.weights * self.uniform)
         return log_softmax_backward(grad_log_p, self.log_p, self.axis), None
-
-    def _at_label(self, array: Array) -> Array:
-        """Of ``array`` (as input) the entry of each sample's class, (N, 1, d1, ...); 0 where there are no classes."""
-        return array[self.place] if array.shape[self.axis] else np.zeros(self.counted.shape, array.dtype)
-
-    def _if_counted(self, array: Array) -> Array:
-        """``array`` (N, 1, d1, ...) or (N, C, d1, ...) where the sample counts, else 0."""
-        return np.where(self.counted, array, array.dtype.type(0))
-
-    def _reduce(self, losses: Array) -> Array:
-        """The ``losses`` (N, 1, d1, ...) kept, added or averaged."""
-        if self.reduction == "none":
-            return losses.reshape(self.samples)
-        return np.asarray(losses.sum() / self.divisor)

@@ -47,10 +47,9 @@ LAYERS = {
         ("Dropout1d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
         "the ones here are nn.Dropout(p), of single numbers, and nn.Dropout2d(p), of whole channels",
     ),
-    "NLLLoss": "write nn.CrossEntropyLoss(), on the scores instead of their LogSoftmax",
+    "BCELoss": "write nn.BCEWithLogitsLoss(), on the scores instead of their sigmoid",
     **dict.fromkeys(
-        ("MSELoss", "L1Loss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss"),
-        "the one loss here is nn.CrossEntropyLoss()",
+        ("L1Loss", "KLDivLoss"), "the losses here are CrossEntropyLoss, NLLLoss, MSELoss and BCEWithLogitsLoss"
     ),
     "AdaptiveMaxPool2d": "write nn.MaxPool2d(kernel_size), where kernel_size is the image's height over that of the "
     "output: all of it for an output of 1",

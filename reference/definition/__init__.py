@@ -42,6 +42,9 @@ Each formula stands with its gradient in a file, named as the one in ``reference
     softmax        softmax, log_softmax         scores become probabilities
     cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
                    cross_entropy                the same from scores
+    nll_loss       nll_loss                     the same from log-probabilities
+    mse_loss       mse_loss                     the loss of numbers: their squared error
+    binary_cross_entropy_with_logits            the loss of questions with two answers, from scores
     optim          sgd_step                     one step of gradient descent
                    rmsprop_step, adam_step      steps measured by the size of the gradients
                    adamw_step                   the same, with a weight decay of its own
@@ -56,6 +59,10 @@ guide to convolution arithmetic for deep learning (2016); what else is used is n
 from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
 from reference.definition.clip_grad_norm import clip_grad_norm
+from reference.definition.binary_cross_entropy_with_logits import (
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+)
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.definition.cross_entropy import (
@@ -71,6 +78,8 @@ from reference.definition.gelu import gelu, gelu_backward
 from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.definition.group_norm import group_norm, group_norm_backward
 from reference.definition.layer_norm import layer_norm, layer_norm_backward
+from reference.definition.mse_loss import mse_loss, mse_loss_backward
+from reference.definition.nll_loss import nll_loss, nll_loss_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754
 from reference.definition.optim import adam_step, adamw_step, rmsprop_step, sgd_step
 from reference.definition.padding import pad, pad_backward
@@ -106,6 +115,9 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "log_softmax", "log_softmax_backward",
     "paper_cross_entropy", "paper_cross_entropy_backward",
     "cross_entropy", "cross_entropy_backward",
+    "nll_loss", "nll_loss_backward",
+    "mse_loss", "mse_loss_backward",
+    "binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits_backward",
     "sgd_step", "rmsprop_step", "adam_step", "adamw_step",
     "clip_grad_norm",
     "Array", "Integers", "Double", "IntOrPair", "ieee754",

@@ -24,7 +24,7 @@ from reference.nn.conv import Conv2d, ConvTranspose2d
 from reference.nn.dropout import Dropout, Dropout2d
 from reference.nn.flatten import Flatten
 from reference.nn.linear import Identity, Linear
-from reference.nn.loss import CrossEntropyLoss
+from reference.nn.loss import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from reference.nn.loss import Loss as Loss
 from reference.nn.normalization import GroupNorm, LayerNorm
 from reference.nn.padding import CircularPad2d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
@@ -32,15 +32,11 @@ from reference.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from reference.parameter import Parameter
 
 __all__ = [
-    "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "CircularPad2d", "ConstantPad2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss",
-    "Dropout",
-    "Dropout2d", "Flatten",
-    "GroupNorm", "Identity",
-    "LeakyReLU",
-    "LayerNorm", "Linear", "LogSoftmax", "MaxPool2d", "Module", "ModuleList", "Parameter",
-    "ReLU",
-    "ReflectionPad2d",
-    "ReplicationPad2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed", "utils",
+    "AdaptiveAvgPool2d", "AvgPool2d", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "CircularPad2d",
+    "ConstantPad2d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Dropout2d", "Flatten", "GELU",
+    "GroupNorm", "Identity", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MSELoss", "MaxPool2d", "Module",
+    "ModuleList", "NLLLoss", "Parameter", "ReLU", "ReflectionPad2d", "ReplicationPad2d", "Sequential", "SiLU",
+    "Sigmoid", "Softmax", "Tanh", "ZeroPad2d", "manual_seed", "utils",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:

@@ -720,6 +720,42 @@ def probabilities(weight: Double | None = None, **options: Any) -> Case:
     )
 
 
+def likelihood(target: list[int], weight: Double | None = None, **options: Any) -> Case:
+    y, w = np.array(target), None if weight is None else torch.from_numpy(weight)
+    return Case(
+        f"nll_loss {target} {weight} {options}",
+        lambda x: definition.nll_loss(x, y, weight, **options),
+        lambda x: F.nll_loss(x, torch.from_numpy(y), w, **options),
+        lambda g, x: (definition.nll_loss_backward(g, x, y, weight, **options),),
+        ((len(target), 3),),
+    )
+
+
+def squared_error(weight: Double | None = None, **options: Any) -> Case:
+    given: dict[str, Any] = {**options, "weight": None if weight is None else torch.from_numpy(weight)}
+    return Case(
+        f"mse_loss {weight} {options}",
+        lambda x, t: definition.mse_loss(x, t, weight=weight, **options),
+        lambda x, t: F.mse_loss(x, t, **given),
+        lambda g, x, t: definition.mse_loss_backward(g, x, t, weight=weight, **options),
+        ((2, 3), (2, 3)),
+    )
+
+
+def two_answers(weight: Double | None = None, pos_weight: Double | None = None, **options: Any) -> Case:
+    w, p = (None if array is None else torch.from_numpy(array) for array in (weight, pos_weight))
+    return Case(
+        f"binary_cross_entropy_with_logits {weight} {pos_weight} {options}",
+        lambda x, t: definition.binary_cross_entropy_with_logits(x, t, weight, pos_weight=pos_weight, **options),
+        lambda x, t: F.binary_cross_entropy_with_logits(x, t, w, pos_weight=p, **options),
+        lambda g, x, t: definition.binary_cross_entropy_with_logits_backward(
+            g, x, t, weight, pos_weight=pos_weight, **options
+        ),
+        ((4, 3), (4, 3)),
+        positive=(1,),
+    )
+
+
 WEIGHT = np.array([0.5, 2.0, 1.25])
 TRUTH = np.array([[0.0, 0.0, 1.0], [0.2, 0.5, 0.3]])
 CASES = [
@@ -819,6 +855,18 @@ CASES = [
     probabilities(reduction="none", label_smoothing=0.1),
     probabilities(WEIGHT, label_smoothing=0.3),
     probabilities(WEIGHT, reduction="sum"),
+    likelihood([2, 0, 1, 1]),
+    likelihood([2, 0, 1, 1], WEIGHT, reduction="none"),
+    likelihood([2, -100, 1, 1], WEIGHT),
+    likelihood([2, 0, 1, 1], ignore_index=1, reduction="sum"),
+    squared_error(),
+    squared_error(reduction="none"),
+    squared_error(np.array([WEIGHT, 2 * WEIGHT])),
+    squared_error(np.array([WEIGHT, 2 * WEIGHT]), reduction="sum"),
+    two_answers(),
+    two_answers(reduction="none", pos_weight=WEIGHT),
+    two_answers(WEIGHT, 2 * WEIGHT),
+    two_answers(WEIGHT, reduction="sum"),
 ]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

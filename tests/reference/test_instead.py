@@ -69,4 +69,6 @@ def test_the_lines_that_are_advised_work() -> None:
     scores, labels = np.array([[1.0, 2.0]]), np.array([1])
     log_p, target = torch.log_softmax(torch.from_numpy(scores), 1), torch.from_numpy(labels)
     assert abs(nn.CrossEntropyLoss()(scores, labels) - torch.nn.NLLLoss()(log_p, target).item()) < 1e-15
+    sure, answer = torch.sigmoid(torch.from_numpy(scores)), torch.from_numpy(np.array([[0.0, 1.0]]))
+    assert abs(nn.BCEWithLogitsLoss()(scores, answer.numpy()) - torch.nn.BCELoss()(sure, answer).item()) < 1e-15
     assert lr_scheduler.StepLR(optim.SGD([nn.Parameter(x)]), 1)

@@ -147,6 +147,7 @@ def calls(dtype: Any) -> Iterator[Call]:
 
     yield from normalisation_calls(dtype)
     yield from probability_calls(dtype)
+    yield from loss_calls(dtype)
 
 
 def normalisation_calls(dtype: Any) -> Iterator[Call]:
@@ -234,6 +235,44 @@ def probability_calls(dtype: Any) -> Iterator[Call]:
                 yield Call("cross_entropy", reference.cross_entropy, arrays, arguments, tight[:1])
                 arrays = {"grad_output": g, **arrays}
                 yield Call("cross_entropy_backward", reference.cross_entropy_backward, arrays, arguments, tight[1:])
+
+                if target.dtype.kind != "f":
+                    yield from likelihoods(case, g)
+
+
+def loss_calls(dtype: Any) -> Iterator[Call]:
+    """The losses of numbers, and of two answers; the small integers make sums of squares exact."""
+
+    def numbers(*shape: int, seed: int = 0) -> Array:
+        return random_integers(shape, dtype, seed)
+
+    given: dict[str, Array]
+    arguments: dict[str, Any]
+    x, target, weight = numbers(3, 4, 2), numbers(3, 4, 2, seed=1), np.abs(numbers(3, 4, 2, seed=2)) + 1
+    for given in ({}, {"weight": weight}):
+        for reduction in ("mean", "none"):
+            arrays, arguments = {"input": x, "target": target, **given}, {"reduction": reduction}
+            yield Call("mse_loss", reference.mse_loss, arrays, arguments)
+            arrays = {"grad_output": numbers(*(x.shape if reduction == "none" else ())), **arrays}
+            yield Call("mse_loss_backward", reference.mse_loss_backward, arrays, arguments)
+
+    name = "binary_cross_entropy_with_logits"
+    for given in ({}, {"weight": weight, "pos_weight": numbers(4, 1, seed=3)}):
+        for reduction in ("mean", "none"):
+            arrays, arguments = {"input": x, "target": target, **given}, {"reduction": reduction}
+            g = numbers(*(x.shape if reduction == "none" else ()))
+            found = pair_named(name).expected(Case("real", np.dtype(dtype), arrays, arguments), g)
+            both = tuple(np.asarray(found[n]) for n in ("output", "grad_input", "grad_target"))
+            yield Call(name, getattr(reference, name), arrays, arguments, both[:1])
+            arrays = {"grad_output": g, **arrays}
+            yield Call(name + "_backward", getattr(reference, name + "_backward"), arrays, arguments, both[1:])
+
+
+def likelihoods(case: Case, g: Array) -> Iterator[Call]:
+    """The negative log-likelihood and its gradient, of a case of cross-entropy."""
+    arguments = {name: case.arguments[name] for name in ("reduction", "ignore_index")}
+    yield Call("nll_loss", reference.nll_loss, case.arrays, arguments)
+    yield Call("nll_loss_backward", reference.nll_loss_backward, {"grad_output": g, **case.arrays}, arguments)
 
 
 ALL = [call for dtype in (np.float32, np.float64) for call in calls(dtype)]

@@ -94,6 +94,9 @@ LAYERS: dict[str, Any] = {
     "Identity": lambda s: s.Identity(54, unused=1),
     "Sequential": lambda s: s.Sequential(),
     "CrossEntropyLoss": lambda s: s.CrossEntropyLoss(label_smoothing=0.1),
+    "NLLLoss": lambda s: s.NLLLoss(ignore_index=1),
+    "MSELoss": lambda s: s.MSELoss(reduction="sum"),
+    "BCEWithLogitsLoss": lambda s: s.BCEWithLogitsLoss(),
     "ModuleList": lambda s: s.ModuleList(),
     "ModuleList, alike": lambda s: s.ModuleList([s.ReLU(), s.ReLU(), dense(s), s.Flatten(), s.ReLU()]),
 }

@@ -79,6 +79,7 @@ def test_backward_before_forward_is_an_error() -> None:
         nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
         nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
         nn.AdaptiveAvgPool2d(1), nn.Dropout(), nn.Dropout2d(),
+        nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):

@@ -332,6 +332,46 @@ def _gelu(x: Array, case: Case) -> tuple[Array, Array]:
     return x * share, share + x * phi
 
 
+def _reduced(case: Case, losses: Array, g: Array, divisor: Any, slopes: dict[str, Array]) -> Results:
+    """The loss of ``losses``, and g times each of the ``slopes``; a mean is over ``divisor``."""
+    reduction = case.arguments["reduction"]
+    total = losses if reduction == "none" else np.asarray(losses).sum()
+    scale = g / divisor if reduction == "mean" else g
+    grads = {name: np.asarray(scale * slope) for name, slope in slopes.items()}
+    return {"output": np.asarray(total / divisor if reduction == "mean" else total), **grads}
+
+
+def _nll_loss(case: Case, grad_output: Array) -> Results:
+    x, target = case.arrays["input"], case.arrays["target"]
+    axis, g = min(x.ndim - 1, 1), np.asarray(_exact(grad_output))
+    classes = np.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    labels = np.expand_dims(target.reshape(x.shape[:axis] + x.shape[axis + 1 :]), axis)
+    w = np.asarray(_exact(case.arrays.get("weight", np.ones(x.shape[axis])))).reshape(classes.shape)
+    chosen = (labels != case.arguments["ignore_index"]) & (labels == classes)
+    g = np.expand_dims(g, axis) if case.arguments["reduction"] == "none" else g
+    return _reduced(case, -(chosen * w * _exact(x)).sum(axis), g, (chosen * w).sum(), {"grad_input": -(chosen * w)})
+
+
+def _mse_loss(case: Case, grad_output: Array) -> Results:
+    x, target, g = (np.asarray(_exact(array)) for array in (case.arrays["input"], case.arrays["target"], grad_output))
+    w = np.asarray(_exact(case.arrays.get("weight", np.ones(x.shape))))
+    slope = 2 * w * (x - target)
+    return _reduced(case, w * (x - target) ** 2, g, w.sum(), {"grad_input": slope, "grad_target": -slope})
+
+
+def _binary_cross_entropy(case: Case, grad_output: Array) -> Results:
+    x, t, g = (np.asarray(_exact(array)) for array in (case.arrays["input"], case.arrays["target"], grad_output))
+    w, p = (np.asarray(_exact(case.arrays.get(name, np.ones(())))) for name in ("weight", "pos_weight"))
+    power = _exp(-x)
+    yes, no = np.asarray(_ln(1 + power)), np.asarray(x + _ln(1 + power))  # -log sigma(x), -log(1 - sigma(x))
+    slopes = {
+        "grad_input": w * ((1 - t) - p * t * power) / (1 + power),
+        "grad_target": np.asarray(w * (p * yes - no)),
+    }
+    losses = np.broadcast_to(w * (p * t * yes + (1 - t) * no), x.shape)
+    return _reduced(case, losses, g, decimal.Decimal(x.size), slopes)
+
+
 EXACT: dict[str, Callable[[Pair, Case, Array], Minus]] = {
     "conv2d": _sum_of_products,
     "conv_transpose2d": _sum_of_products,
@@ -343,4 +383,7 @@ EXACT: dict[str, Callable[[Pair, Case, Array], Minus]] = {
     "softmax": _decimals(_softmax),
     "log_softmax": _decimals(_log_softmax),
     "cross_entropy": _decimals(_cross_entropy),
+    "nll_loss": _decimals(_nll_loss),
+    "mse_loss": _decimals(_mse_loss),
+    "binary_cross_entropy_with_logits": _decimals(_binary_cross_entropy),
 }

@@ -51,6 +51,9 @@ _CPU = {
     "softmax": {"output": "float32", "grad_input": "float32"},
     "log_softmax": {"output": "float32", "grad_input": "float32"},
     "cross_entropy": {"output": "samples", "grad_input": "samples", "grad_target": "float32"},
+    "nll_loss": {"output": "samples", "grad_input": "samples"},
+    "mse_loss": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
+    "binary_cross_entropy_with_logits": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
     "sgd": {"output": "copies"},
     "rmsprop": {"output": "copies"},
     "adam": {"output": "copies"},
@@ -93,6 +96,9 @@ ACCUMULATORS = {
         "softmax": {"output": "float32", "grad_input": "float32"},
         "log_softmax": {"output": "float32", "grad_input": "float32"},
         "cross_entropy": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
+        "nll_loss": {"output": "float32", "grad_input": "float32"},
+        "mse_loss": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
+        "binary_cross_entropy_with_logits": {"output": "float32", "grad_input": "float32", "grad_target": "float32"},
         "sgd": {"output": "copies"},
         "rmsprop": {"output": "copies"},
         "adam": {"output": "copies"},
@@ -455,6 +461,82 @@ def _in_groups(groups_of: Callable[[Case, np.dtype[Any]], bounds.Groups]) -> Cal
     return rule
 
 
+def _reduced(a: Arithmetic, case: Case, known: Array, magnitude: Array, error: Array, divisor: Array | float) -> Array:
+    """The bound of losses of some ``magnitude``, each off by ``error``; those that are not ``known`` must be equal.
+
+    The losses are stored in 16 bits, added up in float32 (or in 16 bits, with two roundings for each), and rounded; a
+    ``divisor`` is such a sum, too.
+    """
+    safe = a.max / 4
+    if case.arguments["reduction"] == "none":
+        return np.where(known, np.where(magnitude > safe, np.inf, error), np.nan)
+    in_16_bits = a.accumulator("output") == "samples"
+    chain = a.gamma(3 + (4 * magnitude.size if in_16_bits else 0)) + gamma(2 * magnitude.size + 2, FLOAT32)
+    total = magnitude[known].sum()
+    off = error[known].sum() + chain * (total + error[known].sum())
+    if case.arguments["reduction"] == "mean":
+        total, off = max(total, total / divisor), off / divisor
+    if not total <= safe:
+        return np.asarray(np.inf)
+    return np.asarray(off + (1 + magnitude.size) * a.spacing if known.all() else np.nan)
+
+
+def _nll_loss(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """One product for each sample, and one for its gradient; sums of losses and of weights as ``_reduced`` says."""
+    x, target = case.arrays["input"], case.arrays["target"]
+    axis = min(x.ndim - 1, 1)
+    counted = np.expand_dims(target.reshape(x.shape[:axis] + x.shape[axis + 1 :]), axis)
+    classes = np.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    chosen = (counted != case.arguments["ignore_index"]) & (counted == classes)
+    weights = case.arrays.get("weight", np.ones(x.shape[axis])).reshape(classes.shape)
+    weight, picked = (chosen * weights).sum(axis), np.where(chosen, x, 0).sum(axis)
+    mean = case.arguments["reduction"] == "mean"
+    divisor = weight.sum() if mean else 1.0
+    magnitude = np.abs(picked) * weight
+    output = _reduced(a, case, np.isfinite(picked), magnitude, a.u * magnitude + a.spacing, divisor)
+    in_16_bits = a.accumulator("grad_input") == "samples"
+    chain = a.gamma(3 + (2 * weight.size if in_16_bits else 0)) + gamma(weight.size + 2, FLOAT32)
+    scale = np.abs(grad_output) / divisor if mean else np.abs(grad_output)
+    scale = np.expand_dims(scale, axis) if case.arguments["reduction"] == "none" else scale
+    grad = chosen * scale * weights
+    grad_error = np.where(np.maximum(grad, chosen * scale) > a.max / 4, np.inf, chain * grad)
+    grad_error = grad_error + chosen * a.spacing * (1 + weights)
+    return {"output": (ours["output"], output), "grad_input": (ours["grad_input"], grad_error)}
+
+
+def _mse_loss(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """A difference, which enters twice, and two products; as many factors, and the mean's, in the gradient."""
+    x, target = case.arrays["input"], case.arrays["target"]
+    w, mean = case.arrays.get("weight", np.ones(x.shape)), case.arguments["reduction"] == "mean"
+    divisor = w.sum() if mean else 1.0
+    finite, d, g = np.isfinite(x), np.abs(x - target), np.abs(grad_output)
+    magnitude, spacing = d * d * np.maximum(w, 1), a.spacing * (1 + w)
+    output = _reduced(a, case, finite, magnitude, a.gamma(4) * d * d * w + spacing, divisor)
+    slope = 2 * d * w * g / divisor
+    grad_error = (a.gamma(8) + gamma(x.size, FLOAT32)) * slope + a.spacing * (1 + w + d * (1 + g + w))
+    largest = 2 * d * np.maximum(1, w) * np.maximum(1, g)
+    grad_error = np.where(finite, np.where(largest > a.max / 4, np.inf, grad_error), np.nan)
+    found = {"output": output, "grad_input": grad_error, "grad_target": grad_error}
+    return {name: (ours[name], np.asarray(found[name])) for name in ours}
+
+
+def _binary_cross_entropy(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
+    """The chain of ``bounds.Logits``, each of whose operations rounds what it hands on to 16 bits."""
+    terms = bounds.Logits(case, grad_output)
+    chain, lost = a.gamma(12), a.spacing * 12 * terms.factors
+    output = _reduced(
+        a, case, terms.finite, terms.size * (1 + terms.w), terms.w * chain * terms.size + lost, terms.size.size
+    )
+    found = {"output": output}
+    for name, slope, known in (
+        ("grad_input", terms.slope, terms.number),
+        ("grad_target", terms.target_slope, terms.finite),
+    ):
+        bound = chain * terms.scale * slope + lost * (1 + slope)
+        found[name] = np.where(known, np.where(slope * terms.factors > a.max / 4, np.inf, bound), np.nan)
+    return {name: (ours[name], np.asarray(found[name])) for name in ours}
+
+
 def _sgd(a: Arithmetic, case: Case, grad_output: Array, ours: dict[str, Array]) -> dict[str, Wanted]:
     """Every operation of a step rounds what it stores to 16 bits: ``bounds.sgd_error`` with that u."""
     bound = bounds.sgd_error(case, a.u, a.spacing)
@@ -572,6 +654,9 @@ _RULES: dict[str, Callable[[Arithmetic, Case, Array, dict[str, Array]], dict[str
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "cross_entropy": _cross_entropy,
+    "nll_loss": _nll_loss,
+    "mse_loss": _mse_loss,
+    "binary_cross_entropy_with_logits": _binary_cross_entropy,
     "sgd": _sgd,
     "rmsprop": _steps(bounds.rmsprop_error),
     "adam": _steps(bounds.adam_error),

@@ -206,6 +206,11 @@ def _draws_nothing(options: Options) -> bool:
     return not options["training"] or options["p"] in (0, 1)
 
 
+def _torch_nll_loss(input: torch.Tensor, target: torch.Tensor, **options: Any) -> torch.Tensor:
+    """Of images with the channels last in memory torch's gradient is an error, though the loss is not."""
+    return F.nll_loss(input.contiguous(), target, **options)
+
+
 _PADS = {
     "constant": lambda nn, o: nn.ConstantPad2d(o["pad"], o["value"] or 0.0),
     "reflect": lambda nn, o: nn.ReflectionPad2d(o["pad"]),
@@ -509,6 +514,46 @@ PAIRS = (
         gradients=("input", "target"),
         kinds=("lattice", "real", "extremes"),
         expected=lambda case, grad_output: {**bounds.cross_entropy(case, grad_output)},
+        smooth=True,
+    ),
+    Pair(
+        name="nll_loss",
+        twin_name="torch.nn.NLLLoss",
+        formula="L = - w_t x_t",
+        cases=cases.nll_loss,
+        forward=reference.nll_loss,
+        backward=lambda g, a, o, y: [reference.nll_loss_backward(g, a["input"], a["target"], a.get("weight"), **o)],
+        twin=_torch_nll_loss,
+        expected=lambda case, grad_output: {**bounds.nll_loss(case, grad_output)},
+        smooth=True,
+    ),
+    Pair(
+        name="mse_loss",
+        twin_name="torch.nn.MSELoss",
+        formula="L = 1/N sum_i (x_i - t_i)^2",
+        cases=cases.mse_loss,
+        forward=reference.mse_loss,
+        backward=lambda g, a, o, y: reference.mse_loss_backward(
+            g, a["input"], a["target"], weight=a.get("weight"), **o
+        ),
+        twin=F.mse_loss,
+        gradients=("input", "target"),
+        expected=lambda case, grad_output: {**bounds.mse_loss(case, grad_output)},
+        smooth=True,
+    ),
+    Pair(
+        name="binary_cross_entropy_with_logits",
+        twin_name="torch.nn.BCEWithLogitsLoss",
+        formula="L = - p t log sigma(x) - (1 - t) log(1 - sigma(x))",
+        cases=cases.binary_cross_entropy_with_logits,
+        forward=reference.binary_cross_entropy_with_logits,
+        backward=lambda g, a, o, y: reference.binary_cross_entropy_with_logits_backward(
+            g, a["input"], a["target"], a.get("weight"), pos_weight=a.get("pos_weight"), **o
+        ),
+        twin=F.binary_cross_entropy_with_logits,
+        gradients=("input", "target"),
+        kinds=("lattice", "real", "extremes"),
+        expected=lambda case, grad_output: {**bounds.binary_cross_entropy_with_logits(case, grad_output)},
         smooth=True,
     ),
     Pair(

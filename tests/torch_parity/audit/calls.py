@@ -319,6 +319,8 @@ _EPS = _one_of(
     0, 1e-5, 1, -0.5, math.nan, math.inf, True, None, "0", np.float32(0.5), np.int64(1), np.True_, 1j, 10**400
 )
 _HUGE = (2**31, 2**62, 2**63, -(2**63), 2**64)
+_IGNORED = _one_of(-100, 0, 1, -1, 2**40, *NO_INTEGERS, *_HUGE)
+_REDUCTION = _one_of("none", "mean", "sum", "max", "", None, 1, True, "elementwise_mean")
 _POOL: dict[str, Wild] = {
     "input": _array("input"),
     "kernel_size": _pair(-1, 9, *_HUGE),
@@ -493,11 +495,46 @@ FORMULAS = {
             "input": _array("input"),
             "target": _target,
             "weight": _array("weight", like="input"),
-            "ignore_index": _one_of(-100, 0, 1, -1, 2**40, *NO_INTEGERS, *_HUGE),
-            "reduction": _one_of("none", "mean", "sum", "max", "", None, 1, True, "elementwise_mean"),
+            "ignore_index": _IGNORED,
+            "reduction": _REDUCTION,
             "label_smoothing": _one_of(
                 0.0, 0.5, 1, 1.5, -0.5, math.nan, math.inf, True, None, "0.5", np.float32(0.5), np.True_, 1j, 10**400
             ),
+        },
+    ),
+    "nll_loss": Formula(
+        reference.nll_loss,
+        F.nll_loss,
+        _valid(cases.nll_loss),
+        {
+            "input": _array("input"),
+            "target": _target,
+            "weight": _array("weight", like="input"),
+            "ignore_index": _IGNORED,
+            "reduction": _REDUCTION,
+        },
+    ),
+    "mse_loss": Formula(
+        reference.mse_loss,
+        F.mse_loss,
+        _valid(cases.mse_loss),
+        {
+            "input": _array("input"),
+            "target": _array("target"),
+            "reduction": _REDUCTION,
+            "weight": _array("weight", like="input"),
+        },
+    ),
+    "binary_cross_entropy_with_logits": Formula(
+        reference.binary_cross_entropy_with_logits,
+        F.binary_cross_entropy_with_logits,
+        _valid(cases.binary_cross_entropy_with_logits),
+        {
+            "input": _array("input"),
+            "target": _array("target"),
+            "weight": _array("weight", like="input"),
+            "reduction": _REDUCTION,
+            "pos_weight": _array("pos_weight", like="input"),
         },
     ),
     "sgd": Formula(SGD, torch.optim.SGD, _optimizer(cases.sgd), {"params": _params(_SGD), **_SGD}),

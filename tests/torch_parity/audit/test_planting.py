@@ -201,6 +201,9 @@ EXCLUSIVE = set().union(
     hides("gradient-not-averaged", "gradient-averaged-twice", "gradient-averaged-over-classes"),
     # The learning rate is 1, or 1 times 1.
     hides("learning-rate-forgotten", "learning-rate-applied-twice"),
+    one_of("likelihoods-divided-by-their-number", "ignored-likelihoods-counted"),
+    one_of("squared-error-summed", "squared-error-averaged-over-rows"),
+    one_of("logarithm-of-the-sigmoid", "epsilon-beside-the-sigmoid", "second-answer-forgotten"),
     # Where every class counts, none is ignored, and no weight is the target's.
     hides("labels-forgotten", "weights-not-normalised", "ignored-samples-counted"),
 )  # fmt: skip

@@ -138,6 +138,9 @@ BACKWARD: dict[str, Callable[[Any, Arguments], object]] = {
     "softmax": lambda g, a: reference.softmax_backward(g, a["input"], a["dim"]),
     "log_softmax": lambda g, a: reference.log_softmax_backward(g, a["input"], a["dim"]),
     "cross_entropy": lambda g, a: reference.cross_entropy_backward(g, **a),
+    "nll_loss": lambda g, a: reference.nll_loss_backward(g, **a),
+    "mse_loss": lambda g, a: reference.mse_loss_backward(g, **a),
+    "binary_cross_entropy_with_logits": lambda g, a: reference.binary_cross_entropy_with_logits_backward(g, **a),
 }
 
 
@@ -261,6 +264,25 @@ REFUSED: list[tuple[str, str, Arguments, str]] = [
     ("reduction 'elementwise_mean'", "cross_entropy",
      {"input": zeros(2, 3), "target": zeros(2, dtype=np.int64), "reduction": "elementwise_mean"},
      "reduction must be one of none, mean, sum, got 'elementwise_mean'"),
+    ("reduction 'elementwise_mean'", "mse_loss",
+     {"input": zeros(2, 3), "target": zeros(2, 3), "reduction": "elementwise_mean"},
+     "reduction must be one of none, mean, sum, got 'elementwise_mean'"),
+    ("reduction 'elementwise_mean'", "binary_cross_entropy_with_logits",
+     {"input": zeros(2, 3), "target": zeros(2, 3), "reduction": "elementwise_mean"},
+     "reduction must be one of none, mean, sum, got 'elementwise_mean'"),
+    ("dtypes other than float32 and float64", "mse_loss", {"input": zeros(3), "target": zeros(3, dtype=np.int64)},
+     "target must be float32 or float64, got int64; write target.astype"),
+    ("mixed dtypes", "binary_cross_entropy_with_logits", {"input": zeros(3), "target": zeros(3, dtype=np.float64)},
+     "target must have the dtype of input, float32, got float64"),
+    ("targets of another shape", "mse_loss", {"input": zeros(3, 1), "target": zeros(3)},
+     r"target must have shape \(3, 1\) \(as input\), got \(3,\)"),
+    ("targets of another shape", "mse_loss", {"input": zeros(3), "target": zeros(2, 3), "weight": zeros(3)},
+     r"target must have shape \(3,\) \(as input\), got \(2, 3\)"),
+    ("class weights that are no vector", "nll_loss",
+     {"input": zeros(2, 3, 4), "target": zeros(2, 4, dtype=np.int64), "weight": zeros(1, 3)},
+     r"weight must have shape \(3,\) \(one weight per class\), got \(1, 3\)"),
+    ("uint8 class indices where there is none to read", "nll_loss",
+     {"input": zeros(0, 3, 4), "target": zeros(0, 4, dtype=np.uint8)}, "target must be int64 .*, got uint8"),
     ("no dimension", "softmax", {"input": zeros(2, 3), "dim": None}, "dim must be an integer, got None"),
     ("no dimension", "log_softmax", {"input": zeros(2, 3), "dim": None}, "dim must be an integer, got None"),
     ("windows wholly in padding", "max_pool2d",
@@ -789,6 +811,64 @@ BAD = [
     bad("cross_entropy_backward-none", ValueError,
         lambda: reference.cross_entropy_backward(zeros(), SCORES, LABELS, reduction="none"),
         "grad_output", "(4,)", "got ()"),
+    *(
+        bad(f"{name}-{label}", error, partial(f, input, target, **options), *words)
+        for name, f in [
+            ("nll_loss", reference.nll_loss),
+            ("nll_loss_backward", partial(reference.nll_loss_backward, zeros())),
+        ]
+        for label, error, input, target, options, words in [
+            ("rank", ValueError, zeros(), LABELS, {}, ("input", "(N, C)", "got shape ()")),
+            ("target shape", ValueError, SCORES, LABELS[:3], {}, ("target", "(4,)", "got (3,)")),
+            ("several labels of one sample", ValueError, zeros(3), LABELS[:3], {}, ("target", "()", "got (3,)")),
+            ("label above", ValueError, SCORES, LABELS + 1, {}, ("target", "between 0 and 2", "got 3")),
+            ("label list", TypeError, SCORES, [0, 1, 2, 0], {}, ("target", "NumPy array", "got list")),
+            ("probabilities", TypeError, SCORES, SCORES, {},
+             ("target", "int64 or uint8 class indices", "got float32 of shape (4, 3)")),
+            ("labels of bytes for maps", TypeError, zeros(4, 3, 2), zeros(4, 2, dtype=np.uint8), {},
+             ("target", "must be int64 class indices", "got uint8")),
+            ("integers", TypeError, SCORES.astype(int), LABELS, {}, ("input", "float32", "got int64")),
+            ("weight", ValueError, SCORES, LABELS, {"weight": zeros(4)}, ("weight", "(3,)", "got (4,)")),
+            ("weights of ints", TypeError, SCORES, LABELS, {"weight": LABELS[:3]}, ("weight", "float32", "got int64")),
+            ("reduction", ValueError, SCORES, LABELS, {"reduction": "max"}, ("reduction", "mean", "got 'max'")),
+            ("ignore", TypeError, SCORES, LABELS, {"ignore_index": None}, ("ignore_index", "integer", "got None")),
+        ]
+    ),
+    *(
+        bad(f"{f.__name__}-{label}", error, partial(f, *arguments, SCORES, target, **options), *words)
+        for f, arguments in [
+            (reference.mse_loss, ()),
+            (reference.mse_loss_backward, (zeros(),)),
+            (reference.binary_cross_entropy_with_logits, ()),
+            (reference.binary_cross_entropy_with_logits_backward, (zeros(),)),
+        ]
+        for label, error, target, options, words in [
+            ("shape", ValueError, zeros(3), {}, ("target", "(4, 3)", "as input", "got (3,)")),
+            ("mixed", TypeError, SCORES.astype(DOUBLE), {}, ("target", "float32", "got float64")),
+            ("labels", TypeError, SCORES.astype(int), {}, ("target", "float32", "got int64")),
+            ("weight", ValueError, SCORES, {"weight": zeros(4)}, ("weight", "(4, 3)", "as input", "got (4,)")),
+            ("weights of ints", TypeError, SCORES, {"weight": SCORES.astype(int)}, ("weight", "float32", "got int64")),
+            ("reduction", ValueError, SCORES, {"reduction": "max"}, ("reduction", "mean", "got 'max'")),
+        ]
+    ),
+    *(
+        bad(f"binary_cross_entropy_with_logits-{label}", error,
+            partial(reference.binary_cross_entropy_with_logits, SCORES, SCORES, pos_weight=pos_weight), *words)
+        for label, error, pos_weight, words in [
+            ("pos_weight", ValueError, zeros(4), ("pos_weight", "broadcasts to (4, 3)", "got (4,)")),
+            ("pos_weight of more", ValueError, zeros(1, 4, 3), ("pos_weight", "(4, 3)", "got (1, 4, 3)")),
+            ("pos_weight of none", ValueError, zeros(0), ("pos_weight", "(4, 3)", "got (0,)")),
+            ("a number", TypeError, 2.0, ("pos_weight", "NumPy array", "got float")),
+        ]
+    ),
+    *(
+        bad(f"{f.__name__}-upstream", ValueError, partial(f, zeros(4), SCORES, target), "grad_output", "()", "got (4,)")
+        for f, target in [
+            (reference.nll_loss_backward, LABELS),
+            (reference.mse_loss_backward, SCORES),
+            (reference.binary_cross_entropy_with_logits_backward, SCORES),
+        ]
+    ),
     bad("Conv2d-groups", ValueError, lambda: nn.Conv2d(4, 6, 3, groups=4), "groups", "divide", "got 4"),
     bad("Conv2d-no groups", ValueError, lambda: nn.Conv2d(4, 6, 3, groups=0), "groups", "divide", "got 0"),
     bad("Conv2d-channels", TypeError, lambda: nn.Conv2d(4.0, 6, 3), "in_channels", "integer", "got 4.0"),
@@ -961,12 +1041,16 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
         nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(), nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0),
         nn.ReflectionPad2d(1), nn.ReplicationPad2d(1), nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1), nn.Dropout(),
         nn.Dropout2d(),
+        nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
     ],
     ids=lambda layer: type(layer).__name__,
 )  # fmt: skip
 def test_backward_before_forward(layer: Any) -> None:
     with pytest.raises(RuntimeError, match="call forward before backward"):
         layer.backward(zeros(2, 3))
+
+
+LOSSES = [(nn.CrossEntropyLoss, LABELS), (nn.NLLLoss, LABELS), (nn.MSELoss, SCORES), (nn.BCEWithLogitsLoss, SCORES)]
 
 
 @pytest.mark.parametrize(
@@ -978,15 +1062,17 @@ def test_backward_before_forward(layer: Any) -> None:
     ],
 )
 def test_a_loss_refuses_a_gradient_of_another_type(grad_output: Any, message: str) -> None:
-    criterion = nn.CrossEntropyLoss()
-    criterion(SCORES, LABELS)
-    with pytest.raises(TypeError, match=f"^{message}"):
-        criterion.backward(grad_output)
+    for build, target in LOSSES:
+        criterion = build()
+        criterion(SCORES, target)
+        with pytest.raises(TypeError, match=f"^{message}"):
+            criterion.backward(grad_output)
 
 
-def test_a_loss_per_sample_needs_a_gradient_per_sample() -> None:
-    criterion = nn.CrossEntropyLoss(reduction="none")
-    criterion(SCORES, LABELS)
+@pytest.mark.parametrize(("build", "target"), LOSSES)
+def test_a_loss_per_sample_needs_a_gradient_per_sample(build: Any, target: Any) -> None:
+    criterion = build(reduction="none")
+    criterion(SCORES, target)
     with pytest.raises(ValueError, match="grad_output must be given for reduction 'none'"):
         criterion.backward()
 

@@ -312,6 +312,10 @@ INDUCTOR_FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
         "cross_entropy", {"input": uniform(3, 4), "target": np.array([1, 3, 0], np.uint8)},
         {"reduction": "sum", "label_smoothing": 0.0, "ignore_index": -100}, "torch.uint8",
     ),
+    "bytes as class indices are refused by the likelihood, too": (
+        "nll_loss", {"input": uniform(3, 4), "target": np.array([1, 3, 0], np.uint8)},
+        {"reduction": "sum", "ignore_index": -100}, "torch.uint8",
+    ),
 }  # fmt: skip
 
 

@@ -28,20 +28,16 @@ def test_gamma() -> None:
 
 
 def functions() -> list[Any]:
-    tensors = {name: getattr(torch, name) for name in ("exp", "log", "tanh")}
+    tensors = {name: getattr(torch, name) for name in ("exp", "log", "log1p", "tanh")}
     both = [
         pytest.param(name, side, call, id=f"{side}-{name}")
-        for name in ("exp", "log", "tanh")
+        for name in tensors
         for side, call in (
             ("numpy", getattr(np, name)),
             ("torch", lambda x, f=tensors[name]: f(torch.from_numpy(x)).numpy()),
         )
     ]
-    one_sided = [
-        pytest.param("log1p", "numpy", np.log1p, id="numpy-log1p"),
-        pytest.param("erf", "torch", lambda x: torch.erf(torch.from_numpy(x)).numpy(), id="torch-erf"),
-    ]
-    return [*both, *one_sided]
+    return [*both, pytest.param("erf", "torch", lambda x: torch.erf(torch.from_numpy(x)).numpy(), id="torch-erf")]
 
 
 def samples(name: str, dtype: np.dtype[Any], count: int) -> np.ndarray[Any, np.dtype[Any]]:
@@ -89,10 +85,8 @@ def test_far_out_tanh_is_one_on_both_sides(dtype: np.dtype[Any]) -> None:
 def test_a_result_of_another_magnitude_is_out_of_bounds(pair: Pair) -> None:
     """Each bound is small beside the results: moving the largest element by a thousandth of itself is seen."""
     seen = 0
-    for index in range(120):
+    for index in range(pair.kinds.index("real"), 60 * len(pair.kinds), len(pair.kinds)):
         case = numbered_case(pair, 60, index, (F32,))
-        if case.kind != "real":
-            continue
         ours, grad_output = reference_results(pair, case)
         expected = pair.expected(case, grad_output)
         for name, result in ours.items():

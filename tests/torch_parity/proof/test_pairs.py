@@ -113,7 +113,7 @@ def test_smooth_gradients_are_difference_quotients(pair: Pair) -> None:
             # The mean over no samples is NaN, its gradient 0; equal numbers with an eps of 0 are 0/0, until they move.
             if np.isnan(change) or not g.size or np.isinf(steepest):
                 continue
-            largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max())
+            largest = 1 + np.abs(g).sum() * (1 + np.abs(case.arrays.get("weight", np.ones(1))).max(initial=1))
             truncation = steepest**3 * h**2 * largest * (1 + np.abs(d).sum()) * steepness(case)
             rounding = steepest * 1e-15 / h * largest * (1 + np.abs(results["output"]).max(initial=0)) * steepness(case)
             allowed = truncation + rounding

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from torch_parity.audit.coverage import (
-    batch_norm, conv2d, cross_entropy, flatten, linear, pad, pooling, relu, sgd, softmax, gelu, leaky_relu, sigmoid, adaptive_pooling, dropout, conv_transpose2d, adam, clip_grad_norm, rmsprop, group_norm, layer_norm,
+    batch_norm, conv2d, cross_entropy, flatten, linear, pad, pooling, relu, sgd, softmax, gelu, leaky_relu, sigmoid, adaptive_pooling, dropout, conv_transpose2d, adam, clip_grad_norm, rmsprop, group_norm, layer_norm, losses,
 )
 from torch_parity.audit.coverage.feature import Feature, Rule
 from torch_parity.proof.cases import Case
@@ -24,7 +24,7 @@ __all__ = ["RULES", "VALUES", "Coverage", "Feature", "Rule", "covered", "feature
 
 # In the order in which the formulas are taught.
 _FORMULAS = (
-    conv2d, conv_transpose2d, pad, relu, leaky_relu, sigmoid, gelu, pooling, batch_norm, adaptive_pooling, dropout, layer_norm, group_norm, flatten, linear, softmax, cross_entropy, sgd,
+    conv2d, conv_transpose2d, pad, relu, leaky_relu, sigmoid, gelu, pooling, batch_norm, adaptive_pooling, dropout, layer_norm, group_norm, flatten, linear, softmax, cross_entropy, losses, sgd,
 , rmsprop, adam, clip_grad_norm,
 )  # fmt: skip
 

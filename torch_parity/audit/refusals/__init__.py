@@ -8,14 +8,15 @@ One file for each formula of which something is refused, and ``arrays`` for what
 """
 
 from torch_parity.audit.refusals import (
-    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d, optimizers,
+    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d, optimizers, mse_loss,
 )
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
 
-# A call is mended in this order: its dtypes first.
+# A call is mended in this order: targets get the shape of the input, which tells them from class indices, then dtypes.
 REFUSALS = (
+    *mse_loss.REFUSALS,
     *arrays.REFUSALS,
     *conv2d.REFUSALS,
     *batch_norm.REFUSALS,

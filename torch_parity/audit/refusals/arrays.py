@@ -14,7 +14,13 @@ def _of_numbers(arguments: Arguments) -> dict[str, npt.NDArray[Any]]:
     """The arrays but for class indices and masks."""
     scores = arguments["input"]
     arrays = {name: value for name, value in arguments.items() if isinstance(value, np.ndarray) and name != "mask"}
-    return {name: array for name, array in arrays.items() if name != "target" or array.shape == scores.shape}
+    # Where a class can be ignored, integers are class indices, though there may be as many of them as scores.
+    classes = "ignore_index" in arguments
+    return {
+        name: array
+        for name, array in arrays.items()
+        if name != "target" or (array.shape == scores.shape and not (classes and array.dtype.kind in "iu"))
+    }
 
 
 def _other_dtypes(arguments: Arguments) -> Arguments:
@@ -39,6 +45,7 @@ _ARRAYS = (
     "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "layer_norm", "group_norm", "flatten",
     "linear", "softmax",
     "log_softmax", "cross_entropy",
+    "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
 )  # fmt: skip
 _PIXELS = ("conv2d", "conv_transpose2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
 
@@ -51,7 +58,7 @@ REFUSALS = (
     ),
     Refusal(
         "mixed dtypes",
-        ("conv2d", "batch_norm", "conv_transpose2d", "layer_norm", "group_norm", "linear", "cross_entropy"),
+        ("conv2d", "batch_norm", "conv_transpose2d", "layer_norm", "group_norm", "linear", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits"),
         "torch converts the arguments of some formulas, of some only with some options, and says nothing: dtype in is "
         "dtype out here",
         _mixed_dtypes,

@@ -1,4 +1,4 @@
-"""What is refused in cross entropy."""
+"""What is refused in cross entropy and, of class indices and reductions, in the losses like it."""
 
 import numpy as np
 
@@ -47,19 +47,19 @@ def _old_reduction(arguments: Arguments) -> Arguments:
 REFUSALS = (
     Refusal(
         "reduction 'elementwise_mean'",
-        ("cross_entropy",),
+        ("cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits"),
         "torch's deprecated name of 'mean'",
         _old_reduction,
     ),
     Refusal(
         "class weights that are no vector",
-        ("cross_entropy",),
+        ("cross_entropy", "nll_loss"),
         "there is one weight per class; for images of scores torch only counts them",
         _weights_in_another_shape,
     ),
     Refusal(
         "uint8 class indices where there is none to read",
-        ("cross_entropy",),
+        ("cross_entropy", "nll_loss"),
         "torch takes uint8 labels in its plainest loss only, but notices in the others when it reads one",
         _no_indices_to_read,
     ),
@@ -71,7 +71,7 @@ REFUSALS = (
     ),
     Refusal(
         "images of scores for no classes",
-        ("cross_entropy",),
+        ("cross_entropy", "nll_loss"),
         "torch takes them for two-dimensional images all of whose pixels are ignored, and for no others",
         _no_classes,
     ),

@@ -23,8 +23,8 @@ bound is NaN, which asks ``compare`` for equality.
 Where a formula divides by a root of what it has summed, errors are carried from operation to operation beside the
 numbers (``running_error``).
 
-exp, log and tanh are not rounded correctly by any fast library.  They, NumPy's log1p and torch's erf are taken to be
-within FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
+exp, log, log1p and tanh are not rounded correctly by any fast library.  They, and torch's erf, are taken to be within
+FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
 from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
@@ -37,6 +37,7 @@ from torch_parity.proof.bounds.adaptive_pooling import (
 )
 from torch_parity.proof.bounds.adam import adam, adam_error
 from torch_parity.proof.bounds.clip_grad_norm import clip_grad_norm, clip_grad_norm_errors
+from torch_parity.proof.bounds.binary_cross_entropy_with_logits import Logits, binary_cross_entropy_with_logits
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_transpose2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
@@ -45,6 +46,8 @@ from torch_parity.proof.bounds.gelu import gelu, gelu_errors
 from torch_parity.proof.bounds.group_norm import group_norm, group_norm_groups
 from torch_parity.proof.bounds.layer_norm import layer_norm, layer_norm_groups
 from torch_parity.proof.bounds.normalized import Groups
+from torch_parity.proof.bounds.mse_loss import mse_loss
+from torch_parity.proof.bounds.nll_loss import nll_loss, nll_loss_in_any_order
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -78,6 +81,7 @@ __all__ = [
     "Channels",
     "Precision",
     "Groups",
+    "Logits",
     "Probabilities",
     "Sigmoid",
     "adaptive_adjoint",
@@ -93,6 +97,7 @@ __all__ = [
     "batch_norm",
     "clip_grad_norm",
     "clip_grad_norm_errors",
+    "binary_cross_entropy_with_logits",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",
@@ -114,6 +119,9 @@ __all__ = [
     "magnitudes",
     "max_pool2d",
     "max_pool2d_shares",
+    "mse_loss",
+    "nll_loss",
+    "nll_loss_in_any_order",
     "of_sum",
     "pad",
     "rmsprop",

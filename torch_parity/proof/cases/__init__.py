@@ -16,6 +16,7 @@ The odds are such that a few thousand cases meet every pair of properties of two
 from torch_parity.proof.cases.batch_norm import batch_norm
 from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
 from torch_parity.proof.cases.adam import adam, adamw
+from torch_parity.proof.cases.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.clip_grad_norm import clip_grad_norm
 from torch_parity.proof.cases.conv import conv2d
@@ -28,6 +29,8 @@ from torch_parity.proof.cases.gelu import gelu
 from torch_parity.proof.cases.leaky_relu import leaky_relu
 from torch_parity.proof.cases.group_norm import group_norm
 from torch_parity.proof.cases.layer_norm import layer_norm
+from torch_parity.proof.cases.mse_loss import mse_loss
+from torch_parity.proof.cases.nll_loss import nll_loss
 from torch_parity.proof.cases.padding import pad
 from torch_parity.proof.cases.pooling import avg_pool2d, max_pool2d
 from torch_parity.proof.cases.relu import relu
@@ -49,6 +52,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "clip_grad_norm",
+    "binary_cross_entropy_with_logits",
     "conv2d",
     "conv_transpose2d",
     "cross_entropy",
@@ -61,6 +65,8 @@ __all__ = [
     "layer_norm",
     "linear",
     "max_pool2d",
+    "mse_loss",
+    "nll_loss",
     "numbers",
     "pad",
     "relu",

@@ -15,7 +15,7 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop, group_norm, layer_norm,
+    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop, group_norm, layer_norm, binary_cross_entropy_with_logits, mse_loss, nll_loss,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
@@ -45,6 +45,9 @@ _WITNESSES = {
     "softmax": softmax.softmax,
     "log_softmax": softmax.log_softmax,
     "cross_entropy": cross_entropy.cross_entropy,
+    "nll_loss": nll_loss.nll_loss,
+    "mse_loss": mse_loss.mse_loss,
+    "binary_cross_entropy_with_logits": (binary_cross_entropy_with_logits.binary_cross_entropy_with_logits),
     "sgd": sgd.sgd,
     "rmsprop": rmsprop.rmsprop,
     "adam": adam.adam,

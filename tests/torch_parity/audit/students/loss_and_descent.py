@@ -1,4 +1,4 @@
-"""Softmax, cross-entropy and gradient descent, as students get them wrong."""
+"""Softmax, the losses and gradient descent, as students get them wrong."""
 # The variables are the letters of the formulas.
 # ruff: noqa: N803, N806
 
@@ -173,6 +173,129 @@ def gradient_averaged_over_classes(a: Arrays, o: Options, g: Array) -> Array:
     return g * (probabilities(a["input"], 1) - one_hot(a)) / a["input"].size
 
 
+def of_class(a: Arrays) -> Array:
+    """What the input says of each sample's class."""
+    return a["input"][np.arange(len(a["input"])), a["target"]]
+
+
+def logarithm_taken_twice(a: Arrays, o: Options, g: Array) -> Array:
+    return -np.log(of_class(a)).mean()
+
+
+def likelihood_not_negated(a: Arrays, o: Options, g: Array) -> Array:
+    return of_class(a).mean()
+
+
+def probabilities_given(a: Arrays, o: Options, g: Array) -> Array:
+    p = np.exp(a["input"])
+    return -p[np.arange(len(p)), a["target"]].mean()
+
+
+def likelihoods_divided_by_their_number(a: Arrays, o: Options, g: Array) -> Array:
+    return -(a["weight"][a["target"]] * of_class(a)).sum() / len(a["target"])
+
+
+def ignored_likelihoods_counted(a: Arrays, o: Options, g: Array) -> Array:
+    kept = a["target"] != o["ignore_index"]
+    return -a["input"][kept, a["target"][kept]].sum() / len(kept)
+
+
+def likelihood_gradient_on_every_class(a: Arrays, o: Options, g: Array) -> Array:
+    dx = np.zeros(a["input"].shape)
+    dx -= g / len(dx)
+    return dx
+
+
+def softmax_in_the_likelihoods_gradient(a: Arrays, o: Options, g: Array) -> Array:
+    dx = np.zeros(a["input"].shape)
+    dx[np.arange(len(dx)), a["target"]] = -g / len(dx)
+    return dx - np.exp(a["input"]) * dx.sum(axis=1, keepdims=True)
+
+
+def likelihood_gradient_not_averaged(a: Arrays, o: Options, g: Array) -> Array:
+    dx = np.zeros(a["input"].shape)
+    dx[np.arange(len(dx)), a["target"]] = -g
+    return dx
+
+
+def error_halved(a: Arrays, o: Options, g: Array) -> Array:
+    return np.mean((a["input"] - a["target"]) ** 2) / 2
+
+
+def squared_error_summed(a: Arrays, o: Options, g: Array) -> Array:
+    return np.sum((a["input"] - a["target"]) ** 2)
+
+
+def squared_error_averaged_over_rows(a: Arrays, o: Options, g: Array) -> Array:
+    return np.sum((a["input"] - a["target"]) ** 2) / len(a["input"])
+
+
+def absolute_error(a: Arrays, o: Options, g: Array) -> Array:
+    return np.mean(np.abs(a["input"] - a["target"]))
+
+
+def root_of_the_mean(a: Arrays, o: Options, g: Array) -> Array:
+    return np.sqrt(np.mean((a["input"] - a["target"]) ** 2))
+
+
+def slope_without_two(a: Arrays, o: Options, g: Array) -> Array:
+    return g * (a["input"] - a["target"]) / a["input"].size
+
+
+def target_less_input(a: Arrays, o: Options, g: Array) -> Array:
+    return g * 2 * (a["target"] - a["input"]) / a["input"].size
+
+
+def gradient_of_the_target_not_negated(a: Arrays, o: Options, g: Array) -> Array:
+    return g * 2 * (a["input"] - a["target"]) / a["input"].size
+
+
+def squared_error_gradient_not_averaged(a: Arrays, o: Options, g: Array) -> Array:
+    return g * 2 * (a["input"] - a["target"])
+
+
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def binary(p: Array, t: Array) -> Array:
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+
+def sigmoid_applied_twice(a: Arrays, o: Options, g: Array) -> Array:
+    return binary(sigmoid(sigmoid(a["input"])), a["target"]).mean()
+
+
+def epsilon_beside_the_sigmoid(a: Arrays, o: Options, g: Array) -> Array:
+    p, t = sigmoid(a["input"]), a["target"]
+    return -(t * np.log(p + 1e-7) + (1 - t) * np.log(1 - p + 1e-7)).mean()
+
+
+def second_answer_forgotten(a: Arrays, o: Options, g: Array) -> Array:
+    return -(a["target"] * np.log(sigmoid(a["input"]))).mean()
+
+
+def pos_weight_on_both_answers(a: Arrays, o: Options, g: Array) -> Array:
+    return (a["pos_weight"] * binary(sigmoid(a["input"]), a["target"])).mean()
+
+
+def binary_losses_averaged_over_rows(a: Arrays, o: Options, g: Array) -> Array:
+    return binary(sigmoid(a["input"]), a["target"]).sum() / len(a["input"])
+
+
+def slope_of_the_sigmoid_once_more(a: Arrays, o: Options, g: Array) -> Array:
+    p = sigmoid(a["input"])
+    return g * (p - a["target"]) * p * (1 - p) / p.size
+
+
+def truth_less_prediction(a: Arrays, o: Options, g: Array) -> Array:
+    return g * (a["target"] - sigmoid(a["input"])) / a["input"].size
+
+
+def binary_gradient_not_averaged(a: Arrays, o: Options, g: Array) -> Array:
+    return g * (sigmoid(a["input"]) - a["target"])
+
+
 def decayed(grad: Array, K: Array, o: Options) -> Array:
     return (-grad if o["maximize"] else grad) + o["weight_decay"] * K
 
@@ -278,6 +401,33 @@ def plain_loss(a: Arrays, o: Options) -> bool:
     return bool(plain and mean and not (a["target"] == o["ignore_index"]).any())
 
 
+def mean_likelihood(a: Arrays, o: Options) -> bool:
+    return bool(a["input"].ndim == 2 and a["input"].size and o["reduction"] == "mean")
+
+
+def plain_likelihood(a: Arrays, o: Options) -> bool:
+    return mean_likelihood(a, o) and "weight" not in a and not (a["target"] == o["ignore_index"]).any()
+
+
+def weighted_likelihood(a: Arrays, o: Options) -> bool:
+    weighted = mean_likelihood(a, o) and "weight" in a and not (a["target"] == o["ignore_index"]).any()
+    return bool(weighted and a["weight"][a["target"]].sum() > 0)
+
+
+def ignoring_likelihood(a: Arrays, o: Options) -> bool:
+    counted = int((a["target"] != o["ignore_index"]).sum())
+    return mean_likelihood(a, o) and "weight" not in a and 0 < counted < a["target"].size
+
+
+def plain_mean(a: Arrays, o: Options) -> bool:
+    plain = o["reduction"] == "mean" and "weight" not in a and "pos_weight" not in a
+    return bool(plain and a["input"].ndim > 1 and a["input"].size)
+
+
+def weighs_one_answer(a: Arrays, o: Options) -> bool:
+    return bool(o["reduction"] == "mean" and "weight" not in a and "pos_weight" in a and a["input"].size)
+
+
 def with_momentum(a: Arrays, o: Options) -> bool:
     return bool(o["momentum"] > 0 and o["lr"] > 0)
 
@@ -321,6 +471,31 @@ WRITTEN_OUT: list[tuple[Students, str, WrittenFor]] = [
     (cross_entropy_gradient_negated, "grad_input", plain_loss),
     (gradient_averaged_twice, "grad_input", plain_loss),
     (gradient_averaged_over_classes, "grad_input", plain_loss),
+    (logarithm_taken_twice, "output", plain_likelihood),
+    (likelihood_not_negated, "output", plain_likelihood),
+    (probabilities_given, "output", plain_likelihood),
+    (likelihoods_divided_by_their_number, "output", weighted_likelihood),
+    (ignored_likelihoods_counted, "output", ignoring_likelihood),
+    (likelihood_gradient_on_every_class, "grad_input", plain_likelihood),
+    (softmax_in_the_likelihoods_gradient, "grad_input", plain_likelihood),
+    (likelihood_gradient_not_averaged, "grad_input", plain_likelihood),
+    (error_halved, "output", plain_mean),
+    (squared_error_summed, "output", plain_mean),
+    (squared_error_averaged_over_rows, "output", plain_mean),
+    (absolute_error, "output", plain_mean),
+    (root_of_the_mean, "output", plain_mean),
+    (slope_without_two, "grad_input", plain_mean),
+    (target_less_input, "grad_input", plain_mean),
+    (gradient_of_the_target_not_negated, "grad_target", plain_mean),
+    (squared_error_gradient_not_averaged, "grad_input", plain_mean),
+    (sigmoid_applied_twice, "output", plain_mean),
+    (epsilon_beside_the_sigmoid, "output", plain_mean),
+    (second_answer_forgotten, "output", plain_mean),
+    (pos_weight_on_both_answers, "output", weighs_one_answer),
+    (binary_losses_averaged_over_rows, "output", plain_mean),
+    (slope_of_the_sigmoid_once_more, "grad_input", plain_mean),
+    (truth_less_prediction, "grad_input", plain_mean),
+    (binary_gradient_not_averaged, "grad_input", plain_mean),
     (exponential_average, "output", heavy_ball),
     (velocity_subtracted, "output", heavy_ball),
     (velocity_updated_late, "output", heavy_ball),
