@@ -30,8 +30,8 @@ All of it on numbers that can be followed by hand, from an image with a vertical
 from typing import TYPE_CHECKING, Any
 
 from reference import datasets, definition, lr_scheduler, nn, optim
-from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
+from reference.batch_norm import batch_norm, batch_norm_backward
 from reference.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -45,8 +45,8 @@ from reference.flatten import flatten, flatten_backward
 from reference.gelu import gelu, gelu_backward
 from reference.group_norm import group_norm, group_norm_backward
 from reference.instead import PACKAGE, missing
-from reference.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.layer_norm import layer_norm, layer_norm_backward
+from reference.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.mse_loss import mse_loss, mse_loss_backward
 from reference.nll_loss import nll_loss, nll_loss_backward
 from reference.padding import pad, pad_backward

@@ -34,7 +34,14 @@ ON_PAPER = {
     "clip_grad_norm": "clip_grad_norm",
 }  # fmt: skip
 # What a function and its layer share, and is no formula of its own.
-SHARED_WITH_LAYERS = {"checked_slope", "find_maxima", "running_statistics", "slopes", "normalized_features", "normalized_groups"}
+SHARED_WITH_LAYERS = {
+    "checked_slope",
+    "find_maxima",
+    "running_statistics",
+    "slopes",
+    "normalized_features",
+    "normalized_groups",
+}
 
 
 def sources(package: str) -> list[Path]:

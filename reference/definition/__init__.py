@@ -56,13 +56,13 @@ Sources: Goodfellow, Bengio & Courville, Deep Learning (2016), called "Goodfello
 guide to convolution arithmetic for deep learning (2016); what else is used is named where it is used.
 """
 
-from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.adaptive_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward
-from reference.definition.clip_grad_norm import clip_grad_norm
+from reference.definition.batch_norm import batch_norm, batch_norm_backward, running_statistics
 from reference.definition.binary_cross_entropy_with_logits import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
 )
+from reference.definition.clip_grad_norm import clip_grad_norm
 from reference.definition.conv import conv2d, conv2d_backward
 from reference.definition.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from reference.definition.cross_entropy import (
@@ -75,9 +75,9 @@ from reference.definition.dense import linear, linear_backward
 from reference.definition.dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from reference.definition.flatten import flatten, flatten_backward
 from reference.definition.gelu import gelu, gelu_backward
-from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.definition.group_norm import group_norm, group_norm_backward
 from reference.definition.layer_norm import layer_norm, layer_norm_backward
+from reference.definition.leaky_relu import leaky_relu, leaky_relu_backward
 from reference.definition.mse_loss import mse_loss, mse_loss_backward
 from reference.definition.nll_loss import nll_loss, nll_loss_backward
 from reference.definition.numbers import Array, Double, Integers, ieee754

@@ -145,12 +145,13 @@ def calls(dtype: Any) -> Iterator[Call]:
         arrays = {"grad_output": numbers(*leading, *outputs), "input": x, "weight": weight}
         yield Call("linear_backward", reference.linear_backward, arrays)
 
-    yield from normalisation_calls(dtype)
+    yield from batch_norm_calls(dtype)
+    yield from layer_and_group_norm_calls(dtype)
     yield from probability_calls(dtype)
     yield from loss_calls(dtype)
 
 
-def normalisation_calls(dtype: Any) -> Iterator[Call]:
+def batch_norm_calls(dtype: Any) -> Iterator[Call]:
     """batch_norm: means of integers round, and so does all that is made of them."""
     for shape in ((3, 4, 6, 5), (3, 4, 7), (5, 4)):
         for training in (True, False):
@@ -172,7 +173,7 @@ def normalisation_calls(dtype: Any) -> Iterator[Call]:
     yield Call("batch_norm of its own", reference.batch_norm, {"input": arrays["input"]}, plain, bounds[:1])
 
 
-def normalisation_calls(dtype: Any) -> Iterator[Call]:
+def layer_and_group_norm_calls(dtype: Any) -> Iterator[Call]:
     """Layer and group normalisation; these round, and in another order of summation in another way."""
     for name, shape, channels, arguments in (
         ("layer_norm", (3, 5), (5,), {"normalized_shape": (5,)}),

@@ -74,12 +74,11 @@ def test_every_layer_equals_its_twin_built_by_the_same_line(pair: Pair) -> None:
 
 def test_backward_before_forward_is_an_error() -> None:
     layers: list[Any] = [
-        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1),
-        nn.BatchNorm1d(1), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.LayerNorm(1), nn.GroupNorm(1, 1), nn.Softmax(1),
-        nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(),
-        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(),
-        nn.AdaptiveAvgPool2d(1), nn.Dropout(), nn.Dropout2d(),
-        nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
+        nn.Conv2d(1, 1, 2), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.ZeroPad2d(1), nn.BatchNorm1d(1),
+        nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(2, 1), nn.LayerNorm(1), nn.GroupNorm(1, 1), nn.Softmax(1),
+        nn.LogSoftmax(1), nn.Sequential(nn.ReLU()), nn.CrossEntropyLoss(), nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(),
+        nn.SiLU(), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Dropout(), nn.Dropout2d(), nn.NLLLoss(), nn.MSELoss(),
+        nn.BCEWithLogitsLoss(),
     ]  # fmt: skip
     for layer in layers:
         with pytest.raises(RuntimeError, match="call forward before backward"):
@@ -549,9 +548,15 @@ def test_the_gradient_of_the_loss_stays_right_when_the_caller_changes_what_is_hi
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: nn.Conv2d(2, 3, 2), lambda: nn.ConvTranspose2d(2, 3, 2), lambda: nn.Linear(4, 3), lambda: nn.BatchNorm2d(2), lambda: nn.BatchNorm2d(2).eval(), lambda: nn.LayerNorm(4), lambda: nn.GroupNorm(1, 2)],
-
-
+    [
+        lambda: nn.Conv2d(2, 3, 2),
+        lambda: nn.ConvTranspose2d(2, 3, 2),
+        lambda: nn.Linear(4, 3),
+        lambda: nn.BatchNorm2d(2),
+        lambda: nn.BatchNorm2d(2).eval(),
+        lambda: nn.LayerNorm(4),
+        lambda: nn.GroupNorm(1, 2),
+    ],
 )
 def test_a_weight_that_was_changed_before_backward_is_an_error(build: Any) -> None:
     x = random_integers((2, 2, 4, 4), np.float32)

@@ -16,11 +16,10 @@ from reference import nn, optim
 LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused", "capturable"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
-        "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "Flatten", "Linear",
-        "ConstantPad2d",
-        "ZeroPad2d",
-        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU", "LayerNorm", "GroupNorm", "NLLLoss", "MSELoss",
-        "BCEWithLogitsLoss",
+        "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d",
+        "Dropout", "Dropout2d", "Flatten", "Linear", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d",
+        "ReplicationPad2d", "CircularPad2d", "CrossEntropyLoss", "LeakyReLU", "GELU", "LayerNorm", "GroupNorm",
+        "NLLLoss", "MSELoss", "BCEWithLogitsLoss",
     )),
     *((getattr(optim, name), getattr(torch.optim, name)) for name in ("SGD", "RMSprop", "Adam", "AdamW")),
     (nn.utils.clip_grad_norm_, torch.nn.utils.clip_grad_norm_),
@@ -49,13 +48,10 @@ def argument_names(signature: inspect.Signature) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "Conv2d", "ConvTranspose2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "Dropout", "Dropout2d", "ConstantPad2d",
-        "ZeroPad2d",
-        "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d", "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax",
-        "LogSoftmax",
-        "CrossEntropyLoss",
-        "LayerNorm", "GroupNorm",
-        "NLLLoss", "MSELoss", "BCEWithLogitsLoss",
+        "Conv2d", "ConvTranspose2d", "ReLU", "LeakyReLU", "SiLU", "GELU", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d",
+        "Dropout", "Dropout2d", "ConstantPad2d", "ZeroPad2d", "ReflectionPad2d", "ReplicationPad2d", "CircularPad2d",
+        "BatchNorm1d", "BatchNorm2d", "Flatten", "Linear", "Softmax", "LogSoftmax", "CrossEntropyLoss", "LayerNorm",
+        "GroupNorm", "NLLLoss", "MSELoss", "BCEWithLogitsLoss",
     ],
 )  # fmt: skip
 def test_constructors_take_torchs_arguments_in_torchs_order(name: str) -> None:

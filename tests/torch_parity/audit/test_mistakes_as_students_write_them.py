@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from tests.torch_parity.audit.students import (
-    batch_norm, conv2d, conv2d_backward, elementwise_and_dense, loss_and_descent, pooling, activation, dropout_and_adaptive, conv_transpose2d, optimizers, layer_and_group_norm,
+    activation,
+    batch_norm,
+    conv2d,
+    conv2d_backward,
+    conv_transpose2d,
+    dropout_and_adaptive,
+    elementwise_and_dense,
+    layer_and_group_norm,
+    loss_and_descent,
+    optimizers,
+    pooling,
 )
 from tests.torch_parity.audit.students.windows import Students, WrittenFor
 from torch_parity.audit.mistakes import MISTAKES

@@ -1035,13 +1035,11 @@ def test_a_state_that_does_not_fit_changes_nothing(change: Arguments, error: typ
 @pytest.mark.parametrize(
     "layer",
     [
-        nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4), nn.BatchNorm1d(4),
-        nn.Flatten(),
-        nn.Linear(3, 2), nn.Softmax(1),
-        nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(), nn.SiLU(), nn.GELU(), nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0),
-        nn.ReflectionPad2d(1), nn.ReplicationPad2d(1), nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1), nn.Dropout(),
-        nn.Dropout2d(),
-        nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
+        nn.Conv2d(1, 2, 3), nn.ConvTranspose2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.BatchNorm2d(4),
+        nn.BatchNorm1d(4), nn.Flatten(), nn.Linear(3, 2), nn.Softmax(1), nn.LeakyReLU(), nn.Sigmoid(), nn.Tanh(),
+        nn.SiLU(), nn.GELU(), nn.LogSoftmax(1), nn.ZeroPad2d(1), nn.ConstantPad2d(1, 2.0), nn.ReflectionPad2d(1),
+        nn.ReplicationPad2d(1), nn.CircularPad2d(1), small_network(), nn.CrossEntropyLoss(), nn.AdaptiveAvgPool2d(1),
+        nn.Dropout(), nn.Dropout2d(), nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(),
     ],
     ids=lambda layer: type(layer).__name__,
 )  # fmt: skip

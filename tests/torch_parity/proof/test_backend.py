@@ -181,7 +181,9 @@ def long_sums(name: str, dtype: str) -> Positive:
 
 
 @EVERY_DTYPE
-@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "linear", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"])
+@pytest.mark.parametrize(
+    "name", ["conv2d", "conv_transpose2d", "linear", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"]
+)
 def test_the_accumulators_are_those_recorded(name: str, dtype: str, backend: Backend) -> None:
     """In units of one rounding: float32 within one of the truth, 16 bits far beyond.  Runs on --device too."""
     if backend.compile:
@@ -247,7 +249,17 @@ def test_every_result_with_a_sum_has_its_accumulator() -> None:
         for device, table in ACCUMULATORS.items():
             results = set(table.get(pair.name, {}))
             assert results <= {"output", *("grad_" + name for name in pair.gradients)} | {"grad_target"}, device
-            assert results or pair.name in ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "dropout", "dropout2d", "flatten")
+            assert results or pair.name in (
+                "relu",
+                "leaky_relu",
+                "sigmoid",
+                "tanh",
+                "silu",
+                "gelu",
+                "dropout",
+                "dropout2d",
+                "flatten",
+            )
 
 
 # Where a backend is wrong, the proof says so.  Each fault is shown against torch's own float64.

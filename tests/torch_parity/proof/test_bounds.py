@@ -19,7 +19,16 @@ from torch_parity.proof.witnesses import adjoint_gap
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 # All their results, or nearly all, have torch's bits.
-WITHOUT_BOUNDS = ("relu", "leaky_relu", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "dropout", "dropout2d", "flatten")
+WITHOUT_BOUNDS = (
+    "relu",
+    "leaky_relu",
+    "max_pool2d",
+    "avg_pool2d",
+    "adaptive_avg_pool2d",
+    "dropout",
+    "dropout2d",
+    "flatten",
+)
 
 
 def test_gamma() -> None:

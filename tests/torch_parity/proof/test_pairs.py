@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.torch_parity.drawing import HypothesisDraw
+from torch_parity.proof import bounds
 from torch_parity.proof.cases import KINDS, Case, RandomDraw
 from torch_parity.proof.compare import compare
 from torch_parity.proof.pairs import PAIRS, Pair, pair_named

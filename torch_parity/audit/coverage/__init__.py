@@ -13,7 +13,28 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from torch_parity.audit.coverage import (
-    batch_norm, conv2d, cross_entropy, flatten, linear, pad, pooling, relu, sgd, softmax, gelu, leaky_relu, sigmoid, adaptive_pooling, dropout, conv_transpose2d, adam, clip_grad_norm, rmsprop, group_norm, layer_norm, losses,
+    adam,
+    adaptive_pooling,
+    batch_norm,
+    clip_grad_norm,
+    conv2d,
+    conv_transpose2d,
+    cross_entropy,
+    dropout,
+    flatten,
+    gelu,
+    group_norm,
+    layer_norm,
+    leaky_relu,
+    linear,
+    losses,
+    pad,
+    pooling,
+    relu,
+    rmsprop,
+    sgd,
+    sigmoid,
+    softmax,
 )
 from torch_parity.audit.coverage.feature import Feature, Rule
 from torch_parity.proof.cases import Case
@@ -24,8 +45,9 @@ __all__ = ["RULES", "VALUES", "Coverage", "Feature", "Rule", "covered", "feature
 
 # In the order in which the formulas are taught.
 _FORMULAS = (
-    conv2d, conv_transpose2d, pad, relu, leaky_relu, sigmoid, gelu, pooling, batch_norm, adaptive_pooling, dropout, layer_norm, group_norm, flatten, linear, softmax, cross_entropy, losses, sgd,
-, rmsprop, adam, clip_grad_norm,
+    conv2d, conv_transpose2d, pad, relu, leaky_relu, sigmoid, gelu, pooling, adaptive_pooling, batch_norm,
+    layer_norm, group_norm, dropout, flatten, linear, softmax, cross_entropy, losses, sgd, rmsprop, adam,
+    clip_grad_norm,
 )  # fmt: skip
 
 # The values of each argument; besides them every formula has kind, dtype and memory.

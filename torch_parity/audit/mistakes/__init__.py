@@ -6,12 +6,12 @@ after another.  Each says what was done wrong, what one sees when it was, what t
 """
 
 from torch_parity.audit.mistakes import (
-    adaptive_pooling,
     adam,
+    adaptive_pooling,
     avg_pool2d,
     batch_norm,
-    clip_grad_norm,
     binary_cross_entropy_with_logits,
+    clip_grad_norm,
     conv2d,
     conv2d_backward,
     conv_transpose2d,
@@ -19,9 +19,9 @@ from torch_parity.audit.mistakes import (
     dropout,
     flatten,
     gelu,
-    leaky_relu,
     group_norm,
     layer_norm,
+    leaky_relu,
     linear,
     max_pool2d,
     mse_loss,

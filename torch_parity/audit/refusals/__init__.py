@@ -8,7 +8,19 @@ One file for each formula of which something is refused, and ``arrays`` for what
 """
 
 from torch_parity.audit.refusals import (
-    arrays, batch_norm, conv2d, cross_entropy, linear, max_pool2d, pad, sgd, softmax, adaptive_pooling, dropout, conv_transpose2d, optimizers, mse_loss,
+    adaptive_pooling,
+    arrays,
+    batch_norm,
+    conv2d,
+    conv_transpose2d,
+    cross_entropy,
+    dropout,
+    linear,
+    max_pool2d,
+    mse_loss,
+    optimizers,
+    pad,
+    softmax,
 )
 from torch_parity.audit.refusals.refusal import Arguments, Refusal
 

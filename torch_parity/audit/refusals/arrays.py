@@ -42,10 +42,9 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 
 _ARRAYS = (
-    "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d", "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "layer_norm", "group_norm", "flatten",
-    "linear", "softmax",
-    "log_softmax", "cross_entropy",
-    "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
+    "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d",
+    "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "layer_norm", "group_norm", "flatten",
+    "linear", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
 )  # fmt: skip
 _PIXELS = ("conv2d", "conv_transpose2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
 
@@ -58,7 +57,18 @@ REFUSALS = (
     ),
     Refusal(
         "mixed dtypes",
-        ("conv2d", "batch_norm", "conv_transpose2d", "layer_norm", "group_norm", "linear", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits"),
+        (
+            "conv2d",
+            "batch_norm",
+            "conv_transpose2d",
+            "layer_norm",
+            "group_norm",
+            "linear",
+            "cross_entropy",
+            "nll_loss",
+            "mse_loss",
+            "binary_cross_entropy_with_logits",
+        ),
         "torch converts the arguments of some formulas, of some only with some options, and says nothing: dtype in is "
         "dtype out here",
         _mixed_dtypes,

@@ -27,7 +27,7 @@ exp, log, log1p and tanh are not rounded correctly by any fast library.  They, a
 FUNCTION_ULPS units in the last place of the truth; a test measures that they are.
 """
 
-from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
+from torch_parity.proof.bounds.adam import adam, adam_error
 from torch_parity.proof.bounds.adaptive_pooling import (
     adaptive_adjoint,
     adaptive_avg_pool2d,
@@ -35,9 +35,9 @@ from torch_parity.proof.bounds.adaptive_pooling import (
     adaptive_mean,
     adaptive_sizes,
 )
-from torch_parity.proof.bounds.adam import adam, adam_error
-from torch_parity.proof.bounds.clip_grad_norm import clip_grad_norm, clip_grad_norm_errors
+from torch_parity.proof.bounds.batch_norm import BatchNormErrors, Channels, batch_norm
 from torch_parity.proof.bounds.binary_cross_entropy_with_logits import Logits, binary_cross_entropy_with_logits
+from torch_parity.proof.bounds.clip_grad_norm import clip_grad_norm, clip_grad_norm_errors
 from torch_parity.proof.bounds.conv import conv2d, conv2d_terms
 from torch_parity.proof.bounds.conv_transpose import conv_transpose2d, conv_transpose2d_terms
 from torch_parity.proof.bounds.cross_entropy import coefficients_of, cross_entropy, times
@@ -45,9 +45,9 @@ from torch_parity.proof.bounds.dense import linear, linear_terms
 from torch_parity.proof.bounds.gelu import gelu, gelu_errors
 from torch_parity.proof.bounds.group_norm import group_norm, group_norm_groups
 from torch_parity.proof.bounds.layer_norm import layer_norm, layer_norm_groups
-from torch_parity.proof.bounds.normalized import Groups
 from torch_parity.proof.bounds.mse_loss import mse_loss
 from torch_parity.proof.bounds.nll_loss import nll_loss, nll_loss_in_any_order
+from torch_parity.proof.bounds.normalized import Groups
 from torch_parity.proof.bounds.padding import pad
 from torch_parity.proof.bounds.pooling import (
     avg_pool2d,
@@ -75,29 +75,29 @@ from torch_parity.proof.bounds.tanh import tanh, tanh_error, tanh_grad
 
 __all__ = [
     "FUNCTION_ULPS",
-    "BatchNormErrors",
     "ROOT_ULPS",
+    "BatchNormErrors",
     "Bounds",
     "Channels",
-    "Precision",
     "Groups",
     "Logits",
+    "Precision",
     "Probabilities",
     "Sigmoid",
+    "adam",
+    "adam_error",
     "adaptive_adjoint",
     "adaptive_avg_pool2d",
     "adaptive_magnitudes",
     "adaptive_mean",
     "adaptive_sizes",
-    "adam",
-    "adam_error",
     "avg_pool2d",
     "avg_pool2d_adjoint",
     "avg_pool2d_magnitudes",
     "batch_norm",
+    "binary_cross_entropy_with_logits",
     "clip_grad_norm",
     "clip_grad_norm_errors",
-    "binary_cross_entropy_with_logits",
     "coefficients_of",
     "conv2d",
     "conv2d_terms",

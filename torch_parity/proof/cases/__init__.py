@@ -13,9 +13,9 @@ every way that NumPy knows: transposed, sliced, reversed, broadcast, read-only.
 The odds are such that a few thousand cases meet every pair of properties of two arguments (``coverage`` counts them).
 """
 
-from torch_parity.proof.cases.batch_norm import batch_norm
-from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
 from torch_parity.proof.cases.adam import adam, adamw
+from torch_parity.proof.cases.adaptive_pooling import adaptive_avg_pool2d
+from torch_parity.proof.cases.batch_norm import batch_norm
 from torch_parity.proof.cases.binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from torch_parity.proof.cases.case import KINDS, LATTICE, Case, Draw, Maker, RandomDraw, numbers
 from torch_parity.proof.cases.clip_grad_norm import clip_grad_norm
@@ -26,9 +26,9 @@ from torch_parity.proof.cases.dense import linear
 from torch_parity.proof.cases.dropout import dropout, dropout2d
 from torch_parity.proof.cases.flatten import flatten
 from torch_parity.proof.cases.gelu import gelu
-from torch_parity.proof.cases.leaky_relu import leaky_relu
 from torch_parity.proof.cases.group_norm import group_norm
 from torch_parity.proof.cases.layer_norm import layer_norm
+from torch_parity.proof.cases.leaky_relu import leaky_relu
 from torch_parity.proof.cases.mse_loss import mse_loss
 from torch_parity.proof.cases.nll_loss import nll_loss
 from torch_parity.proof.cases.padding import pad
@@ -46,13 +46,13 @@ __all__ = [
     "Draw",
     "Maker",
     "RandomDraw",
-    "adaptive_avg_pool2d",
     "adam",
     "adamw",
+    "adaptive_avg_pool2d",
     "avg_pool2d",
     "batch_norm",
-    "clip_grad_norm",
     "binary_cross_entropy_with_logits",
+    "clip_grad_norm",
     "conv2d",
     "conv_transpose2d",
     "cross_entropy",
@@ -60,9 +60,9 @@ __all__ = [
     "dropout2d",
     "flatten",
     "gelu",
-    "leaky_relu",
     "group_norm",
     "layer_norm",
+    "leaky_relu",
     "linear",
     "max_pool2d",
     "mse_loss",

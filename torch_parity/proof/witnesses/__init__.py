@@ -15,7 +15,28 @@ from typing import Any
 from torch_parity.proof.cases import Case
 from torch_parity.proof.pairs import Pair
 from torch_parity.proof.witnesses import (
-    batch_norm, conv, cross_entropy, dense, flatten, padding, pooling, relu, sgd, softmax, elementwise, adaptive_pooling, dropout, conv_transpose, adam, clip_grad_norm, rmsprop, group_norm, layer_norm, binary_cross_entropy_with_logits, mse_loss, nll_loss,
+    adam,
+    adaptive_pooling,
+    batch_norm,
+    binary_cross_entropy_with_logits,
+    clip_grad_norm,
+    conv,
+    conv_transpose,
+    cross_entropy,
+    dense,
+    dropout,
+    elementwise,
+    flatten,
+    group_norm,
+    layer_norm,
+    mse_loss,
+    nll_loss,
+    padding,
+    pooling,
+    relu,
+    rmsprop,
+    sgd,
+    softmax,
 )
 from torch_parity.proof.witnesses.adjoint import adjoint_gap
 from torch_parity.proof.witnesses.witness import Array, Results
