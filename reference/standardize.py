@@ -95,7 +95,8 @@ def standardize_backward(
     """
     means = gradient_means(grad_x_hat, x_hat, axes) if means is None else means
     shift, stretch, s = (one.astype(x_hat.dtype) for one in (*means, inverse_std))
-    grad = x_hat * stretch  # in the memory order of x_hat, whatever that of the gradient is
+    # In the memory order of x_hat, whatever that of the gradient and the means is.
+    grad = np.multiply(x_hat, stretch, out=np.empty_like(x_hat))
     np.subtract(grad_x_hat, grad, out=grad)
     grad -= shift
     grad *= s

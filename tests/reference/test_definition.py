@@ -1042,4 +1042,4 @@ def test_the_definition_shares_nothing() -> None:
         imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
         imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     outside = {name for name in imported if not name.startswith("reference.definition.")}
-    assert outside == {"math", "typing", "numpy", "numpy.typing"}
+    assert outside == {"collections.abc", "math", "typing", "numpy", "numpy.typing"}

@@ -16,12 +16,11 @@ VALUES: dict[str, dict[str, str]] = {
     },
 }
 
-_NAME = "adaptive_avg_pool2d"
 _PIXEL = "a pixel stays one, or is repeated"
 RULES: tuple[Rule, ...] = (
-    Rule(_NAME, ("image", "pixel"), ("rows", "same divided uneven"), _PIXEL),
-    Rule(_NAME, ("image", "pixel"), ("columns", "same divided uneven"), _PIXEL),
-    Rule(_NAME, ("batch", "empty"), ("memory", "other"), SINGLE),
+    Rule("adaptive_avg_pool2d", ("image", "pixel"), ("rows", "same divided uneven"), _PIXEL),
+    Rule("adaptive_avg_pool2d", ("image", "pixel"), ("columns", "same divided uneven"), _PIXEL),
+    Rule("adaptive_avg_pool2d", ("batch", "empty"), ("memory", "other"), SINGLE),
 )
 
 
@@ -46,4 +45,4 @@ def _adaptive(case: Case) -> dict[str, str]:
     }
 
 
-FEATURES = {_NAME: _adaptive}
+FEATURES = {"adaptive_avg_pool2d": _adaptive}

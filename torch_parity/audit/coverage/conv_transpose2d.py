@@ -23,15 +23,19 @@ VALUES: dict[str, dict[str, str]] = {
     },
 }
 
-_NAME = "conv_transpose2d"
 RULES: tuple[Rule, ...] = (
-    Rule(_NAME, ("padding", "none"), ("cut", "part whole"), "padding is what is cut off"),
-    Rule(_NAME, ("padding", "equal unequal"), ("cut", "nothing"), "padding is what is cut off"),
-    Rule(_NAME, ("kernel", "pixel"), ("cut", "part"), "a stamp of one pixel has no part"),
-    Rule(_NAME, ("kernel", "pixel"), ("stamps", "overlap"), "each stamp is one pixel"),
-    Rule(_NAME, ("stride", "one"), ("stamps", "gaps"), "a stamp begins at every pixel"),
-    Rule(_NAME, ("output_padding", "none"), ("added", "beyond"), "nothing is added"),
-    Rule(_NAME, ("dilation", "one"), ("added", "beyond"), "output_padding is below the stride, or below the dilation"),
+    Rule("conv_transpose2d", ("padding", "none"), ("cut", "part whole"), "padding is what is cut off"),
+    Rule("conv_transpose2d", ("padding", "equal unequal"), ("cut", "nothing"), "padding is what is cut off"),
+    Rule("conv_transpose2d", ("kernel", "pixel"), ("cut", "part"), "a stamp of one pixel has no part"),
+    Rule("conv_transpose2d", ("kernel", "pixel"), ("stamps", "overlap"), "each stamp is one pixel"),
+    Rule("conv_transpose2d", ("stride", "one"), ("stamps", "gaps"), "a stamp begins at every pixel"),
+    Rule("conv_transpose2d", ("output_padding", "none"), ("added", "beyond"), "nothing is added"),
+    Rule(
+        "conv_transpose2d",
+        ("dilation", "one"),
+        ("added", "beyond"),
+        "output_padding is below the stride, or below the dilation",
+    ),
 )
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from torch_parity.proof.cases.case import Case, Draw, layout, make
 
 # On the lattice 1 / (1 - p) is a power of 2, so that nothing rounds.
-_EXACT = (0.75, 0.875)
+_DYADIC = (0.75, 0.875)
 _OTHER = (0.25, 0.1, 0.3, 0.9, 0.8, 1 / 3)
 
 
 def _dropout(draw: Draw, kind: str, dtype: np.dtype[Any], shape: tuple[int, ...], mask: tuple[int, ...]) -> Case:
     """A mask as such a p draws it: rates of 0 and 1 keep everything and nothing."""
-    p = draw.choice([0.5, 0.0, 1.0, 0.75, draw.choice(_EXACT if kind == "lattice" else _OTHER)])
+    p = draw.choice([0.5, 0.0, 1.0, 0.75, draw.choice(_DYADIC if kind == "lattice" else _OTHER)])
     training = draw.choice([True, True, False])
     case = make(draw, kind, dtype, {"input": shape}, {"p": p, "training": training})
     generator = np.random.default_rng([case.seed, 2])
