@@ -612,7 +612,7 @@ PAIRS = (
     Pair(
         name="clip_grad_norm",
         twin_name="torch.nn.utils.clip_grad_norm_",
-        formula="g_new = g min(1, max_norm / |g|)",
+        formula="g_new = g min(1, max_norm / norm(g))",
         cases=cases.clip_grad_norm,
         forward=_clip_grad_norm,
         backward=lambda g, a, o, y: [],
