@@ -10,7 +10,9 @@ from torch_parity.machine import machine
 from torch_parity.proof.pairs import PAIRS
 from torch_parity.proof.prove import Report
 
-NAME, TWIN = max(len(pair.name) for pair in PAIRS), max(len(pair.twin_name) for pair in PAIRS)  # of columns
+# Of columns.
+NAME_WIDTH = max(len(pair.name) for pair in PAIRS)
+TWIN_WIDTH = max(len(pair.twin_name) for pair in PAIRS)
 
 # The columns of the table of formulas, and the results that each holds.
 COLUMNS = {
@@ -29,7 +31,7 @@ def header(seed: int, backend: object) -> str:
         f"NumPy {facts['NumPy']} against torch {facts['torch']} on {backend}, seed {seed}\n\n"
         "Numbers that must be equal and are, bit for bit (sums of products: on the integer lattice);\n"
         "in per cent, the largest difference on real numbers as a share of the proven rounding bound.\n\n"
-        f"{'NumPy':<{NAME}} {'torch':<{TWIN}} {'cases':>6}  {columns}  verdict"
+        f"{'NumPy':<{NAME_WIDTH}} {'torch':<{TWIN_WIDTH}} {'cases':>6}  {columns}  verdict"
     )
 
 
@@ -38,7 +40,7 @@ def line(report: Report) -> str:
     cells = "  ".join(f"{_cell(report, names):>16}" for names in COLUMNS.values())
     different = len({number for number, _, _ in report.failures})
     verdict = f"DIFFERENT in {different} cases" if different else "equal"
-    return f"{report.pair.name:<{NAME}} {report.pair.twin_name:<{TWIN}} {report.cases:>6}  {cells}  {verdict}"
+    return f"{report.pair.name:<{NAME_WIDTH}} {report.pair.twin_name:<{TWIN_WIDTH}} {report.cases:>6}  {cells}  {verdict}"
 
 
 def _cell(report: Report, names: tuple[str, ...]) -> str:
@@ -86,14 +88,14 @@ def self_test_header() -> str:
     return (
         "Each mistake is planted in the reference in turn.  The numbers count the cases that rejected it: against\n"
         "torch on each kind of number, against the definition's loops, and against the difference quotient.\n\n"
-        f"{'formula':<{NAME}} {'mistake':<32}" + "".join(f"{name:>12}" for name in EVIDENCE)
+        f"{'formula':<{NAME_WIDTH}} {'mistake':<32}" + "".join(f"{name:>12}" for name in EVIDENCE)
     )
 
 
 def self_test_line(row: PlantedMistake) -> str:
     """One line for a mistake; a dot where there is no such evidence."""
     cells = "".join(f"{'.' if count is None else count:>12}" for count in row.rejected.values())
-    return f"{row.mistake.formula:<{NAME}} {row.mistake.name:<32}{cells}{'' if row.caught else '  NOT REJECTED'}"
+    return f"{row.mistake.formula:<{NAME_WIDTH}} {row.mistake.name:<32}{cells}{'' if row.caught else '  NOT REJECTED'}"
 
 
 # The columns of the table of exactness: how small an error is seen in numbers of this kind and dtype.
@@ -109,8 +111,8 @@ def exactness_header() -> str:
         "Last bits are 2^-23 and 2^-52.  The most is large where a sum cancels or a probability is next to nothing.\n"
         "RMS errors: of NumPy and of torch, against the truth, in halves of the last bit of a case's largest number.\n"
         "\n"
-        f"{'':<{NAME + 13}}{'errors seen':<{len(columns)}}{'RMS float32':<24}RMS float64\n"
-        f"{'formula':<{NAME}} {'result':<12}{columns}{errors:>24}{errors:>24}"
+        f"{'':<{NAME_WIDTH + 13}}{'errors seen':<{len(columns)}}{'RMS float32':<24}RMS float64\n"
+        f"{'formula':<{NAME_WIDTH}} {'result':<12}{columns}{errors:>24}{errors:>24}"
     )
 
 
@@ -119,7 +121,7 @@ def exactness_line(row: exactness.Exactness) -> str:
     found = exactness.as_result(row)
     seen = "".join(f" {exactness.power(found['smallest_error_seen'].get(kind)):>16}" for kind in SEEN)
     errors = "".join(_rms(found["rms_error"].get(dtype)) for dtype in ("float32", "float64"))
-    return f"{row.formula:<{NAME}} {row.result:<12}{seen}{errors}".rstrip()
+    return f"{row.formula:<{NAME_WIDTH}} {row.result:<12}{seen}{errors}".rstrip()
 
 
 def _rms(errors: dict[str, float] | None) -> str:
