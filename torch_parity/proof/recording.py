@@ -240,7 +240,7 @@ class _Recorder(TorchFunctionMode):
 
 def supported() -> str:
     """The formulas of which a network may be made, for an error."""
-    return ", ".join([*(pair.name for pair in PAIRS if pair.gradients), *JOINTS])
+    return ", ".join([*(pair.name for pair in PAIRS if pair.layer is not None), *JOINTS])
 
 
 def _named(pair: Pair, args: Any, kwargs: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
