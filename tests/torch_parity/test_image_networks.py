@@ -1,5 +1,6 @@
 """The networks for photographs: their parts, and torchvision's names."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 
 import reference.nn
 from reference.parameter import Parameter
+from tests import ROOT
 from tests.torch_parity.torchvision_names import torchvision_shapes
+from torch_parity import image_networks
 from torch_parity.image_networks import IMAGE_NETWORKS, residual_block
 
 TORCHVISION = ("alexnet", "vgg11", "resnet18")
@@ -97,6 +100,15 @@ def test_nobody_needs_to_ask_for_the_gradient_of_the_input(arguments: tuple[int,
     assert with_input is not None
     assert ours.backward(y, needs_input_grad=False) is None
     assert all((grads[name] == parameter.grad).all() for name, parameter in ours.named_parameters())
+
+
+def test_the_page_shows_the_block_as_it_is() -> None:
+    page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    shown = page.rpartition("```python\n")[2].partition("```")[0]
+    source = inspect.getsource(image_networks)
+    assert "def backward" in shown
+    lines = [line.strip() for line in shown.splitlines() if not line.startswith("def ")]  # without types
+    assert [line for line in lines if line not in source] == []
 
 
 def test_blocks_of_one_side_have_one_class() -> None:
