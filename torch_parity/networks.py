@@ -63,6 +63,7 @@ def resnet_small(nn: Any, classes: int = 10, width: int = 16) -> Any:
 
 NETWORKS: dict[str, Callable[..., Any]] = {
     "formula": formula, "lenet5": lenet5, "mnist-example": mnist_example, "vgg-small": vgg_small,
+    "resnet-small": resnet_small,
 }  # fmt: skip
 
 
@@ -82,6 +83,7 @@ RECIPES = {
     "lenet5": Recipe(epochs=5),
     "mnist-example": Recipe(batch_size=32),
     "vgg-small": Recipe(epochs=5),
+    "resnet-small": Recipe(epochs=5),
 }
 
 

@@ -121,10 +121,15 @@ class NumpySide(Side):
         """All parameters by name, as they are."""
         return {name: parameter.data for name, parameter in self.network.named_parameters()}
 
+    def state_dict(self) -> dict[str, Array]:
+        """All parameters and buffers by name: what the network is loaded from."""
+        found: dict[str, Array] = self.network.state_dict()
+        return found
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
-        return _state(self.weights(), optimizer, self.scheduler)
+        return _state(self.state_dict(), optimizer, self.scheduler)
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
@@ -212,6 +217,10 @@ class TorchSide(Side):
         """All parameters by name, as they are."""
         return {name: parameter.detach().numpy() for name, parameter in self.network.named_parameters()}
 
+    def state_dict(self) -> dict[str, Array]:
+        """All parameters and buffers by name: what the network is loaded from."""
+        return {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
@@ -220,7 +229,7 @@ class TorchSide(Side):
             index: {name: tensor.numpy() for name, tensor in entry.items()}
             for index, entry in optimizer["state"].items()
         }
-        return _state(self.weights(), {**optimizer, "state": state}, self.scheduler)
+        return _state(self.state_dict(), {**optimizer, "state": state}, self.scheduler)
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
