@@ -126,6 +126,10 @@ class NumpySide(Side):
         found: dict[str, Array] = self.network.state_dict()
         return found
 
+    def load_state_dict(self, arrays: dict[str, Array]) -> None:
+        """Take them."""
+        self.network.load_state_dict(arrays)
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
@@ -134,7 +138,7 @@ class NumpySide(Side):
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
         weights, optimizer = _parts(arrays, numbers)
-        self.network.load_state_dict(weights)
+        self.load_state_dict(weights)
         self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
             self.scheduler.load_state_dict(numbers["scheduler"])
@@ -221,6 +225,10 @@ class TorchSide(Side):
         """All parameters and buffers by name: what the network is loaded from."""
         return {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
 
+    def load_state_dict(self, arrays: dict[str, Array]) -> None:
+        """Take them."""
+        self.network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
@@ -234,7 +242,7 @@ class TorchSide(Side):
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
         weights, optimizer = _parts(arrays, numbers)
-        self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        self.load_state_dict(weights)
         parameters = list(self.network.parameters())
         for index, entry in optimizer["state"].items():
             for name, array in entry.items():
