@@ -1,6 +1,6 @@
 """The proof: every formula of ``reference`` against torch, and both trained side by side.
 
-    shared      networks, files, machine        what several wings need
+    shared      networks, image_networks, files, machine, masks: what several wings need
     proof       is it equal?                    pairs.py is the spine: one row for each formula
     audit       could the proof fail?           wrong formulas, coverage, refusals, sensitivity, accuracy
     doctor      is *yours* equal, and if not, what went wrong?

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch_parity.image_networks import resnet
+
 
 def formula(nn: Any, classes: int = 10) -> Any:
     """The video's formula, Y = f(Dense(Flatten(Pool(ReLU(I * K))))), with 8 kernels; f is in the loss."""
@@ -48,8 +50,20 @@ def vgg_small(nn: Any, classes: int = 10) -> Any:
     )  # fmt: skip
 
 
+def resnet_small(nn: Any, classes: int = 10, width: int = 16) -> Any:
+    """ResNet for small images (He et al., 2016, section 4.2): a stem of ``width`` channels, which double twice.
+
+    Each stage is one residual block, after which the image has half its sides, but for the first.
+    """
+    stem = [
+        ("conv1", nn.Conv2d(1, width, 3, padding=1, bias=False)), ("bn1", nn.BatchNorm2d(width)), ("relu", nn.ReLU())
+    ]  # fmt: skip
+    return resnet(nn, stem, 1, [width, 2 * width, 4 * width], classes)
+
+
 NETWORKS: dict[str, Callable[..., Any]] = {
     "formula": formula, "lenet5": lenet5, "mnist-example": mnist_example, "vgg-small": vgg_small,
+    "resnet-small": resnet_small,
 }  # fmt: skip
 
 
@@ -69,6 +83,7 @@ RECIPES = {
     "lenet5": Recipe(epochs=5),
     "mnist-example": Recipe(batch_size=32),
     "vgg-small": Recipe(epochs=5),
+    "resnet-small": Recipe(epochs=5),
 }
 
 
@@ -103,9 +118,48 @@ def own(text: str) -> OwnNetwork:
     The file is run, as Python's import does, and finds what lies beside it.  Raises FileNotFoundError where there is no
     such file, ValueError, with file and line where there is one, where it cannot be run or has no such function.
     """
-    file, _, function = text.rpartition(":")
+    file, function, path, contents, source = _ran(text, "a network of one's own must be given as FILE.py:FUNCTION")
+    build = contents.get(function)
+    if not callable(build):
+        found = [name for name, one in contents.items() if inspect.isfunction(one) and one.__module__ == path.stem]
+        raise ValueError(f"{file}: there is no function {function!r}; its functions: {', '.join(found) or 'none'}")
+    return OwnNetwork(f"{path.name}:{function}", path, source, build)
+
+
+def own_module(text: str, module: type[Any]) -> tuple[OwnNetwork, Any]:
+    """The ``module`` (torch's class of all layers) that ``text`` names as FILE.py:NAME, and where it comes from.
+
+    NAME is a module, or a class or function that makes one without arguments.  Raises what ``own`` raises.
+    """
+    file, name, path, contents, source = _ran(text, "a module of one's own must be given as FILE.py:NAME")
+    if name not in contents:
+        found = [one for one, value in contents.items() if isinstance(value, module) or _makes(value, module, path)]
+        raise ValueError(f"{file}: there is no {name!r}; its modules, classes and functions: {', '.join(found)}")
+    value = contents[name]
+    origin = OwnNetwork(f"{path.name}:{name}", path, source, lambda: value)
+    if not isinstance(value, module) and callable(value):
+        try:
+            inspect.signature(value).bind()
+        except TypeError as error:
+            raise ValueError(f"{file}: {name} must need no arguments: {error}") from error
+        with explaining(origin):
+            value = value()
+    if not isinstance(value, module):
+        raise ValueError(f"{file}: {name} must be, or make, a torch.nn.Module, got {type(value).__name__}")
+    return origin, value
+
+
+def _makes(value: Any, module: type[Any], path: Path) -> bool:
+    """Whether ``value`` is a class of modules, or a function, that the file ``path`` defines itself."""
+    own = getattr(value, "__module__", None) == path.stem
+    return own and (inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, module)))
+
+
+def _ran(text: str, needs: str) -> tuple[str, str, Path, dict[str, Any], bytes]:
+    """What FILE.py:NAME names: file and name, the path, what the file holds after it was run, and its bytes."""
+    file, _, name = text.rpartition(":")
     if not file.endswith(".py"):
-        raise ValueError(f"a network of one's own must be given as FILE.py:FUNCTION, got {text!r}")
+        raise ValueError(f"{needs}, got {text!r}")
     path = Path(file).expanduser().resolve()
     if not path.is_file():
         raise FileNotFoundError(f"{file}: there is no such file")
@@ -118,11 +172,7 @@ def own(text: str) -> OwnNetwork:
         raise ValueError(_explained(error, path)) from error
     finally:
         sys.path[:] = before
-    build = contents.get(function)
-    if not callable(build):
-        found = [name for name, one in contents.items() if inspect.isfunction(one) and one.__module__ == path.stem]
-        raise ValueError(f"{file}: there is no function {function!r}; its functions: {', '.join(found) or 'none'}")
-    return OwnNetwork(f"{path.name}:{function}", path, source, build)
+    return file, name, path, contents, source
 
 
 def named(name: str, folder: Path | None = None) -> Callable[..., Any]:

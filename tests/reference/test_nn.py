@@ -32,7 +32,8 @@ from torch_parity.proof.pairs import PAIRS, Pair
 from torch_parity.proof.prove import DTYPES
 
 PAIRS_WITH_A_LAYER = [pair for pair in PAIRS if pair.layer is not None]
-IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2, "vgg-small": 2}  # how many a test feeds to each network
+# How many a test feeds to each network.
+IMAGES = {"formula": 4, "lenet5": 3, "mnist-example": 2, "vgg-small": 2, "resnet-small": 2}
 
 
 def in_numpy(state_dict: dict[str, torch.Tensor]) -> dict[str, Array]:
@@ -298,7 +299,7 @@ def test_double_and_float_convert_every_parameter(name: str) -> None:
     twin.double()
     for key, array in network.state_dict().items():
         assert_equal(array, twin.state_dict()[key].numpy())
-    y = network(random_normal((2, 1, 28, 28)))
+    y = network.eval()(random_normal((2, 1, 28, 28)))  # in training, running statistics would learn of it
     network.backward(np.ones_like(y))
     assert all(p.data.dtype == p.grad.dtype == np.float64 for p in network.parameters())
     assert network.float() is network

@@ -75,7 +75,7 @@ def test_it_scales() -> None:
         (("--only", "resnet"), "--only must name some of formula, lenet5"),
         (
             ("--peers", "--only", "conv3x3"),
-            "mnist-example, vgg-small, got 'conv3x3'",
+            "mnist-example, vgg-small, resnet-small, got 'conv3x3'",
         ),
         (("--threads", "0"), "threads must be at least 1, got 0"),
         (("--batch-size", "0"), "--batch-size must be at least 1, got 0"),

@@ -30,7 +30,7 @@ def layers(network: str, seed: int) -> dict[str, tuple[Any, tuple[int, ...]]]:
     found: dict[str, tuple[Any, tuple[int, ...]]] = {}
     for layer in NETWORKS[network](reference.nn):
         shape = image.shape[1:]
-        if isinstance(layer, Conv2d):
+        if isinstance(layer, Conv2d) and layer.bias is not None:
             filters, channels, height, width = layer.weight.data.shape
             found[f"conv{height}x{width}-{channels}-{filters}-{shape[1]}"] = layer, shape
         elif isinstance(layer, MaxPool2d):

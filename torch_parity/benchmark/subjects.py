@@ -26,8 +26,10 @@ FORMATS = {TORCH: torch.contiguous_format, CHANNELS_LAST: torch.channels_last}
 # close to 0 are slow.
 BATCHES = 40
 # The largest difference between two sides, as a share of the largest number: far above rounding, far below any mistake.
-# This makes sure that the same thing is timed; that it is right is proven elsewhere.
-TOLERANCE = 1e-3
+# This makes sure that the same thing is timed; that it is right is proven elsewhere.  (Batch normalisation brings whole
+# backgrounds close to 0, where ReLU has its kink: there rounding decides, and gradients of resnet-small in float32
+# differ by 2e-2, in float64 by 2e-13.)
+TOLERANCE = 5e-2
 
 
 @dataclass(frozen=True)

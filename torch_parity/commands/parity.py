@@ -15,7 +15,7 @@ from torch_parity.audit import exactness
 from torch_parity.audit.coverage import Coverage, covered
 from torch_parity.audit.mistakes import MISTAKES, Mistake
 from torch_parity.audit.planting import PlantedMistake, self_test
-from torch_parity.commands import program
+from torch_parity.commands import parity_network, program
 from torch_parity.files import check_writable, write_atomically
 from torch_parity.pages import proof_text
 from torch_parity.pages.proof_page import page, result
@@ -30,6 +30,10 @@ COVERING_CASES = 10_000
 # Cases of each kind of number that each planted mistake faces.
 SELF_TEST_CASES = 60
 
+# Options of random cases, or of audits, of which a network has none; it is proven in float64 on the CPU.
+OF_CASES = (
+    "cases", "case", "dtype", "device", "compile", "channels_last", "only", "self_test", "exactness", "report"
+)  # fmt: skip
 # Options that others leave without a meaning.  The audits look at the proof on the backend that all conventions were
 # measured on, and have cases of their own.
 EXCLUDED = {
@@ -37,18 +41,25 @@ EXCLUDED = {
         ("self_test", "exactness"), ("cases", "case", "dtype", "device", "compile", "channels_last", "threads")
     ),
     "case": ("cases",),
+    "network": ("module", *OF_CASES),
+    "module": OF_CASES,
 }
 
 EPILOG = f"""\
 The exit status is 0 when all is equal, 1 when anything differs (or a planted mistake passes, or {COVERING_CASES:,}
-cases leave a pair of arguments out), 2 when the arguments are wrong or the report cannot be written.
+cases leave a pair of arguments out), 2 when the arguments are wrong, a network is made of what is no formula here, or
+the report cannot be written.
 
 --json prints, and --report FILE.json writes, one object: arguments, machine, seconds, equal; formulas, a list with
 name, twin, formula, cases, equal, results (per result, such as output or grad_weight: compared, elements, identical,
 exact_elements, exact_different, largest_share, different) and failures (case, description, difference); coverage, a
 list with name, share and missing; self_test, a list with name, formula, explanation, signature, caught, rejected;
 exactness, a list with formula, result, smallest_error_seen, rms_error.  A list is empty where nobody asked for it:
---self-test and --exactness fill theirs alone, --report without them fills all."""
+--self-test and --exactness fill theirs alone, --report without them fills all.
+
+Of a network, --json prints another object: arguments, machine, seconds, memory (in bytes), equal; passes, a list with
+mode, layers (a list with layer, formula, shape, results and difference; per result elements, identical, share,
+different) and distances (a list with kind, share, where).  It ends at the first layer that differs."""
 
 
 def main() -> int:
@@ -68,6 +79,8 @@ def main() -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     torch.set_num_threads(arguments.threads)
+    if arguments.network or arguments.module:
+        return parity_network.main(arguments, parser)
     out = sys.stderr if arguments.json else sys.stdout
     audits, everything = arguments.self_test or arguments.exactness, arguments.report is not None
     indices = range(0) if audits else _indices(arguments)
@@ -98,6 +111,8 @@ def _check(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> No
         for other in others:
             if {name, other} <= given:
                 raise ValueError(f"{_option(name)} has no use for {_option(other)}: leave out one of them")
+    if arguments.input is not None and not arguments.network and not arguments.module:
+        raise ValueError("--input has a use with --network or --module alone")
     for name, minimum in {"cases": 1, "threads": 1, "seed": 0, "case": 0}.items():
         value = getattr(arguments, name)
         if value is not None and value < minimum:
@@ -196,6 +211,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="torch's threads (default: 1; the cases are small)")
     add("--only", choices=[pair.name for pair in PAIRS], help="prove this formula alone")
     add("--case", type=int, help="run this one case of each formula, by its number")
+    add(
+        "--network",
+        metavar="NAME",
+        help=f"instead: a whole network, layer by layer: {parity_network.names()}, or FILE.py:FUNCTION",
+    )
+    add(
+        "--module",
+        metavar="FILE.py:NAME",
+        help="instead: a torch network of your own, layer by layer; NAME is a module, or makes one",
+    )
+    add("--input", type=parity_network.shape, metavar="N,C,H,W", help="the shape of its input")
     add("--self-test", action="store_true", help="instead: plant known mistakes in turn, each must be rejected")
     add("--exactness", action="store_true", help="instead: how small an error is seen, and how well both sides round")
     add("--json", action="store_true", help="print the result as JSON (keys below), the table to standard error")

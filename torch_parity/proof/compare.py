@@ -63,8 +63,11 @@ def _shares(a: Array, b: Array, bound: Array) -> Array:
     """|a - b| / bound; 0 for equal values, also of infinities and NaN, and where the bound is infinite."""
     with np.errstate(all="ignore"):
         equal = (a == b) | (np.isnan(a) & np.isnan(b)) | (bound == np.inf)
-        share = np.abs(a.astype(np.float64) - b.astype(np.float64)) / bound
-    return np.where(equal, 0.0, np.where(np.isnan(share), np.inf, share))
+        difference = a.astype(np.float64, copy=False) - b.astype(np.float64, copy=False)
+        share = np.asarray(np.abs(difference) / bound)
+    share[np.isnan(share)] = np.inf
+    share[equal] = 0.0
+    return share
 
 
 def _first(a: Array, b: Array, wrong: npt.NDArray[np.bool]) -> str:

@@ -133,9 +133,10 @@ def load(folder: Path) -> RunRecord:
         raise FileNotFoundError(f"{folder}: need the folder of a training run, which holds {CONFIG}")
     config = _config(folder / CONFIG)
     network = named(config["network"], folder)(reference.nn, classes=config["classes"])
-    shapes = {name: parameter.data.shape for name, parameter in network.named_parameters()}
-    weights = {side: _weights(folder / name, shapes, config["dtype"]) for side, name in WEIGHTS.items()}
-    metrics = _metrics(folder / METRICS, [*METRIC_COLUMNS, *(DIFFERENCE + name for name in shapes)])
+    needed = network.double().state_dict() if config["dtype"] == "float64" else network.state_dict()
+    weights = {side: _weights(folder / name, needed) for side, name in WEIGHTS.items()}
+    learned = [DIFFERENCE + name for name, _ in network.named_parameters()]
+    metrics = _metrics(folder / METRICS, [*METRIC_COLUMNS, *learned])
     return RunRecord(folder, config, metrics, weights, _summary(folder / SUMMARY))
 
 
@@ -173,15 +174,16 @@ def _config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _weights(path: Path, shapes: Mapping[str, tuple[int, ...]], dtype: str) -> dict[str, Array]:
-    """The arrays in ``path``, which must have these names, ``shapes`` and ``dtype``."""
+def _weights(path: Path, needed: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays in ``path``, which must have the names, shapes and dtypes of those that are ``needed``."""
     arrays, _ = load_arrays(_existing(path, "the weights of the run"))
-    if arrays.keys() != shapes.keys():
-        raise ValueError(f"{path}: need the weights {', '.join(shapes)}, got {', '.join(sorted(arrays)) or 'none'}")
+    if arrays.keys() != needed.keys():
+        raise ValueError(f"{path}: need the weights {', '.join(needed)}, got {', '.join(sorted(arrays)) or 'none'}")
     for name, array in arrays.items():
-        if array.shape != shapes[name] or array.dtype != dtype:
-            raise ValueError(f"{path}: {name} must be {dtype} {shapes[name]}, got {array.dtype} {array.shape}")
-    return {name: arrays[name] for name in shapes}  # in the order of the layers
+        shape, dtype = needed[name].shape, needed[name].dtype
+        if array.shape != shape or array.dtype != dtype:
+            raise ValueError(f"{path}: {name} must be {dtype} {shape}, got {array.dtype} {array.shape}")
+    return {name: arrays[name] for name in needed}  # in the order of the layers
 
 
 def _metrics(path: Path, columns: list[str]) -> dict[str, Array]:
@@ -232,7 +234,7 @@ def networks(run: RunRecord) -> dict[str, Any]:
         theirs.double()
     ours.load_state_dict(run.weights["numpy"])
     theirs.load_state_dict({name: torch.from_numpy(array) for name, array in run.weights["torch"].items()})
-    return {"numpy": ours, "torch": theirs}
+    return {"numpy": ours.eval(), "torch": theirs.eval()}
 
 
 def answers(run: RunRecord, data: MNIST) -> Answers:
@@ -302,7 +304,13 @@ def not_finite(run: RunRecord) -> list[tuple[str, str, int]]:
 
 def weight_differences(run: RunRecord) -> dict[str, float]:
     """The largest absolute difference between the two sides, by name of the weight; NaN where one is NaN."""
-    return {name: difference(array, run.weights["torch"][name]) for name, array in run.weights["numpy"].items()}
+    both = {name: (run.weights["numpy"][name], run.weights["torch"][name]) for name in _learned(run)}
+    return {name: difference(*arrays) for name, arrays in both.items()}
+
+
+def _learned(run: RunRecord) -> list[str]:
+    """The parameters, without running statistics."""
+    return [name for name in run.weights["numpy"] if DIFFERENCE + name in run.metrics]
 
 
 def difference(ours: Array, theirs: Array) -> float:
@@ -315,7 +323,7 @@ def drift(run: RunRecord) -> dict[str, Array]:
     """The largest difference between the weights of both sides, by layer such as '0 Conv2d', (rows,) each."""
     layers = dict(run.build(reference.nn).named_modules())
     found: dict[str, Array] = {}
-    for name in run.weights["numpy"]:
+    for name in _learned(run):
         at = name.rpartition(".")[0]
         layer = f"{at} {type(layers[at]).__name__}".strip()
         column = run.metrics[DIFFERENCE + name]

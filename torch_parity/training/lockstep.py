@@ -23,6 +23,7 @@ from torch_parity.masks import draws_masks
 from torch_parity.networks import NETWORKS, OwnNetwork
 from torch_parity.training.calls import LayerCall
 from torch_parity.training.distributed import Group
+from torch_parity.training.replicas import takes_statistics
 from torch_parity.training.sides import NumpySide, Schedule, TorchSide
 
 Array = npt.NDArray[Any]
@@ -62,7 +63,7 @@ class Lockstep:
 
         ValueError for an unknown network or dtype, one that is not made from ``nn``, options that the
         optimizer refuses, or
-        dropout in a ``group``.
+        dropout or batch normalisation in a ``group``.
         """
         if isinstance(network, str) and network not in NETWORKS:
             raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")
@@ -81,6 +82,11 @@ class Lockstep:
             raise ValueError(
                 "a network with dropout must be trained in one process: each of several would draw masks for its share "
                 "of a batch, and together they would not take the steps that one takes"
+            )
+        if group is not None and takes_statistics(self.numpy.network):
+            raise ValueError(
+                "a network with batch normalisation must be trained in one process: each of several would take the "
+                "statistics of its share of a batch"
             )
         weights, masks = self.numpy.network.state_dict(), self.numpy.masks
         self.torch = TorchSide(build, dtype, optimizer, weights, schedule=schedule, group=group, masks=masks)
@@ -212,8 +218,10 @@ class Lockstep:
                     f"the network must make scores of shape {(len(images), classes)}, one for each class, from images "
                     f"of shape {batch.shape}; got {scores.shape} in {SIDE_NAMES[name]}"
                 )
+            before = {key: array.copy() for key, array in side.state_dict().items()}
             side.forward(batch, np.zeros(len(images), np.int64))
             side.backward()
+            side.load_state_dict(before)  # running statistics have learned of it
             named = side.network.named_parameters()
             reached[name] = [parameter for parameter, one in named if one.grad is not None]
             side.optimizer.zero_grad()

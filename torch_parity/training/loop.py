@@ -248,7 +248,7 @@ class Keeper:
             run.write_checkpoint(*training.state())
             run.write_metrics(training.rows)
             metadata = {"network": training.settings.network, "classes": str(training.classes)}
-            run.write_weights({name: side.weights() for name, side in training.both.sides.items()}, metadata)
+            run.write_weights({name: side.state_dict() for name, side in training.both.sides.items()}, metadata)
 
         self._attempt(write, f"the checkpoint after step {training.step}")
 

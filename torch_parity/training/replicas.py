@@ -62,12 +62,17 @@ def _layers(network: nn.Module) -> list[nn.Module]:
     return [layer for inner in network for layer in _layers(inner)]
 
 
+def takes_statistics(network: nn.Module) -> bool:
+    """Whether ``network`` has a layer that takes means over a batch: then no share of it can be computed alone."""
+    return any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in network.modules())
+
+
 class Replicas:
     """``network`` and its loss, computed by up to ``threads`` threads: this one, and others that wait for work.
 
     How many share a batch depends on its size and on the network alone (``parts``); a network with dropout has one, as
-    the masks of a batch are drawn one after another.  Where it is one, BLAS keeps the
-    threads that it has.  The others start with the first batch that is shared, and wait until ``close``.
+    the masks of a batch are drawn one after another, and so has one with batch normalisation.  Where it is one, BLAS
+    keeps the threads that it has.  The others start with the first batch that is shared, and wait until ``close``.
     """
 
     def __init__(self, network: nn.Module, threads: int = 1) -> None:
@@ -75,7 +80,7 @@ class Replicas:
         self.replicas = [_Replica(network)]
         self.work: int | None = None
         self.others: ThreadPoolExecutor | None = None
-        if threads == 1 or draws_masks(network):
+        if threads == 1 or draws_masks(network) or takes_statistics(network):
             return
         self.blas = thread_pools().select(user_api="blas")
         for _ in range(threads - 1):

@@ -121,15 +121,24 @@ class NumpySide(Side):
         """All parameters by name, as they are."""
         return {name: parameter.data for name, parameter in self.network.named_parameters()}
 
+    def state_dict(self) -> dict[str, Array]:
+        """All parameters and buffers by name: what the network is loaded from."""
+        found: dict[str, Array] = self.network.state_dict()
+        return found
+
+    def load_state_dict(self, arrays: dict[str, Array]) -> None:
+        """Take them."""
+        self.network.load_state_dict(arrays)
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
-        return _state(self.weights(), optimizer, self.scheduler)
+        return _state(self.state_dict(), optimizer, self.scheduler)
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
         weights, optimizer = _parts(arrays, numbers)
-        self.network.load_state_dict(weights)
+        self.load_state_dict(weights)
         self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
             self.scheduler.load_state_dict(numbers["scheduler"])
@@ -212,6 +221,14 @@ class TorchSide(Side):
         """All parameters by name, as they are."""
         return {name: parameter.detach().numpy() for name, parameter in self.network.named_parameters()}
 
+    def state_dict(self) -> dict[str, Array]:
+        """All parameters and buffers by name: what the network is loaded from."""
+        return {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+
+    def load_state_dict(self, arrays: dict[str, Array]) -> None:
+        """Take them."""
+        self.network.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
+
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from: arrays by name, and numbers ready for JSON."""
         optimizer = self.optimizer.state_dict()
@@ -220,12 +237,12 @@ class TorchSide(Side):
             index: {name: tensor.numpy() for name, tensor in entry.items()}
             for index, entry in optimizer["state"].items()
         }
-        return _state(self.weights(), {**optimizer, "state": state}, self.scheduler)
+        return _state(self.state_dict(), {**optimizer, "state": state}, self.scheduler)
 
     def load_state(self, arrays: dict[str, Array], numbers: dict[str, Any]) -> None:
         """Go on from there."""
         weights, optimizer = _parts(arrays, numbers)
-        self.network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+        self.load_state_dict(weights)
         parameters = list(self.network.parameters())
         for index, entry in optimizer["state"].items():
             for name, array in entry.items():

@@ -22,6 +22,8 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Shapes = dict[str, Shape]
 
+# Of batch normalisation: an integer among the weights.
+COUNTER = "num_batches_tracked"
 WRITE = "torch.save(model.state_dict(), 'weights.pt')"
 # Where training scripts put the state_dict in what they save, the usual ones first.
 ENTRIES = ("state_dict", "model_state_dict", "model", "model_state", "network", "net", "weights", "module")
@@ -202,7 +204,7 @@ def fit(saved: SavedWeights, build: Callable[..., Any], network: str, rename: bo
     ValueError, naming the file, where the weights do not fit, or cannot be used.
     """
     found = {name: tuple(one.shape) for name, one in saved.tensors.items() if name != AVERAGED}
-    _check_dtypes(saved.path, [saved.tensors[name].dtype for name in found])
+    _check_dtypes(saved.path, [saved.tensors[name].dtype for name in found if not name.endswith(COUNTER)])
     naming = _naming(found, build, rename)
     if naming is None:
         raise ValueError(f"{saved.path} does not fit {network}: {_misfit(found, build)}")

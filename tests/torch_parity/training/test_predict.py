@@ -114,7 +114,8 @@ def saved(path: Path, arrays: Any, **metadata: str) -> Path:
 def test_both_sides_classify_with_the_weights_in_the_file(
     network: str, dtype: Any, tmp_path: Path, digits: Any
 ) -> None:
-    arrays = {name: array.astype(dtype) for name, array in state_dict(network, 27).items()}
+    reference.nn.manual_seed(1)
+    arrays = NETWORKS[network](reference.nn, 27).to(dtype).state_dict()
     classifier = Classifier(saved(tmp_path / "weights", arrays, network=network))
     prediction = classifier.predict(digits[0])
     assert (classifier.network, classifier.classes) == (network, 27)

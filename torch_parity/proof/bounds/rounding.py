@@ -74,4 +74,4 @@ def _on_absolute_values(
 
 def finite_magnitude(array: Array) -> Array:
     """|x| in double precision, 0 for NaN and infinities: sums without products that meet those agree in any order."""
-    return np.where(np.isfinite(array), np.abs(array), 0).astype(np.float64)
+    return np.where(np.isfinite(array), np.abs(array), 0).astype(np.float64, copy=False)
