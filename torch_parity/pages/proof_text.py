@@ -40,7 +40,9 @@ def line(report: Report) -> str:
     cells = "  ".join(f"{_cell(report, names):>16}" for names in COLUMNS.values())
     different = len({number for number, _, _ in report.failures})
     verdict = f"DIFFERENT in {different} cases" if different else "equal"
-    return f"{report.pair.name:<{NAME_WIDTH}} {report.pair.twin_name:<{TWIN_WIDTH}} {report.cases:>6}  {cells}  {verdict}"
+    return (
+        f"{report.pair.name:<{NAME_WIDTH}} {report.pair.twin_name:<{TWIN_WIDTH}} {report.cases:>6}  {cells}  {verdict}"
+    )
 
 
 def _cell(report: Report, names: tuple[str, ...]) -> str:
