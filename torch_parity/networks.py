@@ -76,6 +76,7 @@ class Recipe:
     schedule: str = "cosine"
     lr: float = 0.02
     momentum: float = 0.9
+    weight_decay: float = 0.0
 
 
 RECIPES = {
