@@ -35,6 +35,7 @@ OPTIONS = {
 }
 # A gradient is taken in training, and does not depend on the momentum.
 OF_FORWARDS_ONLY = ("training", "momentum")
+RUNNING = ("running_mean", "running_var")
 GRADIENTS = ("grad_input", "grad_weight", "grad_bias")
 SHARE_KEPT = "momentum is the share of the old running statistics that is kept; torch's is that of the new ones"
 BIASED = "the running variance learns the variance of the batch itself; torch's the unbiased one"
@@ -114,16 +115,9 @@ def _options(question: Question) -> tuple[Any, ...]:
         return ({"eps": options["eps"]},)
     if question.formula == "group_norm":
         return options["num_groups"], {"eps": options["eps"]}
-    bn_param = {
-        "mode": "train" if options["training"] else "test",
-        "eps": options["eps"],
-        "momentum": 1 - options["momentum"],
-    }
-    running = {name: question.arrays[name].copy() for name in RUNNING if name in question.arrays}
-    return ({**bn_param, **running},)
-
-
-RUNNING = ("running_mean", "running_var")
+    mode = "train" if options["training"] else "test"
+    running = {name: question.arrays[name].copy() for name in RUNNING}
+    return ({"mode": mode, "eps": options["eps"], "momentum": 1 - options["momentum"], **running},)
 
 
 # The output, and what is known after it.
@@ -140,7 +134,7 @@ def _batch_norm(function: Function) -> Run:
         arguments = _of_vectors(question)
         output, _ = out_and_cache(function, arguments)
         bn_param = arguments[-1]
-        return {"output": output, **{name: bn_param[name] for name in RUNNING if name in bn_param}}
+        return {"output": output, **{name: bn_param.get(name) for name in RUNNING}}
 
     return run
 
@@ -154,9 +148,8 @@ def _with_unbiased_variance(run: Run) -> Run:
 
     def unbiased(question: Question) -> Results:
         results = run(question)
-        x = question.arrays["input"]
-        learned: Any = results.get("running_var")
-        if np.shape(learned) != (x.shape[1],):
+        x, learned = question.arrays["input"], results["running_var"]
+        if learned is None:
             return results
         old = {**question.arrays, "running_var": np.zeros_like(question.arrays["running_var"])}
         of_the_batch = run(replace(question, arrays=old))["running_var"]
