@@ -274,7 +274,7 @@ MISTAKES = (
     ),
     Mistake(
         "momentum-the-wrong-way-round", "batch_norm",
-        "The old running statistics have the share of those of the batch, and those of the batch that of the old ones.",
+        "The shares of the old running statistics and of the batch's own are exchanged.",
         "Right for a momentum of 1/2; else nearly all is forgotten at every batch.",
         "running = (1 - momentum) * running + momentum * batch with torch's 0.1; momentum * running + (1 - momentum) * "
         "batch where, as in other libraries, it is 0.9.",

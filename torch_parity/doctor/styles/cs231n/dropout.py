@@ -130,7 +130,7 @@ def _picked(every: Array, is_kept: Mask, mask: Mask) -> Array:
 
 def _check_draws(function: Function, param: dict[str, Any], share: float) -> None:
     """ValueError where it does not keep ``share`` of many numbers, or does not decide for each by itself."""
-    out, _ = out_and_cache(function, (np.ones(SAMPLE), dict(param)))
+    out, _ = out_and_cache(function, (np.ones(SAMPLE), param))
     if np.shape(out) != SAMPLE:
         return
     kept = np.asarray(out) != 0
@@ -156,23 +156,16 @@ def _with_own_cache(function: Function, forward: Function, kept: bool) -> Run:
         with _drawn_apart():
             out, cache = out_and_cache(forward, (_many(seen), param))
             dx = function(_many(g), cache)
-        if np.shape(dx) != np.shape(out) or np.shape(dx) != (COPIES * len(x), *x.shape[1:]):
+        if np.shape(dx) != (COPIES * len(x), *x.shape[1:]):
             return {"grad_input": dx}
         is_kept, passes = _copies(out, x) != 0, _copies(dx, x) != 0
-        if _are_unrelated(is_kept, passes, g):
+        if (passes & ~is_kept).any():  # through another mask
             return {"grad_input": _picked(_copies(dx, x), passes, _drawn_anew(x.shape, question.options["p"]))}
         if question.options["training"] and not (is_kept == mask).any(axis=0).all():
             raise ValueError("its forward always drops the same numbers, or always keeps them: mend that first")
         return {"grad_input": _picked(_copies(dx, x), is_kept, mask)}
 
     return run
-
-
-def _are_unrelated(is_kept: Mask, passes: Mask, g: Array) -> bool:
-    """Whether the gradient passes through some of the numbers, but others than were kept."""
-    shown = np.broadcast_to(g != 0, passes.shape)
-    some = passes[shown].any() and not passes[shown].all()
-    return bool(some and (passes & ~is_kept)[shown].any() and (is_kept & ~passes)[shown].any())
 
 
 def _drawn_anew(shape: tuple[int, ...], p: float) -> Mask:
@@ -183,7 +176,7 @@ def _drawn_anew(shape: tuple[int, ...], p: float) -> Mask:
 def _with_assignment_cache(function: Function, kept: bool) -> Run:
     def run(question: Question) -> Results:
         param, share = _param(question, kept), 1 - question.options["p"]
-        mask = question.arrays["mask"] / share if share else question.arrays["mask"] * 0.0
+        mask = question.arrays["mask"] / share
         return {"grad_input": function(question.grad_output, (param, mask))}
 
     return run

@@ -149,8 +149,6 @@ def _with_unbiased_variance(run: Run) -> Run:
     def unbiased(question: Question) -> Results:
         results = run(question)
         x, learned = question.arrays["input"], results["running_var"]
-        if learned is None:
-            return results
         old = {**question.arrays, "running_var": np.zeros_like(question.arrays["running_var"])}
         of_the_batch = run(replace(question, arrays=old))["running_var"]
         n = x.size // x.shape[1]

@@ -1,6 +1,5 @@
 """The assignments' updates: ``sgd(w, dw, config) -> next_w, config``, with momentum, ``rmsprop`` and ``adam``."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +10,6 @@ from torch_parity.doctor.styles.calls import line_of, parameters, returned
 from torch_parity.doctor.styles.cs231n.halves import SIGNATURE, Function, reading
 from torch_parity.doctor.subject import Results, Run, Subject, Takes
 
-UPDATE = re.compile(r"(sgd|sgd_momentum|rmsprop|adam)(?:_(?:update|step))?")
-FORMULAS = {"sgd_momentum": "sgd"}
 TAKES = {
     "sgd": Takes(),
     "sgd_momentum": Takes(options=("momentum",)),
@@ -28,27 +25,26 @@ MEMORY_GIVEN = {
 
 def find(name: str, function: Function, things: dict[str, Any]) -> Iterator[Subject]:
     """The update that ``function`` is."""
-    update, arguments = UPDATE.fullmatch(name), parameters(function)
-    if not update or len(arguments) != 3 or arguments[2] != "config":
+    arguments = parameters(function)
+    if name not in TAKES or len(arguments) != 3 or arguments[2] != "config":
         return
-    kind = update[1]
-    readings = [reading(_steps(function, kind))]
-    if kind in MEMORY_GIVEN:
-        readings.append(reading(_steps(function, kind, from_zero=True), (MEMORY_GIVEN[kind],)))
+    readings = [reading(_steps(function, name))]
+    if name in MEMORY_GIVEN:
+        readings.append(reading(_steps(function, name, from_zero=True), (MEMORY_GIVEN[name],)))
+    formula = "sgd" if name == "sgd_momentum" else name
     yield Subject(
-        FORMULAS.get(kind, kind), name, "cs231n", SIGNATURE, ("output",), tuple(readings), TAKES[kind], name,
-        line_of(function),
+        formula, name, "cs231n", SIGNATURE, ("output",), tuple(readings), TAKES[name], name, line_of(function)
     )  # fmt: skip
 
 
-def _steps(function: Function, kind: str, from_zero: bool = False) -> Run:
+def _steps(function: Function, name: str, from_zero: bool = False) -> Run:
     """One step for each gradient, with the config that the step before gave back."""
 
     def run(question: Question) -> Results:
         w = question.arrays["parameter"]
-        config: Any = _config(kind, question.options)
+        config: Any = _config(name, question.options)
         if from_zero:
-            config |= _zeros(kind, w)
+            config |= _zeros(name, w)
         for grad in question.arrays["grads"]:
             next_w, next_config = returned(function(w, grad, config), "w", "config").values()
             w, config = (w if next_w is None else next_w), (config if next_config is None else next_config)
@@ -57,19 +53,19 @@ def _steps(function: Function, kind: str, from_zero: bool = False) -> Run:
     return run
 
 
-def _config(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+def _config(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options under the assignment's names."""
     config = {"learning_rate": options["lr"]}
-    if kind in ("sgd", "sgd_momentum"):
+    if name in ("sgd", "sgd_momentum"):
         return {**config, "momentum": options["momentum"]}
-    if kind == "rmsprop":
+    if name == "rmsprop":
         return {**config, "decay_rate": options["alpha"], "epsilon": options["eps"]}
     beta1, beta2 = options["betas"]
     return {**config, "beta1": beta1, "beta2": beta2, "epsilon": options["eps"]}
 
 
-def _zeros(kind: str, w: Array) -> dict[str, Any]:
+def _zeros(name: str, w: Array) -> dict[str, Any]:
     """What is kept from step to step, as it is at first."""
-    if kind == "rmsprop":
+    if name == "rmsprop":
         return {"cache": np.zeros_like(w)}
     return {"m": np.zeros_like(w), "v": np.zeros_like(w), "t": 0}
