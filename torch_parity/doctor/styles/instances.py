@@ -13,7 +13,7 @@ from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, must_be_pairs, takes_pairs
 from torch_parity.doctor.styles.forms import Form, handed, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, further_options, written_constants
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.subject import Takes
 
@@ -250,4 +250,9 @@ def room(layer: Layer) -> Takes:
         ranks = (2,) if re.search(r"axis|dim|for |\[1\]|:, ", written) else (1,)
     if layer.formula in IMAGE_FORMULAS and not batch:
         ranks = (3,)
-    return Takes(tuple(options), pairs, windows and not pairs and not two, batch, bias, fixed, ranks)
+    constants = written_constants(layer.formula, methods, layer.new, layer.forward)
+    for bound_part in (layer.new, layer.forward):
+        options += [one for one in further_options(layer.formula, bound_part) if one != "one output"]
+    if layer.formula == "adaptive_avg_pool2d" and "output_size" not in bound:
+        options.append("one output")
+    return Takes(tuple(options), pairs, windows and not pairs and not two, batch, bias, fixed, ranks, constants)
