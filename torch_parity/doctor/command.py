@@ -292,7 +292,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("file", type=Path, nargs="?", metavar="FILE", help="a Python file with functions or layers of your own")
-    add("--only", action="append", default=[], metavar="NAME", help="this function or class alone; with --new, this formula (may be repeated)")  # fmt: skip
+    add("--only", action="append", default=[], metavar="NAME",
+        help="this function or class alone; with --new, this formula (may be repeated)")  # fmt: skip
     add("--as", dest="named", action="append", default=[], metavar="NAME=FORMULA",
         help="what a function is, where its name does not say (may be repeated)")  # fmt: skip
     add("--layout", choices=["nchw", "nhwc"], help="the order of the axes of images (default: found by trying)")
@@ -300,7 +301,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="which numbers are asked (default: 0)")
     add("--limit", type=float, default=CALL, metavar="SECONDS", help=f"for each call (default: {CALL:g})")
     add("--json", action="store_true", help="print the answer as JSON, and nothing else (keys below)")
-    add("--new", type=Path, metavar="FILE", help="write a file with formulas as functions to complete: those of the lesson, or --only")  # fmt: skip
+    add("--new", type=Path, metavar="FILE",
+        help="write a file with formulas as functions to complete: those of the lesson, or --only")  # fmt: skip
     add("--watch", action="store_true", help="examine again on every save, until Ctrl-C")
     add("--grade", type=Path, metavar="WEIGHTS", help="give points; WEIGHTS is JSON, the points for each function")
     add("--gradescope", type=Path, metavar="FILE", help="write the points as Gradescope's results.json")

@@ -12,8 +12,8 @@ EVERYTHING = (
     "stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override",
     "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing", "grad_output", "momentum",
     "dampening", "weight_decay", "nesterov", "maximize", "mode", "value", "output_padding", "negative_slope",
-    "approximate", "running_mean", "training", "eps", "normalized_shape", "p", "pos_weight", "alpha", "centered", "betas",
-    "amsgrad", "decoupled_weight_decay", "norm_type",
+    "approximate", "running_mean", "training", "eps", "normalized_shape", "p", "pos_weight", "alpha", "centered",
+    "betas", "amsgrad", "decoupled_weight_decay", "norm_type",
 )  # fmt: skip
 # What the signatures of the styles have room for, from all that torch has to almost nothing.
 TAKES = {

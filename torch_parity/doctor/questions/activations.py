@@ -9,6 +9,7 @@ from torch_parity.doctor.subject import Takes
 
 
 def relu(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Numbers of every kind: kinks, overflow, NaN and infinity."""
     shapes = [shape for shape in ((2, 3, 4, 5), (4, 7), (3, 2, 5, 2), (6, 3), (9,)) if len(shape) in takes.ranks]
     for index in range(12):
         kind = ("lattice", "ties", "real", "large", "lattice", "nonfinite")[index % 6]

@@ -43,6 +43,7 @@ def upstream_kind(formula: str, kind: str) -> str:
 
 
 def option(takes: Takes, name: str, value: Any, default: Any) -> Any:
+    """``value`` as the signature takes it, ``default`` where it has no room for the option."""
     if value == "same":
         return value if "padding 'same'" in takes.options else default
     if name not in takes.options:
@@ -53,6 +54,7 @@ def option(takes: Takes, name: str, value: Any, default: Any) -> Any:
 
 
 def square(takes: Takes, kernel: tuple[int, int]) -> tuple[int, int]:
+    """``kernel``, as high as wide where it must be."""
     if "k" in takes.fixed:
         return takes.fixed["k"], takes.fixed["k"]
     return (kernel[0], kernel[0]) if takes.square else kernel
@@ -67,6 +69,7 @@ def images(takes: Takes, index: int, n: int, *rest: int) -> tuple[int, ...]:
 
 
 def has_bias(takes: Takes, index: int) -> bool:
+    """Whether the question with this index has a bias."""
     return index % 3 != 2 if takes.bias is None else takes.bias
 
 

@@ -26,6 +26,7 @@ IMAGES = ((2, 3, 4, 5), (1, 2, 3, 3), (3, 1, 5, 2), (2, 4, 3, 3), (3, 2, 2, 4), 
 
 
 def flatten(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Images, from any axis to any other."""
     for index in range(2 * len(IMAGES)):
         kind = "lattice" if index % 3 else "real"
         shape = images(takes, 0, *IMAGES[index % len(IMAGES)])
@@ -40,6 +41,7 @@ def flatten(takes: Takes, backward: bool, generator: Generator) -> Iterator[Ques
 
 
 def linear(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Vectors, rows of them, and batches of rows."""
     for index in range(15):
         kind = "lattice" if index < 10 else "real"
         n, i, o = PRODUCTS[index % len(PRODUCTS)]
@@ -56,6 +58,8 @@ def linear(takes: Takes, backward: bool, generator: Generator) -> Iterator[Quest
 
 
 def softmaxes(formula: str) -> Maker:
+    """The maker for the softmax, or its logarithm, along any axis."""
+
     def make(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
         for index in range(14):
             kind = ("lattice", "real", "lattice", "large", "real", "lattice", "nonfinite")[index % 7]

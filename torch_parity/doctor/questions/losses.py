@@ -13,6 +13,7 @@ from torch_parity.doctor.subject import Takes
 
 
 def cross_entropy(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Scores near and far apart, weights, ignored samples and smoothed labels."""
     for index in range(16):
         kind = ("lattice", "real", "lattice", "large", "real")[index % 5]
         samples, classes = SCORES[index % len(SCORES)]

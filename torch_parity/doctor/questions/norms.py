@@ -15,7 +15,8 @@ BATCHES: tuple[tuple[int, ...], ...] = (
 )  # fmt: skip
 # The input, and over how many axes it is normalised.
 FEATURES: tuple[tuple[tuple[int, ...], int], ...] = (
-    ((3, 5), 1), ((2, 3, 4), 2), ((4, 4), 1), ((2, 4, 3), 1), ((5, 2), 1), ((2, 3, 2, 3), 3), ((3, 3, 3), 2), ((2, 6), 1),
+    ((3, 5), 1), ((2, 3, 4), 2), ((4, 4), 1), ((2, 4, 3), 1), ((5, 2), 1), ((2, 3, 2, 3), 3), ((3, 3, 3), 2),
+    ((2, 6), 1),
 )  # fmt: skip
 # N, C, groups, pixels
 GROUPED: tuple[tuple[int, int, int, tuple[int, ...]], ...] = (

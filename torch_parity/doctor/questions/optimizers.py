@@ -9,6 +9,7 @@ from torch_parity.doctor.subject import Takes
 
 
 def sgd(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """One to three steps, with every option."""
     for index in range(12):
         kind = "lattice" if index < 8 else "real"
         shape = ((3, 4), (5,), (2, 3), (4, 4))[index % 4]

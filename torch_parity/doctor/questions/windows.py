@@ -52,6 +52,7 @@ POOLS: tuple[tuple[Any, ...], ...] = (
 
 
 def convolutions(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Every option of a convolution, odd sizes and square ones."""
     kinds = ["lattice"] * len(CONVOLUTIONS_ASKED) + ["real"] * 5
     for index, kind in enumerate(kinds):
         n, c, o, h, w, kernel, stride, padding, dilation, groups = CONVOLUTIONS_ASKED[index % len(CONVOLUTIONS_ASKED)]
@@ -74,6 +75,8 @@ def convolutions(takes: Takes, backward: bool, generator: Generator) -> Iterator
 
 
 def pools(formula: str, kinds: tuple[str, ...]) -> Maker:
+    """The maker for one of the poolings, with numbers of these ``kinds``."""
+
     def make(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
         for index in range(2 * len(POOLS)):
             n, c, h, w, kernel, stride, padding, dilation, ceil_mode = POOLS[index % len(POOLS)]
@@ -98,6 +101,7 @@ def pools(formula: str, kinds: tuple[str, ...]) -> Maker:
 
 
 def pad(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
+    """Frames of every mode, of equal widths and of unequal ones."""
     for index in range(12):
         amount = (1, 2, 1, 3)[index % 4]
         amounts = (1, 2, 0, 3) if takes.pairs and index % 2 else (amount,) * 4

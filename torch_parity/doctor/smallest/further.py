@@ -90,7 +90,8 @@ def _batch_norm(takes: Takes) -> Calls:
 
 
 def _layer_norm(takes: Takes) -> Calls:
-    for shape in ((1, 2), (2, 2), (2, 3), (3, 2)):
+    shapes: tuple[tuple[int, ...], ...] = ((1, 2), (2, 2), (2, 3), (3, 2))
+    for shape in shapes:
         if len(shape) not in takes.ranks and "normalized_shape" not in takes.options:
             shape = (*shape[:1], *(1,) * (min(takes.ranks) - 2), *shape[1:])
         eps = _chosen(takes, "eps", (0.5,), 1e-5)[0]

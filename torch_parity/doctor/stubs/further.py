@@ -9,9 +9,9 @@ FURTHER = {
     "conv_transpose2d": Stub(
         "x, K, b, stride=1, padding=0, output_padding=0",
         "x (N, C, H, W), K (C, O, kH, kW), b (O,) -> y (N, O, oH, oW)",
-        hint="Each pixel stamps the kernel, times itself, onto the output, where stamps overlap they add up: make a large "
-        "array of zeros first. The padding is what is cut off all around in the end, and output_padding how many rows "
-        "and columns more there are below and to the right: oH = (H - 1) stride - 2 padding + kH + output_padding.",
+        hint="Each pixel stamps the kernel, times itself, onto the output, where stamps overlap they add up: make a "
+        "large array of zeros first. The padding is what is cut off all around in the end, and output_padding how "
+        "many rows and columns more there are below and to the right: oH = (H - 1) stride - 2 padding + kH + output_padding.",
     ),
     "conv_transpose2d_backward": Stub(
         "g, x, K, stride=1, padding=0, output_padding=0",
@@ -53,8 +53,8 @@ FURTHER = {
     "adaptive_avg_pool2d": Stub(
         "x, output_size",
         "x (N, C, H, W), output_size (oH, oW) -> y (N, C, oH, oW)",
-        hint="Window i begins at i H / oH, rounded down, and ends before (i + 1) H / oH, rounded up: windows may differ "
-        "in size and overlap. With one number oH = oW = 1 it is the mean of each channel.",
+        hint="Window i begins at i H / oH, rounded down, and ends before (i + 1) H / oH, rounded up: windows may "
+        "differ in size and overlap. With one number oH = oW = 1 it is the mean of each channel.",
     ),
     "adaptive_avg_pool2d_backward": Stub("g, input_shape", "g (N, C, oH, oW), input_shape (N, C, H, W) -> dL/dx"),
     "dropout": Stub(

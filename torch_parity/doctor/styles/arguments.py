@@ -19,13 +19,13 @@ NAMED_ONLY = {
     "training", "eps", "keep_prob", "velocity", "amsgrad", "centered", "norm_type", "pos_weight", "output_padding",
     "approximate", "affine", "track_running_stats",
 }  # fmt: skip
-SIZES = ("kernel_size", "stride", "padding", "dilation")  # one number, or a height and a width
+SIZES = ("kernel_size", "stride", "padding", "dilation", "output_size")  # one number, or a height and a width
 # Arguments that are handed over only where the question has them.
 OPTIONAL = {"bias", "pos_weight", "running_mean", "running_var", "mask"}
 # Arguments that may stay at their defaults.
 AT_DEFAULT = {
-    "value", "output", "affine", "track_running_stats", "elementwise_affine", "num_features", "num_channels", "velocity",
-    "t", "m", "v", "decoupled_weight_decay",
+    "value", "output", "affine", "track_running_stats", "elementwise_affine", "num_features", "num_channels",
+    "velocity", "t", "m", "v", "decoupled_weight_decay",
 }  # fmt: skip
 # Formulas in which a weight is one of samples or classes.
 WEIGHED = ("cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits")

@@ -26,7 +26,7 @@ DROPOUTS = ("dropout", "dropout2d")
 POINTWISE = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu")
 LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits")
 # An epsilon that is written into the code.
-EPSILON = re.compile(r"(?<![\w.])(?:1e-0?\d+|10\s*\*\*\s*-\d+|0?\.0{3,}1)(?![\w.])")
+EPSILON = re.compile(r"(?<![\w.])(?:\d+(?:\.\d+)?[eE]-\d+|10\s*\*\*\s*-\d+|0?\.0{3,}1)(?![\w.])")
 # What the source of a loss has that knows of a batch.
 OF_A_BATCH = ("len(", "shape", "mean", "average", "axis", "dim", "range(", "batch", ".size", "enumerate(", "einsum")
 OPTIONS = (
@@ -199,7 +199,8 @@ def takes(formula: str, bound: Bound) -> Takes:
     if formula in LOSSES and "grad_output" in bound.defaulted:
         options.remove("grad_output")  # the loss is the last of a network: its own gradient is 1
     pairs = takes_pairs(
-        [bound.function], *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad"))
+        [bound.function],
+        *(bound.named(r) for r in ("kernel_size", "stride", "padding", "dilation", "pad", "output_size")),
     )
     batch, fixed = _batch(formula, bound)
     bias: bool | None = "bias" in bound

@@ -60,7 +60,8 @@ FURTHER_FORMULAS: dict[str, tuple[str, ...]] = {
     "adamw": ("adamw", "adamwstep", "adamwupdate", "updateadamw", "adamwoptimizer", "optimizeradamw"),
     "clip_grad_norm": (
         "clipgradnorm", "clipgradsnorm", "clipgradientnorm", "clipgradients", "clipgrads", "gradclipping", "gradclip",
-        "gradientclipping", "clipbyglobalnorm", "clipgradsbynorm", "clipgradientsbynorm", "clipgradbynorm", "clipgradient",
+        "gradientclipping", "clipbyglobalnorm", "clipgradsbynorm", "clipgradientsbynorm", "clipgradbynorm",
+        "clipgradient",
     ),
 }  # fmt: skip
 
@@ -74,16 +75,22 @@ MANY = (
     "num_features in_channels channels num_channels n_features features n_channels c size dim d in_features input_dim"
 )
 _HYPER = {
-    "rmsprop": (RATE.replace(" alpha", ""), "alpha rho decay_rate decay beta gamma", EPS, DECAY, "momentum mu", "centered", "maximize"),
+    "rmsprop": (
+        RATE.replace(" alpha", ""), "alpha rho decay_rate decay beta gamma", EPS, DECAY, "momentum mu", "centered",
+        "maximize",
+    ),
     "adam": (RATE.replace(" alpha", "") + " alpha", *BETAS, EPS, DECAY, "amsgrad", "maximize"),
 }  # fmt: skip
 _HYPER["adamw"] = _HYPER["adam"]
 _STATE = {
-    "rmsprop": (SQUARES, "velocity buf momentum_buffer"), "adam": (MEANS, SQUARES, STEP), "adamw": (MEANS, SQUARES, STEP),
+    "rmsprop": (SQUARES, "velocity buf momentum_buffer"),
+    "adam": (MEANS, SQUARES, STEP), "adamw": (MEANS, SQUARES, STEP),
 }  # fmt: skip
 
 FURTHER_ROLES: dict[str, tuple[str, ...]] = {
-    "conv_transpose2d": (IMAGE, WEIGHT, BIAS, *STEPS[:2], "output_padding out_pad outpad out_padding", "groups", STEPS[2]),
+    "conv_transpose2d": (
+        IMAGE, WEIGHT, BIAS, *STEPS[:2], "output_padding out_pad outpad out_padding", "groups", STEPS[2],
+    ),
     "conv_transpose2d_backward": (
         UPSTREAM, IMAGE, WEIGHT, BIAS, *STEPS[:2], "output_padding out_pad outpad out_padding", "groups", STEPS[2],
     ),

@@ -11,7 +11,14 @@ import numpy as np
 
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
-from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, must_be_pairs, takes_pairs
+from torch_parity.doctor.styles.arguments import (
+    SIZES,
+    Bound,
+    NotUnderstoodError,
+    bind,
+    must_be_pairs,
+    takes_pairs,
+)
 from torch_parity.doctor.styles.forms import Form, handed, value
 from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, further_options, written_constants
 from torch_parity.doctor.styles.holders import Place
@@ -217,7 +224,7 @@ def one_sample(layer: Layer) -> bool:
 
 def room(layer: Layer) -> Takes:
     """What there is room for in the arguments of the constructor and of the halves."""
-    names = [layer.new.named(role) for role in ("kernel_size", "stride", "padding", "dilation", "pad")]
+    names = [layer.new.named(role) for role in (*SIZES, "pad")]
     bound = {*layer.new.roles.values(), *layer.forward.roles.values()}
     if layer.backward is not None:
         # A loss is the last of a network: its own gradient is 1 where that need not be given.

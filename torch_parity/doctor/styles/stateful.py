@@ -56,6 +56,8 @@ def subjects(
         gradients = results_of(f"{formula}_backward")
         if room.constants.get("weight") == 0:
             gradients = gradients[:1]
+        # A gradient is asked for in training alone: after it nobody needs one.
+        room = replace(room, options=tuple(one for one in room.options if one != "training"))
         found.append(
             Subject(
                 f"{formula}_backward", f"{name}.{backward[0]}", "class", told(new), gradients,
@@ -116,7 +118,8 @@ class Stateful:
 
     def instance(self, question: Question) -> Any:
         """A new one for the sizes and options of ``question``."""
-        given = {role: True for role in ("affine", "track_running_stats", "elementwise_affine") if role in self.new}
+        switches = ("affine", "track_running_stats", "elementwise_affine")
+        given: dict[str, Any] = {role: True for role in switches if role in self.new}
         for role in ("weight", "bias"):
             if role in self.new and isinstance(self.new.default(role), bool):
                 given[role] = True
