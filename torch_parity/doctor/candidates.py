@@ -68,6 +68,23 @@ def _with_other_epsilons(known: list[Mistake]) -> list[Mistake]:
     ]
 
 
+def in_one_mode(formula: str) -> Iterator[Candidate]:
+    """One known mistake of the output each, where code for training and code for after it are two: made in one."""
+    right = planted(formula, ())
+    for mistake in _known(formula, backward=False):
+        wrong = planted(formula, (mistake,))
+        for training, words in ((True, "in training"), (False, "in evaluation")):
+            said = replace(mistake, explanation=f"{mistake.explanation} That is so {words} alone.")
+            yield Candidate((said,), _where_training(training, wrong.wrong, right.wrong))
+
+
+def _where_training(training: bool, wrong: Wrong, right: Wrong) -> Wrong:
+    def in_one(question: Question, result: str) -> Array | None:
+        return (wrong if question.options.get("training") == training else right)(question, result)
+
+    return in_one
+
+
 def pairs(formula: str, known: list[Mistake]) -> Iterator[Candidate]:
     """Two of the mistakes ``known`` each; in both orders where the order matters."""
     for one, other in itertools.combinations(known, 2):

@@ -57,6 +57,8 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
     known = [c.mistakes[0] for c in singles if _changes(c, result, judged)]
     mistakes = [mistake for mistake in known if isinstance(mistake, Mistake)]
     found += [c for c in candidates.pairs(formula, mistakes) if _explains(c, result, judged)]
+    if not found and any("training" in one.question.options for one in judged) and not backward:
+        found = [c for c in candidates.in_one_mode(formula) if _explains(c, result, judged)]
     if not found:
         found = [c for c in candidates.generals(formula, backward) if _explains(c, result, judged)]
         found = found or list(_constant(result, judged))

@@ -28,8 +28,9 @@ MOST_READINGS = 4
 ALL_CALLS = 15.0
 # Questions asked in the search for the smallest one.
 MOST_TRIED = 150
-# Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
-DERIVATIVES, MOST_ELEMENTS = 5, 30
+# Questions on which a gradient must be the derivative of its forward, those that do where there are no more, and the
+# elements that it may have there.
+DERIVATIVES, FEWEST_DERIVATIVES, MOST_ELEMENTS = 5, 3, 30
 STEP = 2.0**-10  # of difference quotients: whole numbers and sums stay exact
 
 ARGUMENT_CHANGED = General(
@@ -402,8 +403,8 @@ def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:
             return False
         compared += 1
         if compared == DERIVATIVES:
-            return True
-    return False
+            break
+    return compared >= FEWEST_DERIVATIVES
 
 
 def _difference_quotient(question: Question, argument: str, forward: Entry, ask: Ask) -> Array | None:
