@@ -41,7 +41,7 @@ class Question:
         """The sizes that a wrong factor may be, by the letters of the formulas."""
         x = next(iter(self.arrays.values()))
         found: dict[str, int] = {}
-        if self.formula in ROWS and x.ndim == 2:
+        if self.formula in IN_ROWS and x.ndim == 2:
             found |= {"N": x.shape[0], "C" if self.formula != "linear" else "I": x.shape[1]}
         elif x.ndim == 4:
             found |= dict(zip("NCHW", x.shape, strict=True)) | {"H W": x.shape[2] * x.shape[3]}
@@ -70,7 +70,7 @@ class Question:
 
 
 # Formulas whose input may be rows.
-ROWS = (
+IN_ROWS = (
     "linear", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
     "batch_norm", "layer_norm",
 )  # fmt: skip

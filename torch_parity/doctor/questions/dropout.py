@@ -9,7 +9,7 @@ from torch_parity.doctor.questions.asking import Generator, Maker, asked, exact,
 from torch_parity.doctor.subject import Takes
 
 SHAPES: tuple[tuple[int, ...], ...] = ((2, 3, 4, 5), (4, 7), (3, 2, 5, 2), (6, 3), (9,), (3, 3))
-IMAGES = ((2, 3, 4, 5), (3, 4, 2, 3), (4, 2, 3, 3), (2, 5, 2, 2))
+DROPPED_IMAGES = ((2, 3, 4, 5), (3, 4, 2, 3), (4, 2, 3, 3), (2, 5, 2, 2))
 
 
 def dropout(formula: str) -> Maker:
@@ -19,7 +19,7 @@ def dropout(formula: str) -> Maker:
         flat = [shape for shape in SHAPES if len(shape) in takes.ranks]
         for index in range(14):
             kind = "real" if index % 4 == 3 else "lattice"
-            shape = flat[index % len(flat)] if formula == "dropout" else IMAGES[index % len(IMAGES)]
+            shape = flat[index % len(flat)] if formula == "dropout" else DROPPED_IMAGES[index % len(DROPPED_IMAGES)]
             if formula == "dropout2d":
                 shape = images(Takes(), index, *shape)
             p = float(option(takes, "p", (0.25, 0.5, 0.75, 0.875)[index % 4], takes.constants.get("p", 0.5)))

@@ -10,11 +10,11 @@ from torch_parity.doctor.questions.asking import Generator, asked, numbers, opti
 from torch_parity.doctor.subject import Takes
 
 # Each axis has two numbers at least, so that there is a variance, and they are unequal, so that none is another.
-BATCHES: tuple[tuple[int, ...], ...] = (
+CHANNELLED: tuple[tuple[int, ...], ...] = (
     (2, 3, 4, 5), (4, 3), (3, 2, 2, 3), (5, 4), (2, 4, 3, 3), (3, 3), (4, 2, 2, 2), (2, 5), (3, 3, 3, 3), (6, 2),
 )  # fmt: skip
 # The input, and over how many axes it is normalised.
-FEATURES: tuple[tuple[tuple[int, ...], int], ...] = (
+NORMALISED: tuple[tuple[tuple[int, ...], int], ...] = (
     ((3, 5), 1), ((2, 3, 4), 2), ((4, 4), 1), ((2, 4, 3), 1), ((5, 2), 1), ((2, 3, 2, 3), 3), ((3, 3, 3), 2),
     ((2, 6), 1),
 )  # fmt: skip
@@ -29,7 +29,7 @@ EPS = (0.5, 1e-3, 2.0, 1e-5, 0.25)
 def batch_norm(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
     """In training, and after it where there are running statistics.  Small variances tell where eps belongs."""
     tracked = "running_mean" in takes.options
-    shapes = [shape for shape in BATCHES if len(shape) in takes.ranks] or BATCHES[::2]
+    shapes = [shape for shape in CHANNELLED if len(shape) in takes.ranks] or CHANNELLED[::2]
     for index in range(16):
         kind = ("lattice", "real", "lattice")[index % 3]
         shape = shapes[index % len(shapes)]
@@ -50,7 +50,7 @@ def batch_norm(takes: Takes, backward: bool, generator: Generator) -> Iterator[Q
 def layer_norm(takes: Takes, backward: bool, generator: Generator) -> Iterator[Question]:
     """Rows of one axis, and of more where there is room for them."""
     several = "normalized_shape" in takes.options
-    shapes = [one for one in FEATURES if several or (one[1] == 1 and len(one[0]) in takes.ranks)] or FEATURES[::4]
+    shapes = [one for one in NORMALISED if several or (one[1] == 1 and len(one[0]) in takes.ranks)] or NORMALISED[::4]
     for index in range(14):
         kind = ("lattice", "real", "lattice")[index % 3]
         shape, axes = shapes[index % len(shapes)]

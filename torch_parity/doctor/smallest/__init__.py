@@ -7,7 +7,7 @@ import numpy as np
 
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import output_shape
-from torch_parity.doctor.smallest.further import FURTHER, rising
+from torch_parity.doctor.smallest.further import FURTHER_CALLS, rising
 from torch_parity.doctor.subject import Takes
 
 # H, W, kernel
@@ -48,8 +48,8 @@ def _upstreams(shape: tuple[int, ...], formula: str, takes: Takes) -> Iterator[A
 
 
 def _calls(formula: str, takes: Takes) -> Iterator[tuple[dict[str, Array], dict[str, Any]]]:
-    if formula in FURTHER:
-        yield from FURTHER[formula](takes)
+    if formula in FURTHER_CALLS:
+        yield from FURTHER_CALLS[formula](takes)
     elif formula == "conv2d":
         yield from _convolutions(takes)
     elif formula in ("max_pool2d", "avg_pool2d"):

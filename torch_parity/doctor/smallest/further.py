@@ -157,7 +157,7 @@ def _clip_grad_norm(takes: Takes) -> Calls:
 
 # The value that an option is asked with, and the default where there is no room for it.
 ADAM: dict[str, Any] = {"betas": ((0.5, 0.75), (0.9, 0.999)), "amsgrad": (False, False), "maximize": (False, False)}
-FURTHER: dict[str, Callable[[Takes], Calls]] = {
+FURTHER_CALLS: dict[str, Callable[[Takes], Calls]] = {
     "conv_transpose2d": _transposed,
     "leaky_relu": _pointwise,
     "sigmoid": _smooth,

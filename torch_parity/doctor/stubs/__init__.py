@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reference import definition
-from torch_parity.doctor.stubs.further import FURTHER
+from torch_parity.doctor.stubs.further import FURTHER_STUBS
 from torch_parity.doctor.stubs.stub import Stub
 from torch_parity.proof.pairs import PAIRS, Pair
 
@@ -142,7 +142,7 @@ STUBS = {
         "The gradient points to where the loss rises. eta is lr, the length of the step.",
         name="sgd_step",
     ),
-    **FURTHER,
+    **FURTHER_STUBS,
 }
 
 

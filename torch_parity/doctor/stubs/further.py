@@ -5,13 +5,14 @@ from torch_parity.doctor.stubs.stub import Stub
 _POINTWISE = "x (any shape) -> y, the same shape"
 _GRADIENT = "all of one shape"
 
-FURTHER = {
+FURTHER_STUBS = {
     "conv_transpose2d": Stub(
         "x, K, b, stride=1, padding=0, output_padding=0",
         "x (N, C, H, W), K (C, O, kH, kW), b (O,) -> y (N, O, oH, oW)",
-        hint="Each pixel stamps the kernel, times itself, onto the output, where stamps overlap they add up: make a "
-        "large array of zeros first. The padding is what is cut off all around in the end, and output_padding how "
-        "many rows and columns more there are below and to the right: oH = (H - 1) stride - 2 padding + kH + output_padding.",
+        hint="Each pixel stamps the kernel, times itself, onto the output, and where stamps overlap they add up: begin "
+        "with zeros of the large size. The padding is cut off all around in the end, and output_padding says how "
+        "many rows and columns more there are below and to the right: oH = (H - 1) stride - 2 padding + kH + "
+        "output_padding.",
     ),
     "conv_transpose2d_backward": Stub(
         "g, x, K, stride=1, padding=0, output_padding=0",
