@@ -48,6 +48,11 @@ def function_subject(
         raise NotUnderstoodError("it yields or awaits, where a result should be returned", "a plain function")
     bound = bind(function, name)
     formula = name.removesuffix("_backward")
+    if formula in ("rmsprop", "adam", "adamw") and not ("lr" in bound and "v" in bound):
+        raise NotUnderstoodError(
+            "it has no argument for the learning rate, or none for what it keeps from step to step",
+            f"{formula}_step(w, dw, {'m, v, t' if formula != 'rmsprop' else 'v'}, lr, ...), or a class",
+        )
     results, orders = _results(function, name, result)
     readings = tuple(
         Reading(_answers(bound, form, order), (*form.conventions, *_told_of_order(order), *_lacking(name, bound)))
