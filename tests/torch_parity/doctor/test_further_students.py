@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.entries import written
-from tests.torch_parity.doctor.further_students import FIRST, SECOND, THIRD
+from tests.torch_parity.doctor.further_students import FIRST, FOURTH, SECOND, THIRD
 from torch_parity.doctor.examination import Entry, examine_all
 from torch_parity.doctor.here import Here
 from torch_parity.doctor.styles import understand
@@ -136,6 +136,19 @@ def test_right_code_that_keeps_to_other_conventions_is_equal(tmp_path: Path, mon
     assert told["Dropout.forward"] == ["evaluation is scaled, by 1 - p, and training is not"]
     assert told["Layer_Dropout.forward"] == told["Activation_Sigmoid.backward"] == []
     assert told["tanh_prime"] == ["it gives the derivative; the upstream gradient is multiplied by it"]
+
+
+def test_other_shares_and_shapes_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = examined(tmp_path, FOURTH, monkeypatch)
+    assert [entry.subject.found for entry in entries if not entry.equal] == []
+    told = {entry.subject.found: entry.conventions for entry in entries}
+    share = [
+        "momentum is the share of the old running statistics",
+        "the running variance is divided by n, not by n - 1",
+    ]
+    assert told["BatchNorm.forward"] == share
+    assert told["batch_norm"] == ["scales and statistics are stored as (1, C, 1, 1)", *share]
+    assert told["groupnorm"] == ["it has no weight", "it has no bias"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from torch_parity.doctor.styles.forms import Form, spread, taken
 from torch_parity.doctor.styles.functions import (
     DROPOUTS,
     OPTIONS,
+    dropout_ranks,
     further_options,
     norm_forms,
     norm_ranks,
@@ -224,6 +225,8 @@ def _room(layer: Stateful) -> Takes:
         if not kept & set(HELD["weight"].split()):
             constants["weight"] = 0
     bias = bool(kept & set(HELD["bias"].split()))
+    if layer.formula == "dropout":
+        return Takes(tuple(options), ranks=dropout_ranks(layer.forward), constants=constants)
     if layer.formula not in NORMS:
         return Takes(tuple(options), constants=constants)
     return Takes(
