@@ -1,4 +1,4 @@
-"""Right code for the formulas beyond a plain network, as students write it: two files, each formula twice at least."""
+"""Right code for the formulas beyond a plain network, as students write it; the last two files by conventions."""
 
 FIRST = """import numpy as np
 
@@ -506,4 +506,229 @@ def clip_grad_norm(grads, max_norm, norm_type=2):
     for g in grads:
         g *= scale
     return total
+"""
+
+THIRD = """import numpy as np
+
+
+class Dropout:
+    def __init__(self, dropout_ratio=0.5):
+        self.dropout_ratio = dropout_ratio
+        self.mask = None
+
+    def forward(self, x, train_flg=True):
+        if train_flg:
+            self.mask = np.random.rand(*x.shape) > self.dropout_ratio
+            return x * self.mask
+        else:
+            return x * (1.0 - self.dropout_ratio)
+
+    def backward(self, dout):
+        return dout * self.mask
+
+
+class Layer_Dropout:
+    def __init__(self, rate):
+        self.rate = 1 - rate
+
+    def forward(self, inputs, training):
+        self.inputs = inputs
+        if not training:
+            self.output = inputs.copy()
+            return
+        self.binary_mask = np.random.binomial(1, self.rate, size=inputs.shape) / self.rate
+        self.output = inputs * self.binary_mask
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues * self.binary_mask
+
+
+class Activation_Sigmoid:
+    def forward(self, inputs, training):
+        self.inputs = inputs
+        self.output = 1 / (1 + np.exp(-inputs))
+
+    def backward(self, dvalues):
+        self.dinputs = dvalues * (1 - self.output) * self.output
+
+
+def sigmoid(Z):
+    A = 1 / (1 + np.exp(-Z))
+    cache = Z
+    return A, cache
+
+
+def sigmoid_backward(dA, cache):
+    Z = cache
+    s = 1 / (1 + np.exp(-Z))
+    dZ = dA * s * (1 - s)
+    return dZ
+
+
+class Sigmoid:
+    def __call__(self, x):
+        return 1 / (1 + np.exp(-x))
+
+    def gradient(self, x):
+        return self.__call__(x) * (1 - self.__call__(x))
+
+
+class TanH:
+    def __call__(self, x):
+        return 2 / (1 + np.exp(-2 * x)) - 1
+
+    def gradient(self, x):
+        return 1 - np.power(self.__call__(x), 2)
+
+
+class LeakyReLU:
+    def __init__(self, alpha=0.2):
+        self.alpha = alpha
+
+    def __call__(self, x):
+        return np.where(x >= 0, x, self.alpha * x)
+
+
+def tanh_prime(x):
+    return 1 - np.tanh(x) ** 2
+
+
+class BatchNorm:
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        self.eps, self.momentum = eps, momentum
+        self.gamma = np.ones((1, num_features))
+        self.beta = np.zeros((1, num_features))
+        self.running_mean = np.zeros((1, num_features))
+        self.running_var = np.ones((1, num_features))
+
+    def forward(self, x, training=True):
+        if training:
+            mean = x.mean(axis=0, keepdims=True)
+            var = x.var(axis=0, keepdims=True)
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * x.var(
+                axis=0, ddof=1, keepdims=True
+            )
+        else:
+            mean, var = self.running_mean, self.running_var
+        return self.gamma * (x - mean) / np.sqrt(var + self.eps) + self.beta
+"""
+
+FOURTH = """import numpy as np
+
+
+class BatchNorm:
+    def __init__(self, channels, momentum=0.99, epsilon=1e-3):
+        self.momentum, self.epsilon = momentum, epsilon
+        self.gamma = np.ones((1, channels, 1, 1))
+        self.beta = np.zeros((1, channels, 1, 1))
+        self.moving_mean = np.zeros((1, channels, 1, 1))
+        self.moving_var = np.ones((1, channels, 1, 1))
+
+    def forward(self, X, train=True):
+        if train:
+            mean = X.mean(axis=(0, 2, 3), keepdims=True)
+            var = ((X - mean) ** 2).mean(axis=(0, 2, 3), keepdims=True)
+            self.moving_mean = self.momentum * self.moving_mean + (1.0 - self.momentum) * mean
+            self.moving_var = self.momentum * self.moving_var + (1.0 - self.momentum) * var
+        else:
+            mean, var = self.moving_mean, self.moving_var
+        return self.gamma * (X - mean) / np.sqrt(var + self.epsilon) + self.beta
+
+
+def batch_norm(X, gamma, beta, moving_mean, moving_var, eps, momentum, training):
+    if not training:
+        X_hat = (X - moving_mean) / np.sqrt(moving_var + eps)
+    else:
+        if len(X.shape) == 2:
+            mean = X.mean(axis=0)
+            var = ((X - mean) ** 2).mean(axis=0)
+        else:
+            mean = X.mean(axis=(0, 2, 3), keepdims=True)
+            var = ((X - mean) ** 2).mean(axis=(0, 2, 3), keepdims=True)
+        X_hat = (X - mean) / np.sqrt(var + eps)
+        moving_mean = momentum * moving_mean + (1.0 - momentum) * mean
+        moving_var = momentum * moving_var + (1.0 - momentum) * var
+    Y = gamma * X_hat + beta
+    return Y, moving_mean, moving_var
+
+
+def dropout_layer(X, dropout):
+    assert 0 <= dropout <= 1
+    if dropout == 1:
+        return np.zeros_like(X)
+    mask = (np.random.uniform(size=X.shape) > dropout).astype(X.dtype)
+    return mask * X / (1.0 - dropout)
+
+
+def layernorm(x, g, b, eps=1e-5):
+    mean = np.mean(x, axis=-1, keepdims=True)
+    variance = np.var(x, axis=-1, keepdims=True)
+    x = (x - mean) / np.sqrt(variance + eps)
+    return g * x + b
+
+
+class Dropout:
+    def __init__(self, keep_prob):
+        self.keep_prob = keep_prob
+
+    def forward(self, A):
+        self.D = (np.random.rand(A.shape[0], A.shape[1]) < self.keep_prob).astype(int)
+        return A * self.D / self.keep_prob
+
+    def backward(self, dA):
+        return dA * self.D / self.keep_prob
+
+
+class Adam:
+    def __init__(self, model, lr, beta1=0.9, beta2=0.999):
+        self.layers = model.layers
+        self.lr = lr
+        self.b1 = beta1
+        self.b2 = beta2
+        self.t = 0
+        self.eps = 1e-8
+        self.m = [(np.zeros_like(l.W), np.zeros_like(l.b)) for l in self.layers]
+        self.v = [(np.zeros_like(l.W), np.zeros_like(l.b)) for l in self.layers]
+
+    def step(self):
+        self.t += 1
+        for i, l in enumerate(self.layers):
+            for j, (p, g) in enumerate(((l.W, l.dW), (l.b, l.db))):
+                self.m[i][j][:] = self.b1 * self.m[i][j] + (1 - self.b1) * g
+                self.v[i][j][:] = self.b2 * self.v[i][j] + (1 - self.b2) * g * g
+                p -= (
+                    self.lr
+                    * (self.m[i][j] / (1 - self.b1**self.t))
+                    / (np.sqrt(self.v[i][j] / (1 - self.b2**self.t)) + self.eps)
+                )
+
+
+def clip_grads(grads, max_norm):
+    total_norm = 0
+    for grad in grads:
+        total_norm += np.sum(grad**2)
+    total_norm = np.sqrt(total_norm)
+    rate = max_norm / (total_norm + 1e-6)
+    if rate < 1:
+        for grad in grads:
+            grad *= rate
+
+
+def rmsprop(params, grads, cache, lr=0.01, decay=0.9):
+    for k in params:
+        cache[k] = decay * cache[k] + (1 - decay) * grads[k] ** 2
+        params[k] -= lr * grads[k] / (np.sqrt(cache[k]) + 1e-8)
+    return params, cache
+
+
+def mse_grad(pred, target):
+    return 2 * (pred - target) / pred.size
+
+
+def groupnorm(x, num_groups, eps=1e-5):
+    n, c, h, w = x.shape
+    x = x.reshape(n, num_groups, -1)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps)
+    return x.reshape(n, c, h, w)
 """

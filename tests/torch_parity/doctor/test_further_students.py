@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.entries import written
-from tests.torch_parity.doctor.further_students import FIRST, SECOND
+from tests.torch_parity.doctor.further_students import FIRST, FOURTH, SECOND, THIRD
 from torch_parity.doctor.examination import Entry, examine_all
 from torch_parity.doctor.here import Here
 from torch_parity.doctor.styles import understand
@@ -126,6 +126,54 @@ def test_right_code_is_equal(text: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert [entry.subject.found for entry in entries if not entry.equal] == []
     assert len(entries) > 25
     assert {entry.subject.formula for entry in entries} < FORMULAS
+
+
+def test_right_code_that_keeps_to_other_conventions_is_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = examined(tmp_path, THIRD, monkeypatch)
+    assert [entry.subject.found for entry in entries if not entry.equal] == []
+    told = {entry.subject.found: entry.conventions for entry in entries}
+    assert len(told) > 12
+    assert told["Dropout.forward"] == ["evaluation is scaled, by 1 - p, and training is not"]
+    assert told["Layer_Dropout.forward"] == told["Activation_Sigmoid.backward"] == []
+    assert told["tanh_prime"] == ["it gives the derivative; the upstream gradient is multiplied by it"]
+
+
+def test_other_shares_and_shapes_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = examined(tmp_path, FOURTH, monkeypatch)
+    assert [entry.subject.found for entry in entries if not entry.equal] == []
+    told = {entry.subject.found: entry.conventions for entry in entries}
+    share = [
+        "momentum is the share of the old running statistics",
+        "the running variance is divided by n, not by n - 1",
+    ]
+    assert told["BatchNorm.forward"] == share
+    assert told["batch_norm"] == ["scales and statistics are stored as (1, C, 1, 1)", *share]
+    assert told["groupnorm"] == ["it has no weight", "it has no bias"]
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("batchnorm_forward(x, gamma, beta, options)", "nobody says what the argument options is"),
+        ("dropout_forward(x, settings)", "nobody says what the argument settings is"),
+        ("adam(w, dw, settings=None)", "no argument for the learning rate"),
+        ("batch_norm(gamma, beta)", "no argument for input"),
+    ],
+)
+def test_arguments_that_nobody_explains_are_not_guessed(head: str, reason: str, tmp_path: Path) -> None:
+    _, (left,) = understand(load(written(tmp_path, f"def {head}:\n    return 1\n")), None, [], {}, None)
+    assert reason in left.reason
+
+
+def test_a_gradient_that_is_scaled_belongs_to_a_forward_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The convention of one half is no excuse for the other."""
+    changed = FIRST.replace("return dout * self.mask", "return dout * (self.mask > 0)")
+    entries = examined(tmp_path, changed, monkeypatch, "Dropout")
+    assert [(entry.subject.name, entry.verdict) for entry in entries] == [
+        ("dropout", "equal"), ("dropout_backward", "different"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

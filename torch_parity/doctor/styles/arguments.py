@@ -17,7 +17,8 @@ NAMED_ONLY = {
     "ignore_index", "label_smoothing", "reduction", "mode", "value", "nesterov", "maximize", "dampening",
     "divisor_override", "count_include_pad", "weight_decay", "start_dim", "end_dim", "running_mean", "running_var",
     "training", "eps", "keep_prob", "velocity", "amsgrad", "centered", "norm_type", "pos_weight", "output_padding",
-    "approximate", "affine", "track_running_stats",
+    "approximate", "affine", "track_running_stats", "mask", "p", "m", "v", "t", "alpha", "betas", "beta1", "beta2",
+    "normalized_shape",
 }  # fmt: skip
 SIZES = ("kernel_size", "stride", "padding", "dilation", "output_size")  # one number, or a height and a width
 # Arguments that are handed over only where the question has them.
@@ -127,6 +128,8 @@ def bind(function: Callable[..., Any], formula: str, skip: int = 0, kept: Collec
     unnamed = [p for p in parameters if p.name not in roles and p.default is p.empty]
     for parameter in unnamed:
         free = [role for role in order if role not in roles.values() and role not in NAMED_ONLY]
+        if formula.partition("_backward")[0] != "sgd":
+            free = [role for role in free if role != "momentum"]
         if formula.endswith(".new"):
             free = [role for role in free if role not in ("input_shape", "weight", "bias")]
         if not free and formula.endswith(".new"):

@@ -335,6 +335,8 @@ def _each(layer: Layer, run: Run) -> Run:
 def _output(layer: Layer, instance: Any, question: Question) -> Any:
     layer.set(instance, question)
     found = layer.forward.call(question, layer.form, first=(instance,))
+    if found is None:
+        return getattr(instance, "output", None)  # kept, not returned
     return found[0] if isinstance(found, tuple) and found else found
 
 
@@ -350,6 +352,7 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
             _output(layer, instance, q)
             before = {name: np.array(place_of(instance, name).get()) for name in (layer.weight, layer.bias) if name}
             returned = backward.call(q, layer.form, first=(instance,))
+            returned = getattr(instance, "dinputs", None) if returned is None else returned
             if _derivative(layer):
                 return {"grad_input": q.grad_output * np.asarray(returned)}
             found = _gradients(layer, instance, returned, before)

@@ -82,6 +82,7 @@ class Form:
     spread: bool = False  # what there is one of for each channel lies along the second axis of the images
     old_share: bool = False  # momentum is the share of the running statistics that is kept
     biased: bool = False  # the running variance is that of the batch as it stands in the formula
+    unscaled: bool = False  # a dropout that scales in evaluation, not in training
     mask: str = "kept"  # what is True or 1 is kept, or 1 / (1 - p) stands there: "kept" or "scaled"
 
     @property
@@ -102,6 +103,7 @@ class Form:
         said.append("scales and statistics are stored as (1, C, 1, 1)" if self.spread else "")
         said.append("momentum is the share of the old running statistics" if self.old_share else "")
         said.append("the running variance is divided by n, not by n - 1" if self.biased else "")
+        said.append("evaluation is scaled, by 1 - p, and training is not" if self.unscaled else "")
         said.append("the mask is scaled, by 1 / (1 - p)" if self.mask == "scaled" else "")
         said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))
@@ -222,6 +224,8 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         return 1 - options["momentum"]
     if role in ("num_features", "num_channels"):
         return arrays["input"].shape[1]
+    if role == "training":
+        return options.get("training", True)
     if role == "pos_weight":
         return arrays.get(role)
     if role == "target":

@@ -48,6 +48,11 @@ def function_subject(
         raise NotUnderstoodError("it yields or awaits, where a result should be returned", "a plain function")
     bound = bind(function, name)
     formula = name.removesuffix("_backward")
+    if formula in ("rmsprop", "adam", "adamw") and not ("lr" in bound and "v" in bound):
+        raise NotUnderstoodError(
+            "it has no argument for the learning rate, or none for what it keeps from step to step",
+            f"{formula}_step(w, dw, {'m, v, t' if formula != 'rmsprop' else 'v'}, lr, ...), or a class",
+        )
     results, orders = _results(function, name, result)
     readings = tuple(
         Reading(_answers(bound, form, order), (*form.conventions, *_told_of_order(order), *_lacking(name, bound)))
@@ -174,6 +179,8 @@ def _told_of_order(order: tuple[str, ...]) -> tuple[str, ...]:
 def _lacking(name: str, bound: Bound) -> tuple[str, ...]:
     """The arguments of a convolution, or of a dense layer, that there are none of."""
     words = {"stride": "its stride is always 1", "padding": "it has no padding"} if name.startswith("conv2d") else {}
+    if name in NORMS:
+        words["weight"] = "it has no weight"
     if name in WEIGHTED:
         words["bias"] = "it has no bias"
     if name.startswith("gelu") and "approximated" in takes("gelu", bound).options:
@@ -287,6 +294,8 @@ def _batch(formula: str, bound: Bound) -> tuple[bool, dict[str, int]]:
 def _ranks(formula: str, bound: Bound) -> tuple[int, ...]:
     if formula in NORMS:
         return norm_ranks(formula, [bound.function], bound)
+    if formula == "dropout":
+        return dropout_ranks(bound)
     if formula in ("softmax", "log_softmax"):
         if "dim" in bound:
             return (2, 4)
@@ -294,6 +303,12 @@ def _ranks(formula: str, bound: Bound) -> tuple[int, ...]:
             return (1,)  # Python's own max takes numbers
         return (2,) if source.mentions(bound.function, "axis", "dim", "for ", "[1]", ":, ") else (1,)
     return Takes().ranks
+
+
+def dropout_ranks(bound: Bound) -> tuple[int, ...]:
+    """How many dimensions an input may have, by the sizes that the mask gets."""
+    rank = source.ranks(bound.function).get(bound.named("input"))
+    return (rank,) if rank in (1, 2, 4) else Takes().ranks
 
 
 def norm_ranks(formula: str, functions: Sequence[Callable[..., Any]], bound: Bound) -> tuple[int, ...]:

@@ -137,7 +137,8 @@ FURTHER_NEW: dict[str, tuple[str, ...]] = {
 # What the halves of layers take beside what arrives from above.
 HALVES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("batch_norm", "layer_norm", "group_norm", "dropout", "dropout2d"), (IMAGE, TRAINING)),
-    "adaptive_avg_pool2d": (IMAGE,), "gelu": (IMAGE,), "leaky_relu": (IMAGE,),
+    **dict.fromkeys(("leaky_relu", "sigmoid", "tanh", "silu", "gelu"), (IMAGE, TRAINING)),
+    "adaptive_avg_pool2d": (IMAGE,),
 }  # fmt: skip
 FURTHER_NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "conv_transpose2d": ("input", "weight"), "conv_transpose2d_backward": ("grad_output",),

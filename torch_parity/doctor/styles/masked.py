@@ -17,6 +17,16 @@ NEAR = 0.1  # of a share: six standard deviations at least
 MOST_DRAWN = 20  # how often it is drawn again until something was kept and something was not
 
 
+def share_of_unscaled(question: Question, forward: Callable[[Array], Any]) -> float:
+    """What a gradient is to be divided by after a ``forward`` that scales nothing; ValueError after one that does."""
+    asked = larger(question)
+    x = asked.arrays["input"]
+    found = drawn(question, forward, x)
+    if found.shape != x.shape or not np.array_equal(found[found != 0], x[found != 0]):
+        raise ValueError("the forward scales what it keeps")
+    return float(1 - question.options["p"])
+
+
 def drawn(question: Question, forward: Callable[[Array], Any], x: Array) -> Array:
     """What ``forward`` makes of ``x``, drawn anew where by chance everything was kept, or nothing."""
     found = np.asarray(forward(x.copy()))

@@ -14,6 +14,7 @@ from torch_parity.doctor.styles.forms import Form, spread, taken
 from torch_parity.doctor.styles.functions import (
     DROPOUTS,
     OPTIONS,
+    dropout_ranks,
     further_options,
     norm_forms,
     norm_ranks,
@@ -42,7 +43,7 @@ def subjects(
     second = bind(backward[1], f"{formula}.backward", skip=1) if backward[1] else None
     layer = Stateful(formula, thing, new, first, second, Form())
     room = _room(layer)
-    every = [replace(layer, form=form) for form in _forms(layer)]
+    every = [replace(layer, form=form) for form in _forms(layer, room)]
     results: tuple[str, ...] = ("output",)
     if formula == "batch_norm" and "running_mean" in room.options:
         results = ("output", "running_mean", "running_var")
@@ -85,7 +86,8 @@ class Stateful:
         def run(q: Question) -> Results:
             self.set(instance, q)
             if self.formula in DROPOUTS:
-                return {"output": masked.output(q, lambda x: self.output(instance, q, x))}
+                share = 1 - q.options["p"] if self.form.unscaled else 1.0
+                return {"output": masked.output(q, lambda x: self.output(instance, q, x)) / share}
             found: Results = {"output": self.output(instance, q, q.arrays["input"])}
             for role in ("running_mean", "running_var"):
                 place = self.place(instance, role)
@@ -106,10 +108,14 @@ class Stateful:
 
             def gradient(g: Any) -> Any:
                 returned = backward.call(q, self.form, first=(instance,), grad_output=g)
+                returned = getattr(instance, "dinputs", None) if returned is None else returned
                 return returned[0] if isinstance(returned, tuple) and self.formula in DROPOUTS else returned
 
             if self.formula in DROPOUTS:
-                return {"grad_input": masked.gradient(q, lambda x: self.output(instance, q, x), gradient)}
+                share = 1.0
+                if self.form.unscaled:
+                    share = masked.share_of_unscaled(q, lambda x: self.output(instance, q, x))
+                return {"grad_input": masked.gradient(q, lambda x: self.output(instance, q, x), gradient) / share}
             self.output(instance, q, q.arrays["input"])
             found = gathered(instance, backward, gradient(q.grad_output), results_of(f"{self.formula}_backward"))
             return {name: taken(held, q, self.form, name) for name, held in found.items()}
@@ -128,6 +134,8 @@ class Stateful:
     def output(self, instance: Any, question: Question, x: Any) -> Any:
         """That of a forward of ``x``."""
         found = self.forward.call(question, self.form, first=(instance,), input=x)
+        if found is None:
+            return getattr(instance, "output", None)  # kept, not returned
         return found[0] if isinstance(found, tuple) else found
 
     def place(self, instance: Any, role: str) -> Place | None:
@@ -187,8 +195,11 @@ def gathered(instance: Any, backward: Bound, returned: Any, every: tuple[str, ..
     return found
 
 
-def _forms(layer: Stateful) -> list[Form]:
-    return norm_forms(layer.formula, layer.new) if layer.formula in NORMS else [Form()]
+def _forms(layer: Stateful, room: Takes) -> list[Form]:
+    if layer.formula in NORMS:
+        return norm_forms(layer.formula, layer.new)
+    # Who scales in evaluation what is not scaled in training is right; that is seen where both are asked for.
+    return [Form(), Form(unscaled=True)] if "training" in room.options else [Form()]
 
 
 def _room(layer: Stateful) -> Takes:
@@ -214,6 +225,8 @@ def _room(layer: Stateful) -> Takes:
         if not kept & set(HELD["weight"].split()):
             constants["weight"] = 0
     bias = bool(kept & set(HELD["bias"].split()))
+    if layer.formula == "dropout":
+        return Takes(tuple(options), ranks=dropout_ranks(layer.forward), constants=constants)
     if layer.formula not in NORMS:
         return Takes(tuple(options), constants=constants)
     return Takes(
