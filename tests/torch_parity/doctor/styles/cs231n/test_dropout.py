@@ -196,6 +196,11 @@ def test_what_returns_nothing_is_missing(tmp_path: Path) -> None:
     assert [entry.problem for entry in found.values()] == [None, None]
 
 
+def test_another_shape_is_different(tmp_path: Path) -> None:
+    entry = answers(mistaken(DROPOUT, "out = x * mask", "out = (x * mask).ravel()"), tmp_path, FORWARD[:1])[FORWARD]
+    assert (entry.verdict, entry.problem) == ("different", None)
+
+
 def test_dropout_of_others_is_left(tmp_path: Path) -> None:
     source = "def dropout_forward(x, p): return x\ndef dropout_backward(dout, mask): return dout\n"
     assert not [entry for entry in answers(source, tmp_path).values() if entry.subject.style == "cs231n"]
