@@ -13,10 +13,11 @@ from reference.datasets import MNIST, mnist
 from tests.torch_parity.training import own_networks
 from tests.torch_parity.training.own_networks import alone, as_a_class, nested, with_a_list
 from torch_parity import Diverged, Lockstep, train
-from torch_parity.networks import OWN_FILE
+from torch_parity.networks import OWN_FILE, OWN_MODULES
 from torch_parity.pages import run_page
 from torch_parity.training import findings
 from torch_parity.training.loop import Keeper, Stopped, begin, load, prepare, resume
+from torch_parity.training.predict import Classifier
 from torch_parity.training.runs import CHECKPOINT
 
 BUILDS = [as_a_class, nested, with_a_list, alone]
@@ -145,6 +146,31 @@ def test_a_stopped_run_goes_on_without_the_file(file: Path, digits: MNIST, tmp_p
     with pytest.raises(ValueError, match="there is no function 'as_a_class'; its functions: other"):
         load(run.folder, data=digits)
     assert (run.folder / CHECKPOINT).exists()
+
+
+def test_a_run_keeps_the_modules_beside_its_file(file: Path, digits: MNIST, tmp_path: Path) -> None:
+    """Going on, the report and the classifier use the copies, whatever becomes of the files."""
+    beside = file.with_name("blocks_of_my_net.py")
+    beside.write_text(SOURCE, encoding="utf-8")
+    file.with_name("not_imported.py").write_text("", encoding="utf-8")
+    file.write_text("from blocks_of_my_net import as_a_class as build\n", encoding="utf-8")
+    whole = train(as_a_class, digits, epochs=2)
+    training = prepare(f"{file}:build", digits, epochs=2)
+    run = begin(training, tmp_path / "runs")
+    assert [path.name for path in (run.folder / OWN_MODULES).iterdir()] == [beside.name]
+    assert (run.folder / OWN_MODULES / beside.name).read_bytes() == SOURCE.encode()
+    with pytest.raises(Stopped):
+        training.run(keeper=Keeper(run), stopped=lambda: 15 * (training.step == 3))
+    beside.write_text("raise RuntimeError('another module by now')")
+    assert resume(run.folder, data=digits).final_loss == whole.final_loss
+    assert findings.answers(findings.load(run.folder), digits).accuracy == whole.accuracy
+    assert Classifier(run.folder).network == "my_net.py:build"
+    assert not list(run.folder.rglob("__pycache__"))
+    (run.folder / OWN_MODULES / beside.name).unlink()
+    advice = "network.py, line 1: ModuleNotFoundError: No module named 'blocks_of_my_net': the run has no copy of it"
+    for use in (lambda: load(run.folder, data=digits), lambda: Classifier(run.folder)):
+        with pytest.raises(ValueError, match=advice):
+            use()
 
 
 def test_a_run_without_its_file_is_refused(file: Path, digits: MNIST, tmp_path: Path) -> None:
