@@ -38,6 +38,14 @@ CONFIG = "config.json"
 STATE = "state"  # the key of the checkpoint's numbers in its metadata
 
 
+def read_config(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` in ``folder`` says; empty where there is none, or it is damaged."""
+    try:
+        return dict(json.loads((folder / CONFIG).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+
+
 class RunFolder:
     """A run's folder, ``folder``."""
 
@@ -80,10 +88,7 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """What ``config.json`` says; empty where there is none, or it is damaged."""
-        try:
-            return dict(json.loads((self.folder / CONFIG).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return {}
+        return read_config(self.folder)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows so far, with the keys of the first as columns; None is an empty field."""
