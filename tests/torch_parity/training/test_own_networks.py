@@ -9,9 +9,16 @@ import pytest
 import torch
 
 import reference
-from reference.datasets import MNIST, mnist
+from reference.datasets import MNIST, mnist, normalize
 from tests.torch_parity.training import own_networks
-from tests.torch_parity.training.own_networks import alone, as_a_class, nested, with_a_list
+from tests.torch_parity.training.own_networks import (
+    alone,
+    as_a_class,
+    nested,
+    pytorchs_example,
+    residual,
+    with_a_list,
+)
 from torch_parity import Diverged, Lockstep, train
 from torch_parity.networks import OWN_FILE, OWN_MODULES
 from torch_parity.pages import run_page
@@ -20,7 +27,7 @@ from torch_parity.training.loop import Keeper, Stopped, begin, load, prepare, re
 from torch_parity.training.predict import Classifier
 from torch_parity.training.runs import CHECKPOINT
 
-BUILDS = [as_a_class, nested, with_a_list, alone]
+BUILDS = [as_a_class, nested, with_a_list, alone, residual, pytorchs_example]
 SOURCE = (Path(__file__).parent / "own_networks.py").read_text(encoding="utf-8")
 
 
@@ -90,6 +97,17 @@ def test_the_place_is_where_numbers_stop_being_finite(digits: MNIST) -> None:
         both.step(digits.train_images[:40], digits.train_labels[:40])
 
 
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
+def test_it_is_printed_switched_and_named_as_in_torch(build: Any) -> None:
+    ours, theirs = build(reference.nn), build(torch.nn)
+    assert str(ours) == str(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for training in (False, True):
+        for network in (ours, theirs):
+            (network.train if training else network.eval)()
+            assert {module.training for module in network.modules()} == {training}
+
+
 # Files.
 
 
@@ -115,6 +133,22 @@ def test_a_run_from_a_file_is_kept_with_its_report(
     page = run_page.write_report(folder, digits).read_text(encoding="utf-8")
     assert f"Training run: my_net.py:{name} in NumPy and in torch" in page
     assert not (folder / "__pycache__").exists()
+
+
+def test_weights_of_batch_normalisation_and_dropout_go_from_torch_to_the_file(file: Path, tmp_path: Path) -> None:
+    image = mnist().test_images[0]
+    for name in ("residual", "pytorchs_example"):
+        network = getattr(own_networks, name)(torch.nn)
+        network(torch.from_numpy(normalize(mnist().test_images[:8])))  # a batch for the running means
+        torch.save(network.state_dict(), tmp_path / "weights.pt")
+        network.eval()
+        with torch.no_grad():
+            scores = torch.softmax(network(torch.from_numpy(normalize(image[np.newaxis]))), 1).numpy()[0]
+        ways = [f"{file}:{name}", *(["mnist-example"] if name == "pytorchs_example" else [])]
+        for way in ways:
+            found = Classifier(tmp_path / "weights.pt", way).predict(image).probabilities
+            for side in ("numpy", "torch"):
+                np.testing.assert_allclose(found[side], scores, rtol=1e-5)
 
 
 def test_its_convolutions_and_drift_go_by_the_layers_names(file: Path, digits: MNIST, tmp_path: Path) -> None:
