@@ -13,7 +13,7 @@ import reference
 from reference import nn, optim
 
 # Arguments without a meaning here, and those of torch's past.
-LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce", "foreach", "differentiable", "fused", "capturable"}
+LEFT_OUT = {"device", "dtype", "inplace", "size_average", "reduce"}
 TWINS: list[Any] = [
     *((getattr(nn, name), getattr(torch.nn, name)) for name in (
         "Conv2d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "AdaptiveAvgPool2d",
