@@ -14,6 +14,7 @@ from torch_parity.doctor.process import Problem, Reply
 from torch_parity.doctor.question import JUDGED, NONFINITE, Array, Question
 from torch_parity.doctor.questions import numbers, questions
 from torch_parity.doctor.right import Expected, close, expected, identical, same
+from torch_parity.doctor.schedule import rate_conventions
 from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Found
 
@@ -177,6 +178,7 @@ def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed
             heard, entry = other, another
     if entry.verdict == "equal":
         _remark(entry, heard.reading, ask, [q for q in every if q.kind == NONFINITE], judged, right)
+        entry.conventions += rate_conventions(subject, heard.reading, ask)
     wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
     if wrong is not None and entry.verdict == "different":
         entry.smallest = _smallest(subject, wrong, heard, ask)

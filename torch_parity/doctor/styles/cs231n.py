@@ -14,6 +14,7 @@ from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
 from torch_parity.doctor.styles.limits import with_limits
+from torch_parity.doctor.styles.rates import set_rate, steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 Function = Callable[..., Any]
@@ -315,7 +316,8 @@ def _update(name: str, function: Function) -> Subject:
     def run(question: Question) -> Results:
         w = question.arrays["parameter"]
         config: Any = {"learning_rate": question.options["lr"], "momentum": question.options["momentum"]}
-        for grad in question.arrays["grads"]:
+        for grad, asked in steps(question):
+            set_rate(config, asked)
             next_w, next_config = returned(function(w, grad, config), "w", "config").values()
             w, config = (w if next_w is None else next_w), (config if next_config is None else next_config)
         return {"output": w}

@@ -16,6 +16,7 @@ from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, taken, unpacked
 from torch_parity.doctor.styles.names import formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.rates import steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 CACHE = re.compile(r"\w*cache|cached|ctx|context|saved|memory|mem|memo|stored", re.IGNORECASE)
@@ -350,11 +351,11 @@ def _updated(bound: Bound, form: Form, question: Question) -> Any:
     parameter = packed(question.arrays["parameter"], form)
     zeros = form.velocity == "zeros"
     velocity = packed(np.zeros_like(question.arrays["parameter"]), form) if zeros else None
-    for gradient in question.arrays["grads"]:
+    for gradient, asked in steps(question):
         given = {"parameter": parameter, "grad": packed(gradient, form)}
         if "velocity" in bound:
             given["velocity"] = velocity
-        found = bound.call(question, form, **given)
+        found = bound.call(asked, form, **given)
         if found is not None:
             parts = found if isinstance(found, tuple) else (found,)
             parameter = parts[0]
