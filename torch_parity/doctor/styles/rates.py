@@ -25,8 +25,8 @@ def steps(question: Question) -> Iterator[tuple[Array, Question]]:
 def set_rate(holder: Any, question: Question) -> None:
     """Where rates change from step to step, set that of ``question`` where ``holder`` keeps it.
 
-    An optimizer keeps it in an attribute, in a dictionary that is one, or as torch's in its groups.  ValueError where
-    it is not there: it was taken when the optimizer was made, and cannot be changed.
+    An optimizer keeps it in an attribute, in a dictionary that is one, or as torch's in its groups.  Where it is in none
+    of these, it was taken when the optimizer was made, and stays.
     """
     rates = question.options.get(EVERY)
     if rates is None:
@@ -35,13 +35,7 @@ def set_rate(holder: Any, question: Question) -> None:
     if not isinstance(holder, dict):
         held = vars(holder)
         places = [held, *(one for one in held.values() if isinstance(one, dict)), *held.get("param_groups", [])]
-    found = [
-        (place, name)
-        for place in places
-        for name, value in place.items()
-        if str(name).lower().strip("_") in KEPT and isinstance(value, float) and value in rates
-    ]
-    if not found:
-        raise ValueError("the learning rate is kept nowhere")
-    for place, name in found:
-        place[name] = question.options["lr"]
+    for place in places:
+        for name, value in place.items():
+            if str(name).lower().strip("_") in KEPT and isinstance(value, float) and value in rates:
+                place[name] = question.options["lr"]
