@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.torch_parity.doctor.styles.asked import answers, understood
 from torch_parity.doctor import pixel_values
 from torch_parity.doctor.examination import NOT_DETERMINISTIC
+from torch_parity.doctor.question import Array
+from torch_parity.doctor.styles import pixels
 
 HEAD = "import numpy as np\n\n"
 # What is returned, and what is told of it.
@@ -134,3 +137,16 @@ def test_what_raises_an_error_after_it_was_found(tmp_path: Path) -> None:
 def test_a_file_without_one_is_asked_as_before(tmp_path: Path) -> None:
     here, _ = understood(f"{HEAD}def relu(x):\n    return np.maximum(x, 0)\n", tmp_path)
     assert [found.style for found in here.find()] == ["reference"]
+
+
+def test_a_call_by_its_own_name_does_not_clear_it(tmp_path: Path) -> None:
+    source = f"{HEAD}def normalize(x):\n    return x.astype(float)\n\ndef train(x):\n    return normalize(x)\n"
+    assert answers(source, tmp_path)["normalize", "pixels"].verdict == "different"
+
+
+def test_without_its_file_a_function_that_does_not_divide_is_left_alone() -> None:
+    def normalize(x: Array) -> Array:
+        return x.astype(np.float64)
+
+    normalize.__module__ = "of_no_file"
+    assert list(pixels.find({"normalize": normalize})) == []
