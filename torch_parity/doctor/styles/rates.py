@@ -25,8 +25,8 @@ def steps(question: Question) -> Iterator[tuple[Array, Question]]:
 def set_rate(holder: Any, question: Question) -> None:
     """Where rates change from step to step, set that of ``question`` where ``holder`` keeps it.
 
-    An optimizer keeps it in an attribute, in a dictionary that is one, or as torch's in its groups.  Where it is in none
-    of these, it was taken when the optimizer was made, and stays.
+    An optimizer keeps it in an attribute, in a dictionary that is one, or as torch's in its groups.  Where it is
+    in none of these, it was taken when the optimizer was made, and stays.
     """
     rates = question.options.get(EVERY)
     if rates is None:
