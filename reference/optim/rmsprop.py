@@ -63,6 +63,7 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
+        *,
         maximize: bool = False,
     ) -> None:
         """Take the parameters and the options; ``lr`` is eta, ``eps`` epsilon."""

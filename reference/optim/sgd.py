@@ -67,6 +67,7 @@ class SGD(Optimizer):
         dampening: float = 0,
         weight_decay: float = 0,
         nesterov: bool = False,
+        *,
         maximize: bool = False,
     ) -> None:
         """Take the parameters and the options; ``lr`` is eta."""
