@@ -1,7 +1,7 @@
 """The spine: every formula, its gradient, its torch twin, its cases and its bound, one row each.
 
 Tests, tables and command lines all go through ``PAIRS``, so a formula in ``reference`` without its proof is a missing
-row here. A row's functions take the arrays and the other arguments of a case by name; ``backward`` also gets the
+row here.  A row's functions take the arrays and the other arguments of a case by name; ``backward`` also gets the
 upstream gradient and what ``forward`` returned, and gives one gradient for each name in ``gradients``.
 """
 
