@@ -153,8 +153,9 @@ def _fail(message: str, code: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     recipes = "; ".join(
         f"{name}: {one.epochs} epochs of batches of {one.batch_size}, {one.schedule} from {one.lr}, momentum "
-        f"{one.momentum}" for name, one in networks.RECIPES.items()
-    )  # fmt: skip
+        f"{one.momentum}" + (f", weight decay {one.weight_decay}" if one.weight_decay else "")
+        for name, one in networks.RECIPES.items()
+    )
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog=f"Recipes: {recipes}.  --json prints one object: all settings, and accuracy, equal_predictions, "
@@ -177,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--lr", type=float, help="learning rate eta at the start")
     network.add_argument("--momentum", type=float, help="share of the last step kept in the next")
     network.add_argument("--dampening", type=float, help="share of the gradient kept out of the momentum (default: 0)")
-    network.add_argument("--weight-decay", type=float, help="pull of the weights towards 0 (default: 0; adamw: 0.01)")
+    network.add_argument("--weight-decay", type=float, help="pull of the weights towards 0")
     network.add_argument("--nesterov", action="store_true", default=None, help="look ahead by one step of momentum")
     network.add_argument("--maximize", action="store_true", default=None, help="climb instead of descending")
     network.add_argument("--schedule", choices=SCHEDULES, help="how the learning rate falls")
