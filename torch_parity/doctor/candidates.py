@@ -51,7 +51,7 @@ def singles(formula: str, backward: bool) -> list[Candidate]:
     known = _known(formula, backward)
     if formula == "cross_entropy" and not backward:
         known += _with_other_epsilons(known)
-    return [_planted(formula, (mistake,)) for mistake in known]
+    return [planted(formula, (mistake,)) for mistake in known]
 
 
 def _with_other_epsilons(known: list[Mistake]) -> list[Mistake]:
@@ -68,12 +68,29 @@ def _with_other_epsilons(known: list[Mistake]) -> list[Mistake]:
     ]
 
 
+def in_one_mode(formula: str) -> Iterator[Candidate]:
+    """One known mistake of the output each, where code for training and code for after it are two: made in one."""
+    right = planted(formula, ())
+    for mistake in _known(formula, backward=False):
+        wrong = planted(formula, (mistake,))
+        for training, words in ((True, "in training"), (False, "in evaluation")):
+            said = replace(mistake, explanation=f"{mistake.explanation} That is so {words} alone.")
+            yield Candidate((said,), _where_training(training, wrong.wrong, right.wrong))
+
+
+def _where_training(training: bool, wrong: Wrong, right: Wrong) -> Wrong:
+    def in_one(question: Question, result: str) -> Array | None:
+        return (wrong if question.options.get("training") == training else right)(question, result)
+
+    return in_one
+
+
 def pairs(formula: str, known: list[Mistake]) -> Iterator[Candidate]:
     """Two of the mistakes ``known`` each; in both orders where the order matters."""
     for one, other in itertools.combinations(known, 2):
-        yield _planted(formula, (one, other))
+        yield planted(formula, (one, other))
         if _layers(one) & _layers(other):
-            yield _planted(formula, (other, one))
+            yield planted(formula, (other, one))
 
 
 def generals(formula: str, backward: bool) -> Iterator[Candidate]:
@@ -105,7 +122,8 @@ def _planted_pair(formula: str, mistakes: tuple[Mistake, ...]) -> Pair:
     return with_mistakes(formula, mistakes) if mistakes else pair_named(formula)
 
 
-def _planted(formula: str, mistakes: tuple[Mistake, ...]) -> Candidate:
+def planted(formula: str, mistakes: tuple[Mistake, ...]) -> Candidate:
+    """``mistakes`` of ``formula``, one after another."""
     return Candidate(mistakes, _changed(_planted_pair(formula, mistakes), lambda result, question: result))
 
 

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from torch_parity.doctor.examination import Entry
 
 # What a function may be said to be; an update has no gradient.
-FORMULAS = [name for formula in MAKERS for name in (formula, f"{formula}_backward") if name != "sgd_backward"]
+UPDATES = ("sgd", "rmsprop", "adam", "adamw", "clip_grad_norm")
+FORMULAS = [
+    name
+    for formula in MAKERS
+    for name in (formula, f"{formula}_backward")
+    if name.removesuffix("_backward") not in UPDATES or name == formula
+]
 
 EPILOG = """\
 The file is executed, in a process of its own and in an empty folder, with limits on time and memory.  Run no file that
@@ -52,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.explain is not None:
             return _explain(given.explain)
         if given.new is not None:
-            return _new(given.new)
+            return _new(given.new, given.only)
         wishes = _wishes(given)
         if given.file is None:
             raise WrongArgumentError(
@@ -90,12 +96,12 @@ def _wishes(given: argparse.Namespace) -> dict[str, Any]:
     return {"adapter": adapter, "only": given.only, "named": named, "layout": given.layout}
 
 
-def _new(path: Path) -> int:
-    """Write the stubs."""
+def _new(path: Path, only: list[str]) -> int:
+    """Write the stubs: those of the formulas ``only``, several of which may stand in one, or those of the lesson."""
     from torch_parity.doctor.stubs import write_stubs  # needs torch, which takes seconds
 
     try:
-        write_stubs(path)
+        write_stubs(path, [name for one in only for name in one.split(",")])
     except (ValueError, OSError) as error:
         raise WrongArgumentError(f"--new: {error}") from error
     print(f"{path}: write its functions, and ask with  {_program()} {path}")
@@ -286,7 +292,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("file", type=Path, nargs="?", metavar="FILE", help="a Python file with functions or layers of your own")
-    add("--only", action="append", default=[], metavar="NAME", help="this function or class alone (may be repeated)")
+    add("--only", action="append", default=[], metavar="NAME",
+        help="this function or class alone; with --new, this formula (may be repeated)")  # fmt: skip
     add("--as", dest="named", action="append", default=[], metavar="NAME=FORMULA",
         help="what a function is, where its name does not say (may be repeated)")  # fmt: skip
     add("--layout", choices=["nchw", "nhwc"], help="the order of the axes of images (default: found by trying)")
@@ -294,7 +301,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="which numbers are asked (default: 0)")
     add("--limit", type=float, default=CALL, metavar="SECONDS", help=f"for each call (default: {CALL:g})")
     add("--json", action="store_true", help="print the answer as JSON, and nothing else (keys below)")
-    add("--new", type=Path, metavar="FILE", help="write a file with every formula as a function to complete")
+    add("--new", type=Path, metavar="FILE",
+        help="write a file with formulas as functions to complete: those of the lesson, or --only")  # fmt: skip
     add("--watch", action="store_true", help="examine again on every save, until Ctrl-C")
     add("--grade", type=Path, metavar="WEIGHTS", help="give points; WEIGHTS is JSON, the points for each function")
     add("--gradescope", type=Path, metavar="FILE", help="write the points as Gradescope's results.json")

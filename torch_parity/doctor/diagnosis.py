@@ -5,7 +5,7 @@ explains it, that is a proof, since the questions were chosen to tell mistakes a
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -47,7 +47,8 @@ class Diagnosis:
 
 def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]) -> Diagnosis | None:
     """The diagnosis of ``result``; None where no known mistake explains it."""
-    judged = _most_telling_first([one for one in evidence if one.question.kind in JUDGED], result)
+    asked = [one for one in _with(result, evidence) if one.question.kind in JUDGED]
+    judged = _most_telling_first(asked, result)
     if not any(one.got is not None and result in one.got for one in judged):
         return None
     singles = candidates.singles(formula, backward)
@@ -56,6 +57,8 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
     known = [c.mistakes[0] for c in singles if _changes(c, result, judged)]
     mistakes = [mistake for mistake in known if isinstance(mistake, Mistake)]
     found += [c for c in candidates.pairs(formula, mistakes) if _explains(c, result, judged)]
+    if not found and any("training" in one.question.options for one in judged) and not backward:
+        found = [c for c in candidates.in_one_mode(formula) if _explains(c, result, judged)]
     if not found:
         found = [c for c in candidates.generals(formula, backward) if _explains(c, result, judged)]
         found = found or list(_constant(result, judged))
@@ -76,6 +79,42 @@ def diagnose(formula: str, backward: bool, result: str, evidence: list[Evidence]
         tuple(other.mistakes for other in found[1:]),
         telling,
     )
+
+
+def narrowed(
+    found: list[Diagnosis], formula: str, backward: bool, right: set[str], evidence: list[Evidence]
+) -> list[Diagnosis]:
+    """``found``, where what is left open for one result is settled by the others: one function has one mistake.
+
+    An explanation that explains everything goes before all that do not, and one that changes a result which is
+    ``right`` is none.
+    """
+    judged = [one for one in evidence if one.question.kind in JUDGED]
+    wrong = {one.result for one in found}
+
+    def holds(mistakes: tuple[Mistake | General, ...], results: set[str]) -> bool:
+        known = tuple(one for one in mistakes if isinstance(one, Mistake))
+        if len(known) < len(mistakes):
+            return not results
+        candidate = candidates.planted(formula, known)
+        return all(_explains(candidate, name, _with(name, judged)) for name in results)
+
+    def settled(one: Diagnosis) -> Diagnosis:
+        every = (one.mistakes, *one.instead)
+        for results in (right | wrong, right):
+            kept = [mistakes for mistakes in every if holds(mistakes, results)]
+            if kept and one.instead:
+                certainty = "proven" if len(kept) == 1 else one.certainty
+                telling = one.telling if len(kept) > 1 else ""
+                return replace(one, mistakes=kept[0], instead=tuple(kept[1:]), certainty=certainty, telling=telling)
+        return one
+
+    return [settled(one) for one in found]
+
+
+def _with(result: str, evidence: list[Evidence]) -> list[Evidence]:
+    """What says anything of ``result``, which not every question asks for."""
+    return [one for one in evidence if result in one.expected.results]
 
 
 def _most_telling_first(evidence: list[Evidence], result: str) -> list[Evidence]:
@@ -208,5 +247,7 @@ def _every_question(formula: str, backward: bool) -> list[Question]:
 EVERY_OPTION = (
     "stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override",
     "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing", "grad_output", "momentum",
-    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value",
+    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value", "output_padding", "negative_slope",
+    "approximate", "running_mean", "training", "eps", "normalized_shape", "p", "pos_weight", "alpha", "centered",
+    "betas", "amsgrad", "decoupled_weight_decay", "norm_type",
 )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from torch_parity.audit.mistakes import Mistake
 from torch_parity.doctor.candidates import General
-from torch_parity.doctor.diagnosis import Diagnosis, Evidence, diagnose
+from torch_parity.doctor.diagnosis import Diagnosis, Evidence, diagnose, narrowed
 from torch_parity.doctor.pattern import pattern
 from torch_parity.doctor.process import Problem, Reply
 from torch_parity.doctor.question import JUDGED, NONFINITE, Array, Question
@@ -28,8 +28,9 @@ MOST_READINGS = 4
 ALL_CALLS = 15.0
 # Questions asked in the search for the smallest one.
 MOST_TRIED = 150
-# Questions on which a gradient must be the derivative of its forward, and the elements that it may have there.
-DERIVATIVES, MOST_ELEMENTS = 5, 30
+# Questions on which a gradient must be the derivative of its forward, those that do where there are no more, and the
+# elements that it may have there.
+DERIVATIVES, FEWEST_DERIVATIVES, MOST_ELEMENTS = 5, 3, 30
 STEP = 2.0**-10  # of difference quotients: whole numbers and sums stay exact
 
 ARGUMENT_CHANGED = General(
@@ -51,6 +52,8 @@ SINGLE_LOST = (
     "Given float32, it returns float64: correct, but half as fast. NumPy makes float64 unless told, as in "
     "np.zeros(shape, x.dtype)."
 )
+# Arrays that are there to be changed.
+IN_PLACE = {"parameter", "running_mean", "running_var", "first", "second"}
 MEAN_IN_LAYER = "the mean over the batch is taken in the layers, not in the loss"
 NOT_DETERMINISTIC = General(
     "not-deterministic",
@@ -277,7 +280,7 @@ def _judge(entry: Entry, heard: _Heard) -> None:
                 entry.verdict = "too slow"
                 return
             continue
-        entry.missing |= reply.missing
+        entry.missing |= {name: words for name, words in reply.missing.items() if name in one.expected.results}
         for name in one.expected.results:
             if name not in entry.subject.results:
                 continue
@@ -304,8 +307,7 @@ def _verdict(one: Evidence, name: str) -> str:
 def _look_for_changes(entry: Entry, heard: _Heard, ask: Ask, judged: list[Question]) -> None:
     """Arguments changed in place, state kept from call to call, and what is random."""
     changed = {name for reply in heard.replies for name in reply.changed}
-    if entry.subject.formula == "sgd":
-        changed -= {"parameter"}  # updates are made in place
+    changed -= IN_PLACE
     if changed:
         entry.changed = sorted(changed)
         _add(entry, ARGUMENT_CHANGED)
@@ -362,6 +364,8 @@ def _explain(entry: Entry, heard: _Heard, ask: Ask, forward: Entry | None) -> No
             entry.diagnoses.append(found)
         else:
             entry.patterns[name] = pattern(name, heard.evidence)
+    right = {name for name, verdict in entry.results.items() if verdict == "equal"}
+    entry.diagnoses = narrowed(entry.diagnoses, subject.formula, subject.backward, right, heard.evidence)
     entry.batch_factor = _batch_factor(entry, heard)
 
 
@@ -399,8 +403,8 @@ def _is_gradient_of(forward: Entry, entry: Entry, name: str, ask: Ask) -> bool:
             return False
         compared += 1
         if compared == DERIVATIVES:
-            return True
-    return False
+            break
+    return compared >= FEWEST_DERIVATIVES
 
 
 def _difference_quotient(question: Question, argument: str, forward: Entry, ask: Ask) -> Array | None:

@@ -39,16 +39,15 @@ class Question:
     @property
     def sizes(self) -> dict[str, int]:
         """The sizes that a wrong factor may be, by the letters of the formulas."""
-        x = self.arrays.get("input", self.arrays.get("parameter"))
-        assert x is not None
+        x = next(iter(self.arrays.values()))
         found: dict[str, int] = {}
-        if self.formula in ("linear", "softmax", "log_softmax", "cross_entropy") and x.ndim == 2:
+        if self.formula in IN_ROWS and x.ndim == 2:
             found |= {"N": x.shape[0], "C" if self.formula != "linear" else "I": x.shape[1]}
         elif x.ndim == 4:
             found |= dict(zip("NCHW", x.shape, strict=True)) | {"H W": x.shape[2] * x.shape[3]}
         weight = self.arrays.get("weight")
-        if self.formula == "conv2d" and weight is not None:
-            found |= {"O": len(weight), "kH kW": weight.shape[2] * weight.shape[3]}
+        if self.formula in ("conv2d", "conv_transpose2d") and weight is not None:
+            found |= {"O": weight.shape[self.formula != "conv2d"], "kH kW": weight.shape[2] * weight.shape[3]}
         if self.formula == "linear" and weight is not None:
             found["O"] = len(weight)
         if self.formula in ("max_pool2d", "avg_pool2d"):
@@ -70,10 +69,16 @@ class Question:
         return ", ".join(arrays + options)
 
 
+# Formulas whose input may be rows.
+IN_ROWS = (
+    "linear", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
+    "batch_norm", "layer_norm",
+)  # fmt: skip
 # Options that a message need not mention.
 USUAL_OPTIONS: dict[str, tuple[Any, ...]] = {
     "stride": (1, None), "dilation": (1,), "groups": (1,), "ignore_index": (-100,), "reduction": ("mean",),
-    "count_include_pad": (True,), "start_dim": (1,), "end_dim": (-1,), "mode": ("constant",),
+    "count_include_pad": (True,), "start_dim": (1,), "end_dim": (-1,), "mode": ("constant",), "training": (True,),
+    "norm_type": (2.0,), "approximate": ("none",),
 }  # fmt: skip
 # How a message calls the arrays.
 SHORT = {"input": "x", "weight": "w", "bias": "b"}

@@ -26,7 +26,7 @@ from torch_parity.doctor.sheet import (
 )
 from torch_parity.doctor.side_by_side import side_by_side
 from torch_parity.doctor.subject import Found
-from torch_parity.doctor.where import NAMES_BY_STYLE, UPSTREAM_NAMES, Line, lines_of
+from torch_parity.doctor.where import NAMES_BY_STYLE, NAMES_IN_NORMS, UPSTREAM_NAMES, Line, lines_of
 
 # What is not about one result, so that no result equals it.
 ABOUT_CALLS = (ARGUMENT_CHANGED, STATE_KEPT, NOT_DETERMINISTIC)
@@ -97,7 +97,10 @@ def _elsewhere(entry: Entry) -> str:
 
 def name_of(subject: Found, result: str) -> str:
     """The name that a student knows a result by."""
-    return NAMES_BY_STYLE.get(subject.style, {}).get(result, result)
+    names = NAMES_BY_STYLE.get(subject.style, {})
+    if subject.formula.endswith("_norm"):
+        names = {**names, **NAMES_IN_NORMS.get(subject.style, {})}
+    return names.get(result, result)
 
 
 def _results(entry: Entry) -> list[Part]:

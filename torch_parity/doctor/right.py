@@ -20,7 +20,9 @@ FAR_APART = 1000.0
 
 
 # Sums of products: whole numbers show every mistake, so real ones need not be told from those of single precision.
-SUMS = ("conv2d", "linear", "avg_pool2d")
+SUMS = ("conv2d", "linear", "avg_pool2d", "conv_transpose2d", "adaptive_avg_pool2d")
+# Formulas that give sums of absolute terms for absolute numbers.
+SIZED = (*SUMS, "pad", "max_pool2d")
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,22 @@ def answer(pair: Pair, question: Question) -> Answer:
         try:
             returned = pair.forward(**question.arrays, **question.options)
             if question.grad_output is None:
-                return {"output": np.asarray(returned[0] if isinstance(returned, tuple) else returned)}
+                return outputs(pair, question, returned)
             grads = pair.backward(question.grad_output, question.arrays, question.options, returned)
             named = zip(pair.gradients, grads, strict=False)
             return {"grad_" + name: np.asarray(grad) for name, grad in named if grad is not None}
         except (ValueError, TypeError, IndexError, AssertionError):
             return None
+
+
+def outputs(pair: Pair, question: Question, returned: Any) -> dict[str, Array]:
+    """What ``pair`` returned, by name: of max pooling the maxima alone, and running statistics where there are any."""
+    if not isinstance(returned, tuple):
+        return {"output": np.asarray(returned)}
+    kept = {name: np.asarray(one) for name, one in zip(pair.outputs, returned, strict=True)}
+    if pair.name == "batch_norm" and "running_mean" in question.arrays:
+        return kept
+    return kept if pair.name == "clip_grad_norm" else {"output": kept["output"]}
 
 
 def with_mistakes(formula: str, mistakes: Iterable[Mistake]) -> Pair:
@@ -77,7 +89,7 @@ def with_mistakes(formula: str, mistakes: Iterable[Mistake]) -> Pair:
 def _scales(pair: Pair, question: Question, results: dict[str, Array]) -> dict[str, float]:
     """The largest sum of absolute terms of each result, at least 1."""
     sizes: Answer = results
-    if question.formula in ("conv2d", "linear", "avg_pool2d", "pad", "max_pool2d"):
+    if question.formula in SIZED:
         absolute = {name: np.abs(array) for name, array in question.arrays.items()}
         upstream = None if question.grad_output is None else np.abs(question.grad_output)
         sizes = answer(pair, Question(question.formula, question.kind, absolute, question.options, upstream))

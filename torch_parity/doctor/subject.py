@@ -19,7 +19,8 @@ class Takes:
     "grad_output" where a loss takes one).  ``pairs``: these may be (height, width).  ``square``: kernels must be
     square.  ``batch`` and ``bias``: True for always, False for never, None for either.  ``fixed``: sizes that cannot
     be others, by letter, as {"C": 1}, or {"s": 1} for a stride.  ``ranks``: the numbers of dimensions of an input
-    without channels.
+    without channels.  ``constants``: numbers that are written into the code, as {"eps": 1e-8}; {"weight": 0} for a
+    normalisation without one.
     """
 
     options: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Takes:
     bias: bool | None = True
     fixed: dict[str, int] = field(default_factory=dict)
     ranks: tuple[int, ...] = (2, 4)
+    constants: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

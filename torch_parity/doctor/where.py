@@ -13,6 +13,8 @@ NAMES_BY_STYLE = {
     "nnfs": {"grad_input": "dinputs", "grad_weight": "dweights", "grad_bias": "dbiases"},
     "cmu": {"grad_input": "dLdA", "grad_weight": "dLdW", "grad_bias": "dLdb"},
 }
+# Of a normalisation, which has other names for weight and bias.
+NAMES_IN_NORMS = {"cs231n": {"grad_weight": "dgamma", "grad_bias": "dbeta"}}
 # The gradient from above, likewise.
 UPSTREAM_NAMES = {"cs231n": "dout", "coursera": "dZ", "saitoh": "dout", "nnfs": "dvalues", "cmu": "dLdZ"}
 
@@ -67,23 +69,30 @@ def _made(function: ast.FunctionDef, results: tuple[str, ...], result: str) -> l
         name = _viewed(value)
         found = _assignments(function, name, {name}) if name else []
         return found if isinstance(value, ast.Name) else [*found, statement]
-    for name in [result, *(names[result] for names in NAMES_BY_STYLE.values() if result in names)]:
+    for name in [result, *_usual_names(result)]:
         found = _assignments(function, name, {name})
         if found:
             return found
     return []
 
 
+def _usual_names(result: str) -> list[str]:
+    """What students call ``result``, in any style."""
+    return [names[result] for every in (NAMES_BY_STYLE, NAMES_IN_NORMS) for names in every.values() if result in names]
+
+
 def _returned(value: ast.expr | None, results: tuple[str, ...], result: str) -> ast.expr | None:
     """What is returned for ``result``: by its name where it has a usual one, else by its place."""
     if not isinstance(value, ast.Tuple):
         return value if len(results) == 1 else None
-    usual = {names[result] for names in NAMES_BY_STYLE.values() if result in names}
+    usual = set(_usual_names(result))
     for element in value.elts:
         if isinstance(element, ast.Name) and element.id in usual:
             return element
     if len(value.elts) == len(results):
         return value.elts[results.index(result)]
+    if result.startswith("running_"):  # that is in an argument
+        return None
     return value.elts[0 if result == "output" else -1]
 
 
@@ -111,6 +120,8 @@ def _targets(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> Iterator[
             targets += target.elts
         elif isinstance(target, ast.Subscript | ast.Starred):
             targets.append(target.value)
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                yield str(target.slice.value)
         elif isinstance(target, ast.Name):
             yield target.id
         elif isinstance(target, ast.Attribute):

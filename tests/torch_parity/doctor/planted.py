@@ -6,17 +6,19 @@ from torch_parity.doctor.process import Problem, Reply
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.right import answer
 from torch_parity.doctor.subject import Found, Takes
-from torch_parity.proof.pairs import Pair
+from torch_parity.proof.pairs import Pair, pair_named
 
 EVERYTHING = (
     "stride", "padding", "padding 'same'", "dilation", "groups", "ceil_mode", "count_include_pad", "divisor_override",
     "start_dim", "end_dim", "dim", "reduction", "weight", "ignore_index", "label_smoothing", "grad_output", "momentum",
-    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value",
+    "dampening", "weight_decay", "nesterov", "maximize", "mode", "value", "output_padding", "negative_slope",
+    "approximate", "running_mean", "training", "eps", "normalized_shape", "p", "pos_weight", "alpha", "centered",
+    "betas", "amsgrad", "decoupled_weight_decay", "norm_type",
 )  # fmt: skip
 # What the signatures of the styles have room for, from all that torch has to almost nothing.
 TAKES = {
     "reference": Takes(EVERYTHING, pairs=True, batch=None, bias=None, ranks=(1, 2, 3, 4)),
-    "cs231n": Takes(("stride", "padding", "momentum")),
+    "cs231n": Takes(("stride", "padding", "momentum", "running_mean", "training", "eps", "p")),
     "saitoh": Takes(("stride", "padding", "momentum"), ranks=(2, 4)),
     "coursera": Takes(("stride", "padding"), square=True),
     "cmu": Takes(("stride", "padding"), square=True),
@@ -47,8 +49,8 @@ def subject(formula: str, backward: bool, takes: Takes, results: tuple[str, ...]
 
 def results_of(formula: str, backward: bool) -> tuple[str, ...]:
     """The names of the results."""
+    if not backward and formula in ("batch_norm", "clip_grad_norm"):
+        return pair_named(formula).outputs
     if not backward:
         return ("output",)
-    if formula in ("conv2d", "linear"):
-        return ("grad_input", "grad_weight", "grad_bias")
-    return ("grad_input",)
+    return tuple("grad_" + name for name in pair_named(formula).gradients)

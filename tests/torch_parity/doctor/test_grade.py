@@ -117,7 +117,7 @@ def test_weights_are_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{"conv2": 3}', "no function is called 'conv2'; did you mean 'conv2d'?"),
-        ('{"dropout": 3}', "no function is called 'dropout'; there are conv2d, conv2d_backward, pad"),
+        ('{"embedding": 3}', "no function is called 'embedding'; there are conv2d, conv2d_backward, pad"),
         ('{"relu": 1, "relu": 2}', "'relu' is there 2 times"),
         ('{"relu": -1}', "the points for 'relu' must not be below 0, got -1"),
         ('{"relu": "3"}', "the points for 'relu' must be a number, got '3'"),

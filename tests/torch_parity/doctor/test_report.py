@@ -72,6 +72,15 @@ def test_up_to_rounding_is_said() -> None:
     assert told(entry_of("linear", rounding=True, results={"output": "equal"})).endswith("  equal up to rounding")
 
 
+def test_results_have_the_names_of_the_course() -> None:
+    results = dict.fromkeys(("grad_input", "grad_weight", "grad_bias"), "equal")
+    for name, said in (
+        ("linear", "dx  equal    dw  equal    db"),
+        ("group_norm", "dx  equal    dgamma  equal    dbeta"),
+    ):
+        assert said in told(entry_of(f"{name}_backward", verdict="raises", results=results))
+
+
 def test_a_mistake_from_the_verdict_to_the_lesson(tmp_path: Path) -> None:
     text = said(tmp_path, AFFINE + AFFINE_BACKWARD)
     lines = [line for line in text.splitlines() if line and not line.startswith("  convention")]

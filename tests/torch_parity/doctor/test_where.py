@@ -52,7 +52,20 @@ def affine_forward(x, w):
 def affine_forward(x, w):
     out = x @ w
     return out, (x, w)
+
+def batchnorm_forward(x, gamma, beta, bn_param):
+    out = gamma * x + beta
+    running_mean = bn_param["running_mean"] + x.mean(axis=0)
+    bn_param["running_mean"] = running_mean
+    bn_param["running_var"] += x.var(axis=0)
+    cache = gamma, out
+    return out, cache
+
+def batchnorm_backward(dout, cache):
+    dbeta = dout.sum()
+    return dout, dout, dbeta
 """
+RUNNING = ("output", "running_mean", "running_var")
 THREE = ("grad_input", "grad_weight", "grad_bias")
 
 
@@ -70,6 +83,10 @@ THREE = ("grad_input", "grad_weight", "grad_bias")
         ("Layer_Dense.backward", THREE, "grad_weight", ["self.dweights ="]),
         ("Layer_Dense.backward", THREE, "grad_input", ["self.dinputs ="]),
         ("affine_forward", ("output",), "output", ["out = x @ w"]),
+        ("batchnorm_forward", RUNNING, "output", ["out = gamma"]),
+        ("batchnorm_forward", RUNNING, "running_mean", ["running_mean = ", 'bn_param["running_mean"] = running_mean']),
+        ("batchnorm_forward", RUNNING, "running_var", ['bn_param["running_var"] += ']),
+        ("batchnorm_backward", THREE, "grad_bias", ["dbeta = dout.sum()"]),
         ("nowhere", ("output",), "output", []),
     ],
 )

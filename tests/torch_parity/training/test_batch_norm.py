@@ -75,11 +75,16 @@ def test_trying_a_network_out_leaves_it_as_it_was(digits: MNIST) -> None:
         assert all(np.array_equal(array, before[name][key]) for key, array in side.state_dict().items())
 
 
+def normalized(nn: Any) -> Any:
+    return nn.Sequential(nn.Conv2d(1, 2, 5, 4), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(72, 10))
+
+
 def test_no_share_of_a_batch_is_computed_alone() -> None:
     """Neither by a thread nor by a process: its statistics would be others."""
-    network = resnet_small(nn)
+    network = normalized(nn)
     assert takes_statistics(network)
+    assert takes_statistics(resnet_small(nn))
     assert len(Replicas(network, threads=2).replicas) == 1
     assert not takes_statistics(as_a_class(nn))
     with pytest.raises(ValueError, match="a network with batch normalisation must be trained in one process"):
-        Lockstep("resnet-small", group=Group(0, 2))
+        Lockstep(normalized, group=Group(0, 2))

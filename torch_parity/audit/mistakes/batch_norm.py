@@ -274,9 +274,10 @@ MISTAKES = (
     ),
     Mistake(
         "momentum-the-wrong-way-round", "batch_norm",
-        "The old running statistics are multiplied by the momentum, and those of the batch by 1 - momentum.",
-        "Right for 1/2; with 0.1 nearly all is forgotten at every batch.",
-        "running = (1 - momentum) * running + momentum * batch; other libraries mean the other share by that name.",
+        "The shares of the old running statistics and of the batch's own are exchanged.",
+        "Right for a momentum of 1/2; else nearly all is forgotten at every batch.",
+        "running = (1 - momentum) * running + momentum * batch with torch's 0.1; momentum * running + (1 - momentum) * "
+        "batch where, as in other libraries, it is 0.9.",
         READ_RUNNING,
         forward=_running(mixed_the_wrong_way),
     ),

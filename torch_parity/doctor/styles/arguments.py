@@ -9,17 +9,27 @@ from typing import Any
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.forms import Form, value
-from torch_parity.doctor.styles.names import NEEDED, ROLES, by_words
+from torch_parity.doctor.styles.names import NEEDED, NORMS, ROLES, by_words
 
 # Roles that unnamed arguments do not get: who has them calls them so.
 NAMED_ONLY = {
     "output_mask", "lr", "return_indices", "kernel_height", "kernel_width", "ceil_mode", "groups", "dilation",
     "ignore_index", "label_smoothing", "reduction", "mode", "value", "nesterov", "maximize", "dampening",
-    "divisor_override", "count_include_pad", "weight_decay", "start_dim", "end_dim",
+    "divisor_override", "count_include_pad", "weight_decay", "start_dim", "end_dim", "running_mean", "running_var",
+    "training", "eps", "keep_prob", "velocity", "amsgrad", "centered", "norm_type", "pos_weight", "output_padding",
+    "approximate", "affine", "track_running_stats", "mask", "p", "m", "v", "t", "alpha", "betas", "beta1", "beta2",
+    "normalized_shape",
 }  # fmt: skip
-SIZES = ("kernel_size", "stride", "padding", "dilation")  # one number, or a height and a width
+SIZES = ("kernel_size", "stride", "padding", "dilation", "output_size")  # one number, or a height and a width
 # Arguments that are handed over only where the question has them.
-OPTIONAL = {"bias"}
+OPTIONAL = {"bias", "pos_weight", "running_mean", "running_var", "mask"}
+# Arguments that may stay at their defaults.
+AT_DEFAULT = {
+    "value", "output", "affine", "track_running_stats", "elementwise_affine", "num_features", "num_channels",
+    "velocity", "t", "m", "v", "decoupled_weight_decay",
+}  # fmt: skip
+# Formulas in which a weight is one of samples or classes.
+WEIGHED = ("cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits")
 
 
 class NotUnderstoodError(ValueError):
@@ -71,6 +81,9 @@ class Bound:
             found = given[role] if role in given else value(role, question, form)
             if isinstance(found, int) and role in SIZES and name in self.pairs:
                 found = found, found
+            elif role == "training" and (name == "mode" or isinstance(self.defaults.get(name), str)):
+                after = "eval" if source.mentions(self.function, '"eval"', "'eval'") else "test"
+                found = "train" if found else after
             elif role == "padding" and isinstance(self.defaults.get(name), str) and not isinstance(found, str):
                 found = "valid"
             if self.kinds[name] is inspect.Parameter.POSITIONAL_ONLY:
@@ -82,13 +95,13 @@ class Bound:
     def _left_out(self, name: str, role: str, question: Question) -> bool:
         if name not in self.defaults:
             return False
-        if role in OPTIONAL or (role == "weight" and question.formula == "cross_entropy"):
+        if role in OPTIONAL or (role == "weight" and question.formula in (*WEIGHED, *NORMS)):
             return role not in question.arrays
         # What the question leaves to the default: torch's stride of a pooling is its kernel's size.
         if role == "stride" and question.options.get("stride") is None:
             called = getattr(self.function, "__name__", "")
             return self.defaults[name] is None or (self.defaults[name] == 1 and called.startswith(question.formula))
-        return role in ("value", "output") and role not in question.options
+        return role in AT_DEFAULT and role not in question.options
 
 
 def bind(function: Callable[..., Any], formula: str, skip: int = 0, kept: Collection[str] = ()) -> Bound:
@@ -115,6 +128,8 @@ def bind(function: Callable[..., Any], formula: str, skip: int = 0, kept: Collec
     unnamed = [p for p in parameters if p.name not in roles and p.default is p.empty]
     for parameter in unnamed:
         free = [role for role in order if role not in roles.values() and role not in NAMED_ONLY]
+        if formula.partition("_backward")[0] != "sgd":
+            free = [role for role in free if role != "momentum"]
         if formula.endswith(".new"):
             free = [role for role in free if role not in ("input_shape", "weight", "bias")]
         if not free and formula.endswith(".new"):

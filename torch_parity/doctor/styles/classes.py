@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from torch_parity.doctor.question import Array, Question
-from torch_parity.doctor.styles import holders, optimizers, source
+from torch_parity.doctor.styles import holders, optimizers, source, stateful
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, taken, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, loss_forms, sample_by_sample, told
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, POINTWISE, loss_forms, sample_by_sample, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -29,7 +29,8 @@ from torch_parity.doctor.styles.instances import (
     trial,
     unused,
 )
-from torch_parity.doctor.styles.names import IMAGE, formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.names import UPDATES, formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.words import IMAGE
 from torch_parity.doctor.subject import Reading, Results, Run, Subject
 
 FORWARD = ("forward", "__call__", "call", "forward_pass", "feedforward", "feed_forward", "forward_prop",
@@ -65,11 +66,18 @@ def subjects(thing: type, formula: str, name: str, layout: str | None = None, us
 
     ``usual``: how many axes images have where the class does not say.
     """
-    if formula == "sgd":
-        return [optimizers.subject(thing, name)]
+    if formula == "clip_grad_norm":
+        raise NotUnderstoodError("it is a class", "a function clip_grad_norm(grads, max_norm)")
+    if formula in UPDATES:
+        return [optimizers.subject(thing, name, formula)]
     forward, backward = method_of(thing, FORWARD), method_of(thing, BACKWARD)
     if forward is None:
         raise NotUnderstoodError("it has no method forward", "methods forward(input) and backward(grad_output)")
+    if formula == "conv_transpose2d":
+        raise NotUnderstoodError("it is a class", "a function conv_transpose2d(x, K, b, stride, padding)")
+    if formula in stateful.STATEFUL:
+        called = _called(thing, BACKWARD) if backward else ""
+        return stateful.subjects(thing, formula, name, (_called(thing, FORWARD), forward), (called, backward))
     new = constructor(thing, formula)
     layer = Layer(
         formula,
@@ -327,6 +335,8 @@ def _each(layer: Layer, run: Run) -> Run:
 def _output(layer: Layer, instance: Any, question: Question) -> Any:
     layer.set(instance, question)
     found = layer.forward.call(question, layer.form, first=(instance,))
+    if found is None:
+        return getattr(instance, "output", None)  # kept, not returned
     return found[0] if isinstance(found, tuple) and found else found
 
 
@@ -342,6 +352,7 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
             _output(layer, instance, q)
             before = {name: np.array(place_of(instance, name).get()) for name in (layer.weight, layer.bias) if name}
             returned = backward.call(q, layer.form, first=(instance,))
+            returned = getattr(instance, "dinputs", None) if returned is None else returned
             if _derivative(layer):
                 return {"grad_input": q.grad_output * np.asarray(returned)}
             found = _gradients(layer, instance, returned, before)
@@ -355,7 +366,7 @@ def _backward(layer: Layer) -> Callable[[Question], Run]:
 def _derivative(layer: Layer) -> bool:
     """Whether what is called backward gives the slope at an input, and nothing comes from above."""
     bound = layer.backward
-    return layer.formula in ("relu", "softmax") and bound is not None and "grad_output" not in bound
+    return layer.formula in (*POINTWISE, "softmax") and bound is not None and "grad_output" not in bound
 
 
 def _summed(held: Any, question: Question, name: str) -> Any:

@@ -9,7 +9,19 @@ import numpy as np
 import reference
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles.losses import to_scores
+from torch_parity.doctor.styles.names import NORMS
 
+# Formulas whose images may be stored in another order.
+IMAGES_TAKEN = (
+    "conv2d",
+    "conv_transpose2d",
+    "max_pool2d",
+    "avg_pool2d",
+    "adaptive_avg_pool2d",
+    "pad",
+    "flatten",
+    "relu",
+)
 # In words, for the reader.
 IMAGES = {
     "NCHW": "",
@@ -33,6 +45,10 @@ KERNELS = {
     "O(HWI)": "kernels are stored as a matrix, (O, kH kW C)",
     "(HWI)O": "kernels are stored as a matrix, (kH kW C, O)",
 }
+# What there is one number of for each output, or for each channel.
+PER_CHANNEL = ("weight", "bias", "running_mean", "running_var")
+# Losses whose targets are numbers, not classes.
+OF_NUMBERS = ("mse_loss", "binary_cross_entropy_with_logits")
 ONE_SAMPLE = "the loss takes one sample at a time; the mean over the batch is taken here"
 
 
@@ -61,6 +77,13 @@ class Form:
     one_sample: bool = False  # a loss of one sample, called for each
     held_in: str = "arrays"  # parameters and gradients come as "arrays", or in a "list" or "dict" of them
     velocity: str = "none"  # the first velocity of an optimizer: "none" or "zeros"
+    first_step: int = 1  # the number of an optimizer's first step
+    by_output: bool = False  # a gradient that is handed the output, whatever the argument is called
+    spread: bool = False  # what there is one of for each channel lies along the second axis of the images
+    old_share: bool = False  # momentum is the share of the running statistics that is kept
+    biased: bool = False  # the running variance is that of the batch as it stands in the formula
+    unscaled: bool = False  # a dropout that scales in evaluation, not in training
+    mask: str = "kept"  # what is True or 1 is kept, or 1 / (1 - p) stands there: "kept" or "scaled"
 
     @property
     def conventions(self) -> tuple[str, ...]:
@@ -76,6 +99,12 @@ class Form:
         said.append("the loss is one number for each sample; their mean is taken here" if self.per_sample else "")
         said.append(ONE_SAMPLE if self.one_sample else "")
         said.append("it gives the derivative; the upstream gradient is multiplied by it" if self.derivative else "")
+        said.append("its argument is the output of the formula, not the input" if self.by_output else "")
+        said.append("scales and statistics are stored as (1, C, 1, 1)" if self.spread else "")
+        said.append("momentum is the share of the old running statistics" if self.old_share else "")
+        said.append("the running variance is divided by n, not by n - 1" if self.biased else "")
+        said.append("evaluation is scaled, by 1 - p, and training is not" if self.unscaled else "")
+        said.append("the mask is scaled, by 1 / (1 - p)" if self.mask == "scaled" else "")
         said.append(f"parameters and gradients come in a {self.held_in}" if self.held_in != "arrays" else "")
         return tuple(filter(None, said))
 
@@ -167,7 +196,11 @@ def value(role: str, question: Question, form: Form) -> Any:
 
 def _plain(role: str, question: Question, form: Form) -> Any:
     arrays, options, formula = question.arrays, question.options, question.formula
+    if role == "input" and form.by_output:
+        return _of_forward("output", question, form)
     if role == "input":
+        if form.scores == "probabilities" and formula == "nll_loss":
+            return np.exp(arrays["input"])
         if form.scores == "probabilities":
             return probabilities(arrays["input"])
         return handed(arrays["input"], question, form)
@@ -179,10 +212,26 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         return kernels_given(arrays["weight"], form.kernels)
     if role == "weight" and formula == "linear":
         return arrays["weight"] if form.weights == "OI" else arrays["weight"].T
-    if role in ("weight", "bias"):
+    if role in PER_CHANNEL:
+        return spread(arrays.get(role), question, form)
+    if role == "mask":
+        return mask_given(question, form)
+    if role in ("beta1", "beta2"):
+        return options["betas"][role == "beta2"]
+    if role == "keep_prob":
+        return 1 - options["p"]
+    if role == "momentum" and form.old_share:
+        return 1 - options["momentum"]
+    if role in ("num_features", "num_channels"):
+        return arrays["input"].shape[1]
+    if role == "training":
+        return options.get("training", True)
+    if role == "pos_weight":
         return arrays.get(role)
     if role == "target":
-        return arrays["target"] if form.target == "index" else one_hot(arrays["target"], question)
+        return (
+            arrays["target"] if form.target == "index" or formula in OF_NUMBERS else one_hot(arrays["target"], question)
+        )
     if role in ("output", "indices"):
         return _of_forward(role, question, form)
     if role == "input_shape":
@@ -201,9 +250,24 @@ def _plain(role: str, question: Question, form: Form) -> Any:
         return (True, True, "bias" in arrays)
     if role == "return_indices":
         return False
-    if role == "lr" and formula != "sgd":
+    if role == "lr" and "lr" not in options:
         return 1.0
     return options[role]
+
+
+def spread(array: Array | None, question: Question, form: Form) -> Any:
+    """One number for each channel, along the second axis of the images where it is wanted so."""
+    if array is None or not form.spread or array.ndim != 1:
+        return array
+    return array.reshape(1, -1, *(1,) * (question.arrays["input"].ndim - 2))
+
+
+def mask_given(question: Question, form: Form) -> Array:
+    """The mask as it is wanted."""
+    mask = question.arrays["mask"]
+    if form.spread:
+        mask = mask[:, :, None, None]
+    return mask / (1 - question.options["p"]) if form.mask == "scaled" else mask
 
 
 def handed(array: Array, question: Question, form: Form, which: str = "input") -> Array:
@@ -239,10 +303,12 @@ def taken(array: Any, question: Question, form: Form, result: str) -> Any:
             return np.asarray(array).T if form.weights == "IO" else array
         if result in ("output", "grad_input") and form.columns:
             return np.asarray(array).T
+    if formula in NORMS and result in ("grad_weight", "grad_bias", "running_mean", "running_var"):
+        return _per_channel(array, question, form, result)
     if result == "grad_bias":
         # (1, O), (O, 1), (1, 1, 1, O): one number for each output, whatever axes of size 1 stand around it.
         return np.ravel(array) if np.size(array) in np.shape(array) else array
-    if given is None or result == "grad_weight" or formula in ("softmax", "log_softmax", "cross_entropy", "sgd"):
+    if given is None or result == "grad_weight" or formula not in IMAGES_TAKEN:
         return array
     if formula == "flatten" and result == "output":
         return array
@@ -250,6 +316,18 @@ def taken(array: Any, question: Question, form: Form, result: str) -> Any:
     if given.ndim < 3 or order == "NCHW":
         return array
     return arranged(array, order, "NCHW"[4 - given.ndim :])
+
+
+def _per_channel(array: Any, question: Question, form: Form, result: str) -> Any:
+    """One number for each channel, whatever axes of size 1 stand around it; the running variance with n - 1."""
+    right = question.arrays.get({"grad_weight": "weight", "grad_bias": "weight"}.get(result, result))
+    if right is not None and [n for n in np.shape(array) if n != 1] == [n for n in right.shape if n != 1]:
+        array = np.reshape(array, right.shape)
+    if form.biased and result == "running_var" and question.options["training"]:
+        x = question.arrays["input"]
+        axes = (0, *range(2, x.ndim))
+        array = array + question.options["momentum"] * (x.var(axes, ddof=1) - x.var(axes))
+    return array
 
 
 def _of_forward(role: str, question: Question, form: Form) -> Array:

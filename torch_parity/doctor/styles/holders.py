@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from torch_parity.doctor.styles.names import BIAS, WEIGHT, gradient_of
+from torch_parity.doctor.styles.names import gradient_of
+from torch_parity.doctor.styles.words import BIAS, WEIGHT
 
 MOST = 200  # places that are looked at: a layer has a handful
 

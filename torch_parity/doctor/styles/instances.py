@@ -11,9 +11,16 @@ import numpy as np
 
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import holders, source
-from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind, must_be_pairs, takes_pairs
+from torch_parity.doctor.styles.arguments import (
+    SIZES,
+    Bound,
+    NotUnderstoodError,
+    bind,
+    must_be_pairs,
+    takes_pairs,
+)
 from torch_parity.doctor.styles.forms import Form, handed, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS
+from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, further_options, written_constants
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.subject import Takes
 
@@ -217,7 +224,7 @@ def one_sample(layer: Layer) -> bool:
 
 def room(layer: Layer) -> Takes:
     """What there is room for in the arguments of the constructor and of the halves."""
-    names = [layer.new.named(role) for role in ("kernel_size", "stride", "padding", "dilation", "pad")]
+    names = [layer.new.named(role) for role in (*SIZES, "pad")]
     bound = {*layer.new.roles.values(), *layer.forward.roles.values()}
     if layer.backward is not None:
         # A loss is the last of a network: its own gradient is 1 where that need not be given.
@@ -250,4 +257,9 @@ def room(layer: Layer) -> Takes:
         ranks = (2,) if re.search(r"axis|dim|for |\[1\]|:, ", written) else (1,)
     if layer.formula in IMAGE_FORMULAS and not batch:
         ranks = (3,)
-    return Takes(tuple(options), pairs, windows and not pairs and not two, batch, bias, fixed, ranks)
+    constants = written_constants(layer.formula, methods, layer.new, layer.forward)
+    for bound_part in (layer.new, layer.forward):
+        options += [one for one in further_options(layer.formula, bound_part) if one != "one output"]
+    if layer.formula == "adaptive_avg_pool2d" and "output_size" not in bound:
+        options.append("one output")
+    return Takes(tuple(options), pairs, windows and not pairs and not two, batch, bias, fixed, ranks, constants)

@@ -2,6 +2,28 @@
 
 import re
 
+from torch_parity.doctor.styles.further_names import (
+    FURTHER_FORMULAS,
+    FURTHER_NEEDED,
+    FURTHER_NEW,
+    FURTHER_ROLES,
+    HALVES,
+)
+from torch_parity.doctor.styles.words import (
+    BIAS,
+    DIM,
+    IMAGE,
+    LOSS,
+    RATE,
+    SCORES,
+    SHAPE,
+    STEPS,
+    TARGET,
+    UPSTREAM,
+    WEIGHT,
+    WINDOW,
+)
+
 # The formulas' names without digits and underscores, as ``_words`` leaves them.
 FORMULAS = {
     "conv2d": (
@@ -27,6 +49,7 @@ FORMULAS = {
         "sgdmomentum", "sgdwithmomentum", "momentumsgd", "sgdmomentumupdate", "momentumupdate",
         "stochasticgradientdescent", "updatesgd", "stepsgd",
     ),
+    **FURTHER_FORMULAS,
 }  # fmt: skip
 BY_WORDS = {words: formula for formula, every in FORMULAS.items() for words in every}
 
@@ -48,12 +71,19 @@ ONE_RESULT = {
 }  # fmt: skip
 
 
+# Formulas with a weight and a bias.
+NORMS = ("batch_norm", "layer_norm", "group_norm")
+WEIGHTED = ("conv2d", "conv_transpose2d", "linear", *NORMS)
+# Formulas that have no gradient.
+UPDATES = ("sgd", "rmsprop", "adam", "adamw", "clip_grad_norm")
+
+
 def results_of(name: str) -> tuple[str, ...]:
     """What a formula, or with "_backward" its gradient, gives."""
     if not name.endswith("_backward"):
         return ("output",)
-    products = name in ("conv2d_backward", "linear_backward")
-    return ("grad_input", "grad_weight", "grad_bias") if products else ("grad_input",)
+    weighted = name.removesuffix("_backward") in WEIGHTED
+    return ("grad_input", "grad_weight", "grad_bias") if weighted else ("grad_input",)
 
 
 def _words(name: str) -> list[str]:
@@ -69,7 +99,15 @@ def formula_of(name: str) -> tuple[str, str]:
     Then the one result that its name asks for, "" where it asks for all.  Two empty strings where the name says
     nothing.
     """
-    words = [word for word in _words(name) if word and word not in DECORATION]
+    found, result = _formula_of(name)
+    if found.removesuffix("_backward") == "dropout" and re.search("2d|spatial|channel", name, re.IGNORECASE):
+        found = found.replace("dropout", "dropout2d")
+    return found, result
+
+
+def _formula_of(name: str) -> tuple[str, str]:
+    together = re.sub("(batch|layer|group)_(norm)|(rms)_(prop)", r"\1\2\3\4", "_".join(_words(name)))
+    words = [word for word in together.split("_") if word and word not in DECORATION]
     backward = any(word in BACKWARD for word in words)
     rest = [word for word in words if word not in BACKWARD]
     # "gradient_descent" is no gradient.
@@ -88,34 +126,12 @@ def formula_of(name: str) -> tuple[str, str]:
                 single, rest = ONE_RESULT[end], kept
                 break
     formula = BY_WORDS.get("".join(rest), "")
-    if not formula or formula == "sgd" or (single and single not in results_of(f"{formula}_backward")):
+    if not formula or formula in UPDATES or (single and single not in results_of(f"{formula}_backward")):
         return "", ""
     return f"{formula}_backward", single
 
 
-# What arguments are called, in small letters.  The first word of each line is the role.
-IMAGE = "input inputs x xs inp image images img imgs i a a_prev data z features fmap feature_map arr array"
-WEIGHT = "weight weights w k kernel kernels filter filters filt f theta"
-BIAS = "bias biases b"
-STEPS = ("stride strides s step", "padding pad p zero_padding", "dilation d dilations")
-UPSTREAM = (
-    "grad_output grad_out grad_outputs dout d_out dy dz dl_dy dl_dout dldy dldz dl_dz upstream g grad gradient delta "
-    "dvalues grad_y gy output_gradient output_grad out_grad top_grad d_l_d_out dl_da dlda d_output dloss dl grads dh "
-    "error da upstream_grad upstream_gradient grad_z output_gradients eta_l d_y"
-)
-WINDOW = (
-    "kernel_size kernel k size pool_size ksize f window window_size pool filter_size kernelsize",
-    "kernel_height kh pool_h pool_height kernel_h",
-    "kernel_width kw pool_w pool_width kernel_w",
-)
-SHAPE = "input_shape x_shape shape in_shape original_shape input_size"
-DIM = "dim axis"
-SCORES = (
-    "input logits scores x z inputs y_pred yhat y_hat pred preds predictions prediction probs p output outputs out a"
-)
-TARGET = "target targets t y y_true labels label true classes ys one_hot onehot y_onehot gt"
-LOSS = ("weight weights class_weight", "ignore_index", "reduction reduce", "label_smoothing smoothing eps epsilon")
-RATE = "lr learning_rate learn_rate learningrate l_rate lrate eta alpha rate step_size"
+# Each role's line of words; the first word of each line is the role.
 ROLES: dict[str, tuple[str, ...]] = {
     "conv2d": (IMAGE, WEIGHT, BIAS, *STEPS, "groups g"),
     "conv2d_backward": (
@@ -183,10 +199,12 @@ NEW: dict[str, tuple[str, ...]] = {
     "softmax": (DIM,), "log_softmax": (DIM,),
     "cross_entropy": LOSS,
     "sgd": ("parameter params parameters", *ROLES["sgd"][3:]),
+    **FURTHER_NEW,
 }  # fmt: skip
+ROLES |= FURTHER_ROLES
 for _formula, _lines in NEW.items():
     _layer = _formula in ("conv2d", "linear")
-    _forward = ROLES[_formula][:1] if _layer else ROLES[_formula]
+    _forward = HALVES[_formula] if _formula in HALVES else ROLES[_formula][:1] if _layer else ROLES[_formula]
     ROLES[f"{_formula}.new"] = _lines
     ROLES[f"{_formula}.forward"] = _forward
     ROLES[f"{_formula}.backward"] = (UPSTREAM, *(() if _formula == "flatten" else _forward), RATE)
@@ -207,6 +225,7 @@ NEEDED: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "max_pool2d.forward": ("input",), "avg_pool2d.forward": ("input",), "pad.forward": ("input",),
     "flatten.forward": ("input",), "softmax.forward": ("input",), "log_softmax.forward": ("input",),
     "cross_entropy.forward": ("input", "target"),
+    **FURTHER_NEEDED,
 }  # fmt: skip
 # A gradient's name without what says that it is one, and whose gradient it is.
 GRADIENT_OF = dict.fromkeys(
@@ -226,6 +245,7 @@ GRADIENT_OF = dict.fromkeys(
     "grad_input",
 )
 GRADIENT_OF |= dict.fromkeys(WEIGHT.split(), "grad_weight") | dict.fromkeys(BIAS.split(), "grad_bias")
+GRADIENT_OF |= {"gamma": "grad_weight", "scale": "grad_weight", "beta": "grad_bias", "shift": "grad_bias"}
 
 
 def by_words(lines: tuple[str, ...]) -> dict[str, str]:

@@ -13,8 +13,8 @@ from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, tensor, unpacked
-from torch_parity.doctor.styles.functions import OPTIONS, told
-from torch_parity.doctor.styles.instances import constructor, method_of
+from torch_parity.doctor.styles.functions import OPTIONS, further_options, told, written_constants
+from torch_parity.doctor.styles.instances import constructor, method_of, methods_of
 from torch_parity.doctor.styles.layers import required
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
@@ -75,17 +75,17 @@ def _with(bound: Bound, name: str, held: Any) -> Bound:
     return replace(bound, function=partial(bound.function, **{name: held})) if name else bound
 
 
-def subject(thing: type, name: str) -> Subject:
-    """The optimizer ``thing``; NotUnderstoodError where it cannot be made or called."""
+def subject(thing: type, name: str, formula: str = "sgd") -> Subject:
+    """The optimizer ``thing``, which computes ``formula``; NotUnderstoodError where it cannot be made or called."""
     step = method_of(thing, STEP)
     if step is None:
         raise NotUnderstoodError("it has no method step", "SGD(params, lr, ...) with step(), as torch's")
     made, called = (next((n for n in parameters(one) if n in LAYERS), "") for one in (thing, step))
     if made or called:
-        return _of_layers(thing, name, step, made, called)
-    new = constructor(thing, "sgd")
+        return _of_layers(thing, name, step, made, called, formula)
+    new = constructor(thing, formula)
     by_arrays = len(required(step)) > 0
-    steps = bind(step, "sgd" if by_arrays else "sgd.forward", skip=1)
+    steps = bind(step, formula if by_arrays else f"{formula}.forward", skip=1)
 
     def prepare(form: Form) -> Callable[[Question], Run]:
         def run(q: Question) -> Results:
@@ -108,13 +108,17 @@ def subject(thing: type, name: str) -> Subject:
     readings = [Reading(prepare(form), form.conventions) for form in every]
     if not by_arrays and "torch" in sys.modules:
         readings.append(Reading(lambda question: lambda q: _of_tensors(new, steps, q), ("parameters are tensors",)))
-    return _subject(thing, name, new, steps, readings, "class" if by_arrays else "reference")
+    return _subject(thing, name, new, steps, readings, "class" if by_arrays else "reference", formula)
 
 
-def _subject(thing: type, name: str, new: Bound, steps: Bound, readings: list[Reading], style: str) -> Subject:
-    options = tuple(role for role in OPTIONS if role in new or role in steps)
-    takes = Takes(options=options)
-    return Subject("sgd", name, style, told(new), ("output",), tuple(readings), takes, name, line_of(thing))
+def _subject(
+    thing: type, name: str, new: Bound, steps: Bound, readings: list[Reading], style: str, formula: str
+) -> Subject:
+    options = [role for role in OPTIONS if role in new or role in steps]
+    options += further_options(formula, new)
+    constants = written_constants(formula, methods_of(thing), new, steps)
+    takes = Takes(options=tuple(options), constants=constants)
+    return Subject(formula, name, style, told(new), ("output",), tuple(readings), takes, name, line_of(thing))
 
 
 def _of_tensors(new: Bound, steps: Bound, question: Question) -> Results:
@@ -128,13 +132,13 @@ def _of_tensors(new: Bound, steps: Bound, question: Question) -> Results:
     return {"output": parameter.detach()}
 
 
-def _of_layers(thing: type, name: str, step: Callable[..., Any], made: str, called: str) -> Subject:
+def _of_layers(thing: type, name: str, step: Callable[..., Any], made: str, called: str, formula: str) -> Subject:
     """An optimizer that goes through layers, which its constructor or its step is given."""
     init = method_of(thing, ("__init__",))
     new = Bound(thing, {}, {}, {}, True)
     if init is not None:
-        new = replace(bind(init, "sgd.new", skip=1, kept=[made] * bool(made)), function=thing)
-    steps = bind(step, "sgd.forward", skip=1, kept=[called] * bool(called))
+        new = replace(bind(init, f"{formula}.new", skip=1, kept=[made] * bool(made)), function=thing)
+    steps = bind(step, f"{formula}.forward", skip=1, kept=[called] * bool(called))
 
     def prepare(what: str) -> Callable[[Question], Run]:
         def run(q: Question) -> Results:
@@ -150,4 +154,4 @@ def _of_layers(thing: type, name: str, step: Callable[..., Any], made: str, call
         return lambda question: run
 
     readings = [Reading(prepare(what), (f"it updates {what}",)) for what in LAYERS[made or called]]
-    return _subject(thing, name, new, steps, readings, "class")
+    return _subject(thing, name, new, steps, readings, "class", formula)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch_parity.doctor.styles import source
+from torch_parity.doctor.styles import source, torch
 from torch_parity.doctor.styles.arguments import NotUnderstoodError
 from torch_parity.doctor.styles.functions import cached_subject, function_subject, kept_of
 from torch_parity.doctor.styles.names import formula_of
@@ -15,7 +15,7 @@ def find(things: dict[str, Any], layout: str | None = None) -> Iterator[Subject]
     """The functions among ``things`` whose name is that of a formula, and whose arguments make sense for it."""
     for name, function in things.items():
         formula, result = formula_of(name)
-        if not formula or not inspect.isfunction(function):
+        if not formula or not inspect.isfunction(function) or torch.is_numpys(formula, function):
             continue
         try:
             forward = forward_of(formula, function)

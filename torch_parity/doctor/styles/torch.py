@@ -16,11 +16,13 @@ from torch_parity.doctor.styles import instances, source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, tensor, value
-from torch_parity.doctor.styles.functions import forms, function_subject, takes
+from torch_parity.doctor.styles.functions import DROPOUTS, forms, function_subject, takes
 from torch_parity.doctor.styles.instances import Layer, constructor, fixed_sizes, not_made, trial
-from torch_parity.doctor.styles.names import formula_of, results_of
+from torch_parity.doctor.styles.names import NORMS, formula_of, results_of
 from torch_parity.doctor.subject import Reading, Results, Run, Subject
 
+# Of these only NumPy's are understood.
+NUMPYS = ("rmsprop", "adam", "adamw", "clip_grad_norm", *NORMS, *DROPOUTS, "conv_transpose2d", "adaptive_avg_pool2d")
 TENSORS = Form(tensors=True)
 # What takes a tensor out of autograd: no gradient is asked of a function that does.
 DETACHES = (".item()", ".detach()", ".numpy()", ".data", "no_grad", ".tolist()", "np.")
@@ -35,6 +37,11 @@ def find(things: dict[str, Any]) -> Iterator[Subject]:
                 yield from subjects(thing, formula, name)
             except NotUnderstoodError:
                 continue  # said of what is left in the end
+
+
+def is_numpys(formula: str, thing: Any) -> bool:
+    """Whether ``thing`` is made for tensors, and computes what is only understood of NumPy's arrays."""
+    return formula.removesuffix("_backward") in NUMPYS and is_torch(thing)
 
 
 def is_torch(thing: Any) -> bool:
@@ -78,6 +85,8 @@ def _uses_torch(function: Any, called: tuple[Any, ...] = ()) -> bool:
 
 def subjects(thing: Any, formula: str, name: str) -> list[Subject]:
     """The subjects in ``thing``: a module, an autograd function or a function on tensors."""
+    if formula.removesuffix("_backward") in NUMPYS:
+        raise NotUnderstoodError("it is made for tensors", "one that takes NumPy's arrays")
     torch = sys.modules["torch"]
     if inspect.isclass(thing) and issubclass(thing, torch.autograd.Function):
         apply: Any = thing.apply  # type: ignore[attr-defined]

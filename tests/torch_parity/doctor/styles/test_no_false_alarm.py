@@ -426,7 +426,7 @@ FILES = {
     "lists": (LISTS, 3),
     "one vector": (ONE_VECTOR, 1),
     "params and grads in lists": (SECOND_VOLUME, 3),
-    "tensors": (TENSORS, 10),
+    "tensors": (TENSORS, 11),
 }
 
 

@@ -109,10 +109,10 @@ def test_that_a_layout_is_kept_to(tmp_path: Path, layout: str | None, verdict: s
 
 def test_that_helpers_go_unmentioned_and_what_else_is_left_does_not(tmp_path: Path) -> None:
     helpers = "".join(f"def {name}(x):\n    return x\n\n" for name in ("im2col", "col2im", "get_indices", "f", "_own"))
-    here, not_understood = understood(RELU + "\n" + helpers + "def sigmoid(x):\n    return x\n", tmp_path)
+    here, not_understood = understood(RELU + "\n" + helpers + "def softplus(x):\n    return x\n", tmp_path)
     assert [one.name for one in here.find()] == ["relu"]
-    assert [left.found for left in not_understood] == ["sigmoid"]
-    assert not_understood[0].what_helps == "--as sigmoid=FORMULA, if it computes one"
+    assert [left.found for left in not_understood] == ["softplus"]
+    assert not_understood[0].what_helps == "--as softplus=FORMULA, if it computes one"
 
 
 def test_that_a_file_of_nothing_but_helpers_is_spoken_of(tmp_path: Path) -> None:

@@ -1,11 +1,7 @@
-"""CS231n's assignments: ``conv_forward_naive(x, w, b, conv_param) -> out, cache`` and their like, N,C,H,W.
-
-A variant may have any ending: ``_naive``, ``_fast``, ``_im2col``.  What joins several layers, ``conv_relu_forward``, is
-left alone: its parts are asked.
-"""
+"""Convolution, pooling, ReLU, affine layers and the loss of softmax, as the assignments have them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,12 +9,10 @@ import numpy as np
 from torch_parity.doctor.question import Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
+from torch_parity.doctor.styles.cs231n.halves import SIGNATURE, Function, Put, forward_of, out_and_cache, reading
 from torch_parity.doctor.styles.limits import with_limits
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
-Function = Callable[..., Any]
-
-SIGNATURE = "CS231n's signature"
 FORMULAS = {
     "conv": "conv2d",
     "max_pool": "max_pool2d",
@@ -55,31 +49,22 @@ BIAS_ROW = "the gradient of the bias has the shape (1, M)"
 LOSS_AND_GRADIENT = "the loss returns (loss, dx)"
 ONE_HOT = "the targets are one-hot"
 LINEAR_LOSS = ("the loss is that of the scores X W and returns (loss, dW)", "the regularisation is asked with 0")
-# The first argument of the DeepLearning.AI course, whose functions are called alike.
-OTHERS = {"A_prev", "hparameters", "hparams", "dA", "dZ", "Z"}
 
 
-def find(things: dict[str, Any]) -> Iterator[Subject]:
-    """The functions of CS231n's assignments among ``things``."""
-    for name, function in things.items():
-        arguments = parameters(function)
-        if isinstance(function, type) or OTHERS & set(arguments):
-            continue
-        layer = LAYER.fullmatch(name)
-        if layer:
-            formula = FORMULAS[layer[1]]
-            if layer[2] == "forward" and len(arguments) == _count(formula) and _has_param(formula, arguments):
-                yield _forward_subject(name, formula, function)
-            elif (
-                layer[2] == "backward" and _is_backward(formula, arguments) and _has_our_forward(name, formula, things)
-            ):
-                yield _backward_subject(name, formula, function, things)
-        elif name == "softmax_loss" and len(arguments) == 2:
-            yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
-        elif re.fullmatch(r"softmax_loss(_\w+)?", name) and len(arguments) == 4:
-            yield from _loss(name, function, (LINEAR_LOSS, _identity))
-        elif re.fullmatch(r"sgd(_momentum)?", name) and len(arguments) == 3 and arguments[2] == "config":
-            yield _update(name, function)
+def find(name: str, function: Function, things: dict[str, Any]) -> Iterator[Subject]:
+    """The layer, half of one, or loss that ``function`` is."""
+    arguments = parameters(function)
+    layer = LAYER.fullmatch(name)
+    if layer:
+        formula = FORMULAS[layer[1]]
+        if layer[2] == "forward" and len(arguments) == _count(formula) and _has_param(formula, arguments):
+            yield _forward_subject(name, formula, function)
+        elif layer[2] == "backward" and _is_backward(formula, arguments) and _has_our_forward(name, formula, things):
+            yield _backward_subject(name, formula, function, things)
+    elif name == "softmax_loss" and len(arguments) == 2:
+        yield from _loss(name, function, ((LOSS_AND_GRADIENT,), _scores), ((LOSS_AND_GRADIENT, ONE_HOT), _one_hot))
+    elif re.fullmatch(r"softmax_loss(_\w+)?", name) and len(arguments) == 4:
+        yield from _loss(name, function, (LINEAR_LOSS, _identity))
 
 
 def _has_param(formula: str, arguments: list[str]) -> bool:
@@ -89,7 +74,7 @@ def _has_param(formula: str, arguments: list[str]) -> bool:
 
 def _has_our_forward(name: str, formula: str, things: dict[str, Any]) -> bool:
     """Whether the forward of a backward is one of ours, if the file has one."""
-    forward = things.get(_forward_of(name, things))
+    forward = things.get(forward_of(name, things))
     if forward is None:
         return True
     arguments = parameters(forward)
@@ -156,9 +141,6 @@ def _goes_through(function: Function, arguments: tuple[Any, ...]) -> bool:
     return True
 
 
-Put = Callable[[Question], tuple[Any, ...]]
-
-
 def _puts(formula: str, forward: Function | None) -> tuple[tuple[Put, tuple[str, ...]], ...]:
     """How a question is put, and what is said of it, the likeliest first."""
     if formula == "linear" and forward is not None and source.mentions(forward, "w.T", "W.T"):
@@ -182,7 +164,7 @@ def _forward_subject(name: str, formula: str, function: Function) -> Subject:
 
 def _backward_subject(name: str, formula: str, function: Function, things: dict[str, Any]) -> Subject:
     """With the cache of the file's own forward; where that gives none, or a wrong one, with the assignment's."""
-    forward = _forward_of(name, things)
+    forward = forward_of(name, things)
     spread = len(parameters(function)) > 2  # backward(dout, x, w, b, conv_param), with no cache
     readings = []
     if forward and not spread:
@@ -199,20 +181,13 @@ def _backward_subject(name: str, formula: str, function: Function, things: dict[
     )  # fmt: skip
 
 
-def _forward_of(name: str, things: dict[str, Any]) -> str:
-    """The name of the forward that belongs to a backward, "" where there is none: that of the same ending if any."""
-    own = name.replace("_backward", "_forward")
-    kind = own[: own.index("_forward") + len("_forward")]
-    return next((other for other in (own, *things) if other in things and other.startswith(kind)), "")
-
-
 def _asked(formula: str, run: Run, said: tuple[str, ...], forward: Function | None) -> list[Reading]:
     """The readings of ``run``, also those for code with common limits, and for a bias gradient that is a row."""
     if MATRICES in said and forward is not None:
         run = _only_matrices(run, forward)
     readings = with_limits(formula, run, said)
     if formula == "linear":
-        readings.append(_reading(_with_flat_bias(run), (*said, BIAS_ROW)))
+        readings.append(reading(_with_flat_bias(run), (*said, BIAS_ROW)))
     return readings
 
 
@@ -227,23 +202,13 @@ def _with_flat_bias(run: Run) -> Run:
     return flat
 
 
-def _reading(run: Run, said: tuple[str, ...] = ()) -> Reading:
-    """A function keeps nothing from call to call: one ``run`` for all questions."""
-    return Reading(lambda question: run, said)
-
-
-def _out_and_cache(function: Function, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
-    values = function(*arguments)
-    return values if isinstance(values, tuple) and len(values) == 2 else (values, None)
-
-
 def _output(function: Function, put: Put) -> Run:
-    return lambda question: {"output": _out_and_cache(function, put(question))[0]}
+    return lambda question: {"output": out_and_cache(function, put(question))[0]}
 
 
 def _with_own_cache(function: Function, forward: Function, put: Put) -> Run:
     def run(question: Question) -> Results:
-        _, cache = _out_and_cache(forward, put(question))
+        _, cache = out_and_cache(forward, put(question))
         return _gradients(question, put, function(question.grad_output, cache))
 
     return run
@@ -296,7 +261,7 @@ def _identity(question: Question) -> tuple[Any, ...]:
 def _loss(name: str, function: Function, *ways: tuple[tuple[str, ...], Put]) -> Iterator[Subject]:
     """Both halves of a function that returns (loss, gradient)."""
     for formula, result, index in (("cross_entropy", "output", 0), ("cross_entropy_backward", "grad_input", 1)):
-        readings = tuple(_reading(_half(function, put, result, index), said) for said, put in ways)
+        readings = tuple(reading(_half(function, put, result, index), said) for said, put in ways)
         yield Subject(formula, name, "cs231n", SIGNATURE, (result,), readings, Takes(), name, line_of(function))
 
 
@@ -306,19 +271,3 @@ def _half(function: Function, put: Put, result: str, index: int) -> Run:
         return {result: list(returned(value, "loss", "gradient").values())[index]}
 
     return run
-
-
-# Updates.
-
-
-def _update(name: str, function: Function) -> Subject:
-    def run(question: Question) -> Results:
-        w = question.arrays["parameter"]
-        config: Any = {"learning_rate": question.options["lr"], "momentum": question.options["momentum"]}
-        for grad in question.arrays["grads"]:
-            next_w, next_config = returned(function(w, grad, config), "w", "config").values()
-            w, config = (w if next_w is None else next_w), (config if next_config is None else next_config)
-        return {"output": w}
-
-    takes = Takes(options=("momentum",) if name == "sgd_momentum" else ())
-    return Subject("sgd", name, "cs231n", SIGNATURE, ("output",), (_reading(run),), takes, name, line_of(function))

@@ -1,22 +1,28 @@
-"""A file to complete: every formula and every gradient as a function without its body.
+"""A file to complete: formulas and their gradients as functions without their bodies.
 
 The formulas are those of the spine, and the reasons for the gradients those of ``reference/definition/``; written
 here are only the heads, in the letters of the formulas, and hints.  The lesson's "write it yourself" shows these heads.
+Unless others are asked for, the formulas are those of the lesson: what a plain network is made of.
 """
 
 import inspect
 import re
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from reference import definition
+from torch_parity.doctor.stubs.further import FURTHER_STUBS
+from torch_parity.doctor.stubs.stub import Stub
 from torch_parity.proof.pairs import PAIRS, Pair
 
 DOCSTRING = 100  # of a docstring's line
 
+EVERY = "Every formula of a convolutional neural network"
+CHOSEN = "Formulas of neural networks"
+PICTURES = "  The lesson has a picture of each: make lesson."
 PREFACE = '''\
-"""Every formula of a convolutional neural network, to be written by you.
+"""{what}, to be written by you.
 
 Write a function's body where it says NotImplementedError, and ask:
 
@@ -27,26 +33,11 @@ save this file.  Begin anywhere; loops are fine, and so is everything that NumPy
 
 Letters.  N images or samples, C channels or classes, H x W pixels, O output channels, I inputs of a dense layer; the
 kernel K is kH x kW, the output oH x oW; x is the input, y the output, L the loss, and g = dL/dy the gradient that
-arrives from above.  Strides and paddings are whole numbers.  The lesson has a picture of each: make lesson.
+arrives from above.  Strides and paddings are whole numbers.{more}
 """
 
 import numpy as np
 '''
-
-
-@dataclass(frozen=True)
-class Stub:
-    """The head of a function: its arguments, what goes in and comes out, a hint, and its section of the lesson.
-
-    The function's name is the formula's, but for the optimizer, of which a function can only be one step.  Where there
-    is no hint, ``definition`` has the reason.
-    """
-
-    arguments: str
-    shapes: str
-    section: str
-    hint: str = ""
-    name: str = ""
 
 
 STUBS = {
@@ -151,27 +142,38 @@ STUBS = {
         "The gradient points to where the loss rises. eta is lr, the length of the step.",
         name="sgd_step",
     ),
+    **FURTHER_STUBS,
 }
 
 
-def write_stubs(path: Path) -> None:
-    """Write the file to complete.
+def write_stubs(path: Path, only: Sequence[str] = ()) -> None:
+    """Write the file to complete, with the formulas called ``only``, or those of the lesson.
 
-    ValueError where its name is not that of a Python file, FileExistsError where there is a file already: it stays.
+    ValueError where its name is not that of a Python file or no formula has such a name, FileExistsError where there is
+    a file already: it stays.
     """
+    text = stubs(path.name, only)
     if path.suffix != ".py":
         raise ValueError(f"a Python file's name ends in .py, got {path}")
     try:
         with open(path, "x", encoding="utf-8") as file:
-            file.write(stubs(path.name))
+            file.write(text)
     except FileExistsError as error:
         raise FileExistsError(f"{path} exists already, and stays as it is: choose another name") from error
 
 
-def stubs(name: str) -> str:
-    """The text of the file called ``name``."""
-    text = PREFACE.format(name=name)
-    for pair in PAIRS:
+def stubs(name: str, only: Sequence[str] = ()) -> str:
+    """The text of the file called ``name``, with the formulas called ``only`` and their gradients.
+
+    ValueError where no formula has such a name.
+    """
+    for wanted in only:
+        if wanted not in STUBS or wanted.endswith("_backward"):
+            raise ValueError(f"no formula is called {wanted!r}; there are {', '.join(pair.name for pair in PAIRS)}")
+    chosen = [pair for pair in PAIRS if (pair.name in only if only else STUBS[pair.name].section)]
+    pictured = all(STUBS[pair.name].section for pair in chosen)
+    text = PREFACE.format(name=name, what=CHOSEN if only else EVERY, more=PICTURES if pictured else "")
+    for pair in chosen:
         text += "\n\n" + _function(pair, pair.name)
         if pair.gradients:
             text += "\n\n" + _function(pair, pair.name + "_backward")
@@ -191,7 +193,7 @@ def _function(pair: Pair, name: str) -> str:
     stub = STUBS[name]
     formula = f"    {'The gradient of   ' if name != pair.name else ''}{pair.formula}"
     hint = textwrap.fill(stub.hint, DOCSTRING) if stub.hint else _reason(name)
-    said = [stub.shapes, formula, hint, f"In the lesson: lesson.html#{stub.section}"]
+    said = [stub.shapes, formula, hint] + [f"In the lesson: lesson.html#{stub.section}"] * bool(stub.section)
     text = textwrap.indent("\n\n".join(said), "    ").strip()
     return f'{_head(name)}\n    """{text}\n    """\n    raise NotImplementedError\n'
 

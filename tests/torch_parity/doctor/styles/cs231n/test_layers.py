@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.styles.answers import answers, mistaken, proven
-from torch_parity.doctor.styles.cs231n import (
+from torch_parity.doctor.styles.cs231n.layers import (
     BIAS_ROW,
     CACHES,
     IN_OUT_WEIGHTS,
