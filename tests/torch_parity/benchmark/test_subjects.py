@@ -32,6 +32,9 @@ from torch_parity.training.replicas import Replicas
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_all_sides_compute_the_same(name: str) -> None:
     found = checked_sides(name, 2, seed=3)
+    for side in found.values():
+        for phase in side.phases.values():
+            phase()
     one_format = name.startswith(("dense", "cross-entropy"))
     assert list(found) == ([NUMPY, TORCH] if one_format else [NUMPY, TORCH, CHANNELS_LAST])
     results = [side.results() for side in found.values()]
@@ -66,6 +69,15 @@ def test_a_network_gives_its_scores_and_in_float64_the_gradients_of_all_paramete
             assert results.keys() == {"loss", "scores"} | wanted
             assert results["scores"].shape == (2, 10)
             assert results["scores"].dtype == dtype
+
+
+def test_the_masks_of_dropout_are_numpys_where_sides_are_compared_and_their_own_where_they_are_timed() -> None:
+    def build(nn: Any) -> Any:
+        return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(784, 10))
+
+    check_equal(network_sides(build, 4, seed=0, masks_of_numpy=True))
+    with pytest.raises(ArithmeticError, match="numpy and torch differ by"):
+        check_equal(network_sides(build, 4, seed=0))
 
 
 def _other_slope(build: Callable[[Any], Any], nn: Any) -> Any:
@@ -115,7 +127,7 @@ def test_threads_share_numpys_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     with threads(2):
         worker.comparison("formula", batch_size=2, seconds=0, seed=0)
         worker.instructions("formula", batch_size=2, seed=0)
-    assert made == [2, 2, 1]  # a comparison is preceded by a check in float64
+    assert made == [2, 2, 2, 1]  # a comparison is preceded by a check in float64 and one in float32
 
 
 @pytest.mark.parametrize("name", ["conv1x1-256-64-56", "maxpool2x2-64-56"])
