@@ -33,13 +33,15 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Any:
     """Multiply the gradients of ``parameters``, in place, so that their norm is at most ``max_norm``.
 
     Returns the norm before, a number of the gradients' dtype.  ``norm_type`` is p, also math.inf or "inf" (the largest
     |g|) and -math.inf (the smallest).  Parameters without a gradient are passed over.  RuntimeError, with
     ``error_if_nonfinite``, for a norm that is infinite or NaN: then nothing is changed; ValueError for a gradient of no
-    numbers where p is infinite or negative, since those norms of nothing do not exist.
+    numbers where p is infinite or negative, since those norms of nothing do not exist.  ``foreach`` matters to torch
+    alone.
 
     >>> import numpy as np
     >>> from reference.clip_grad_norm import clip_grad_norm_
@@ -53,6 +55,8 @@ def clip_grad_norm_(
     """
     most, p = number("max_norm", max_norm), math.inf if norm_type == "inf" else number("norm_type", norm_type)
     boolean("error_if_nonfinite", error_if_nonfinite)
+    if foreach is not None:
+        boolean("foreach", foreach)
     with_gradient = [parameter for parameter in _listed(parameters) if parameter.grad is not None]
     norms = []
     for parameter in with_gradient:

@@ -121,7 +121,7 @@ def test_torch_parity_imports_neither_scripts_nor_tests(path: Path) -> None:
 
 # The wings of torch_parity, and what each may import: itself, and those below it.
 
-SHARED = {"networks", "image_networks", "files", "machine", "masks"}
+SHARED = {"networks", "image_networks", "beside", "files", "machine", "masks"}
 WINGS = {
     "proof": SHARED,
     "audit": SHARED | {"proof"},

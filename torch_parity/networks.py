@@ -6,7 +6,6 @@ Images are (N, 1, 28, 28), scores (N, classes).  ``own`` finds an architecture o
 import contextlib
 import inspect
 import runpy
-import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch_parity.beside import Beside
 from torch_parity.image_networks import residual_block
 
 
@@ -95,6 +95,7 @@ RECIPES = {
 
 
 OWN_FILE = "network.py"  # what a run calls the copy that it keeps of a file of one's own
+OWN_MODULES = "modules"  # the folder, in a run's, with copies of the modules beside that file that it imports
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class OwnNetwork:
     path: Path
     source: bytes
     build: Callable[..., Any] = field(repr=False)
+    beside: Beside = field(repr=False)
 
     def __call__(self, nn: Any, classes: int = 10) -> Any:
         """The network.  ValueError, with file and line, where the function raises an error."""
@@ -115,22 +117,24 @@ class OwnNetwork:
         except TypeError as error:
             function = self.name.rpartition(":")[2]
             raise ValueError(f"{self.path}: {function}{signature} must take one argument, nn") from error
-        with explaining(self):
+        with explaining(self), self.beside.importable():
             return self.build(nn, classes=classes) if takes_classes else self.build(nn)
 
 
-def own(text: str) -> OwnNetwork:
+def own(text: str, copies: Path | None = None, stem: str | None = None) -> OwnNetwork:
     """The function that ``text`` names as FILE.py:FUNCTION.
 
-    The file is run, as Python's import does, and finds what lies beside it.  Raises FileNotFoundError where there is no
-    such file, ValueError, with file and line where there is one, where it cannot be run or has no such function.
+    The file is run, as Python's import does, and finds what lies beside it.  A run's copy finds that in the folder
+    ``copies``, and is called ``stem``, as it was.  Raises FileNotFoundError where there is no such file, ValueError,
+    with file and line where there is one, where it cannot be run or has no such function.
     """
-    file, function, path, contents, source = _ran(text, "a network of one's own must be given as FILE.py:FUNCTION")
-    build = contents.get(function)
+    ran = _ran(text, "a network of one's own must be given as FILE.py:FUNCTION", copies, stem)
+    build = ran.contents.get(ran.name)
     if not callable(build):
-        found = [name for name, one in contents.items() if inspect.isfunction(one) and one.__module__ == path.stem]
-        raise ValueError(f"{file}: there is no function {function!r}; its functions: {', '.join(found) or 'none'}")
-    return OwnNetwork(f"{path.name}:{function}", path, source, build)
+        module = ran.contents["__name__"]
+        found = [name for name, one in ran.contents.items() if inspect.isfunction(one) and one.__module__ == module]
+        raise ValueError(f"{ran.file}: there is no function {ran.name!r}; its functions: {', '.join(found) or 'none'}")
+    return ran.network(build)
 
 
 def own_module(text: str, module: type[Any]) -> tuple[OwnNetwork, Any]:
@@ -138,18 +142,19 @@ def own_module(text: str, module: type[Any]) -> tuple[OwnNetwork, Any]:
 
     NAME is a module, or a class or function that makes one without arguments.  Raises what ``own`` raises.
     """
-    file, name, path, contents, source = _ran(text, "a module of one's own must be given as FILE.py:NAME")
-    if name not in contents:
-        found = [one for one, value in contents.items() if isinstance(value, module) or _makes(value, module, path)]
+    ran = _ran(text, "a module of one's own must be given as FILE.py:NAME")
+    file, name = ran.file, ran.name
+    if name not in ran.contents:
+        found = [n for n, one in ran.contents.items() if isinstance(one, module) or _makes(one, module, ran.path)]
         raise ValueError(f"{file}: there is no {name!r}; its modules, classes and functions: {', '.join(found)}")
-    value = contents[name]
-    origin = OwnNetwork(f"{path.name}:{name}", path, source, lambda: value)
+    value = ran.contents[name]
+    origin = ran.network(lambda: value)
     if not isinstance(value, module) and callable(value):
         try:
             inspect.signature(value).bind()
         except TypeError as error:
             raise ValueError(f"{file}: {name} must need no arguments: {error}") from error
-        with explaining(origin):
+        with explaining(origin), ran.beside.importable():
             value = value()
     if not isinstance(value, module):
         raise ValueError(f"{file}: {name} must be, or make, a torch.nn.Module, got {type(value).__name__}")
@@ -162,8 +167,23 @@ def _makes(value: Any, module: type[Any], path: Path) -> bool:
     return own and (inspect.isfunction(value) or (inspect.isclass(value) and issubclass(value, module)))
 
 
-def _ran(text: str, needs: str) -> tuple[str, str, Path, dict[str, Any], bytes]:
-    """What FILE.py:NAME names: file and name, the path, what the file holds after it was run, and its bytes."""
+@dataclass(frozen=True)
+class _Ran:
+    """What FILE.py:NAME names, after the file was run."""
+
+    file: str  # as given
+    name: str
+    path: Path
+    source: bytes
+    contents: dict[str, Any]
+    beside: Beside
+
+    def network(self, build: Callable[..., Any]) -> OwnNetwork:
+        return OwnNetwork(f"{self.path.name}:{self.name}", self.path, self.source, build, self.beside)
+
+
+def _ran(text: str, needs: str, copies: Path | None = None, stem: str | None = None) -> _Ran:
+    """The file of FILE.py:NAME, run; ValueError says what it ``needs`` where it is not given so."""
     file, _, name = text.rpartition(":")
     if not file.endswith(".py"):
         raise ValueError(f"{needs}, got {text!r}")
@@ -171,28 +191,31 @@ def _ran(text: str, needs: str) -> tuple[str, str, Path, dict[str, Any], bytes]:
     if not path.is_file():
         raise FileNotFoundError(f"{file}: there is no such file")
     source = path.read_bytes()
-    before = list(sys.path)
-    sys.path.insert(0, str(path.parent))
+    beside = Beside(path.parent if copies is None else copies, copies is not None)
     try:
-        contents = runpy.run_path(str(path), run_name=path.stem)
+        with beside.importable():
+            contents = runpy.run_path(str(path), run_name=stem or path.stem)
+            beside.note_imports(source)
     except (Exception, SystemExit) as error:  # a script may end the program
-        raise ValueError(_explained(error, path)) from error
-    finally:
-        sys.path[:] = before
-    return file, name, path, contents, source
+        missing = copies is not None and isinstance(error, ModuleNotFoundError)
+        advice = f": the run has no copy of it; if it lay beside the file, copy it to {copies}" if missing else ""
+        raise ValueError(_explained(error, path) + advice) from error
+    return _Ran(file, name, path, source, contents, beside)
 
 
 def named(name: str, folder: Path | None = None) -> Callable[..., Any]:
     """The function that builds the network ``name``: one of ``NETWORKS``, or one of one's own as ``own`` takes it.
 
-    Of the latter ``folder``, a run's, may have the copy.  Raises what ``own`` raises, ValueError for an unknown name.
+    Of the latter ``folder``, a run's, may have the copies.  Raises what ``own`` raises, ValueError for an unknown name.
     """
     if name in NETWORKS:
         return NETWORKS[name]
     if ".py" not in name:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, or FILE.py:FUNCTION, got {name!r}")
     if folder is not None and (folder / OWN_FILE).is_file():
-        return own(f"{folder / OWN_FILE}:{name.rpartition(':')[2]}")
+        file, _, function = name.rpartition(":")
+        copies = folder.resolve() / OWN_MODULES
+        return own(f"{folder / OWN_FILE}:{function}", copies if copies.is_dir() else copies.parent, Path(file).stem)
     return own(name)
 
 

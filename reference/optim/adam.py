@@ -63,6 +63,7 @@ class Adam(Optimizer):
     """
 
     _flags = ("amsgrad", "maximize", "decoupled_weight_decay")
+    _ways = MappingProxyType({"foreach": None, "capturable": False, "differentiable": False, "fused": None})
     _older = MappingProxyType({"amsgrad": False, "maximize": False, "decoupled_weight_decay": False})
     _arrays = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
@@ -75,13 +76,21 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        """Take the parameters and the options; ``lr`` is eta, ``betas`` are beta_1 and beta_2, ``eps`` is epsilon."""
+        """Take the parameters and the options; ``lr`` is eta, ``betas`` are beta_1 and beta_2, ``eps`` is epsilon.
+
+        ``foreach``, ``capturable``, ``differentiable`` and ``fused`` matter to torch alone.
+        """
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-            "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
+            "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
         super().__init__(params, defaults)
 

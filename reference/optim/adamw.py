@@ -41,9 +41,16 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        """Take the parameters and the options; ``lr`` is eta, ``betas`` are beta_1 and beta_2, ``eps`` is epsilon."""
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        """Take the parameters and the options, as ``Adam`` does."""
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
+            differentiable=differentiable, fused=fused, decoupled_weight_decay=True,
+        )  # fmt: skip
 
     def _loaded_group(self, saved: dict[str, Any], params: list[Parameter]) -> dict[str, Any]:
         # Whatever the state says: what goes on from it is AdamW, as in torch.

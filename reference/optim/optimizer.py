@@ -46,6 +46,8 @@ class Optimizer:
 
     # Options that are True or False; the others are numbers.
     _flags: tuple[str, ...] = ("maximize",)
+    # Those that say how torch is to compute the step, and what they are by default; None leaves it to torch.
+    _ways: Mapping[str, bool | None] = MappingProxyType({})
     # Options that a state saved by an older torch may lack, and what they were then.
     _older: Mapping[str, Any] = MappingProxyType({"maximize": False})
     # The arrays that may be remembered of a parameter.
@@ -145,6 +147,12 @@ class Optimizer:
         """TypeError or ValueError names what is wrong with an option."""
         for name in self._flags:
             boolean(name, options[name])
+        for name, default in self._ways.items():
+            if default is not None or options[name] is not None:
+                boolean(name, options[name])
+        for other in ("foreach", "differentiable"):
+            if options.get("fused") and options.get(other):
+                raise ValueError(f"fused and {other} exclude each other, got True for both")
 
     def _remembers(self, options: dict[str, Any]) -> tuple[str, ...]:
         """What the state of a parameter has from its first step on, under these options."""
@@ -186,13 +194,14 @@ class Optimizer:
 
     def _loaded_group(self, saved: dict[str, Any], params: list[Parameter]) -> dict[str, Any]:
         """The group of ``params`` that a snapshot describes; ValueError where it is of another kind of optimizer."""
-        lacking = [name for name in self.defaults if name not in saved and name not in self._older]
+        absent = {**self._older, **self._ways}
+        lacking = [name for name in self.defaults if name not in saved and name not in absent]
         if lacking:
             kind = type(self).__name__
             raise ValueError(f"state_dict must be one of {kind}, but a group in it has no {', '.join(lacking)}")
-        group = {**self._older, **saved, "params": params}
+        group = {**absent, **saved, "params": params}
         # A number that torch kept in a tensor is a number here.
-        for name in {*self.defaults, "initial_lr"} - set(self._flags):
+        for name in {*self.defaults, "initial_lr"} - {*self._flags, *self._ways}:
             if name in group:
                 group[name] = _number(group[name])
         self._check(group)

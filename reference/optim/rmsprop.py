@@ -51,6 +51,7 @@ class RMSprop(Optimizer):
     """
 
     _flags = ("centered", "maximize")
+    _ways = MappingProxyType({"capturable": False, "foreach": None, "differentiable": False})
     _older = MappingProxyType({"momentum": 0, "centered": False, "maximize": False})
     _arrays = ("square_avg", "momentum_buffer", "grad_avg")
 
@@ -63,13 +64,19 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
-        """Take the parameters and the options; ``lr`` is eta, ``eps`` epsilon."""
+        """Take the parameters and the options; ``lr`` is eta, ``eps`` epsilon.
+
+        ``capturable``, ``foreach`` and ``differentiable`` matter to torch alone.
+        """
         defaults = {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-            "weight_decay": weight_decay, "maximize": maximize,
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable,
         }  # fmt: skip
         super().__init__(params, defaults)
 

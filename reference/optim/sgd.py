@@ -56,6 +56,7 @@ class SGD(Optimizer):
     """
 
     _flags = ("nesterov", "maximize")
+    _ways = MappingProxyType({"foreach": None, "differentiable": False, "fused": None})
     _older = MappingProxyType({"nesterov": False, "maximize": False})
     _arrays = ("momentum_buffer",)
 
@@ -69,11 +70,14 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        """Take the parameters and the options; ``lr`` is eta."""
+        """Take the parameters and the options; ``lr`` is eta.  The last three matter to torch alone."""
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-            "maximize": maximize,
+            "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused,
         }  # fmt: skip
         super().__init__(params, defaults)
 

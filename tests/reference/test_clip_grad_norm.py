@@ -54,6 +54,16 @@ def test_every_order_of_norm(norm_type: Any, norm: float) -> None:
         np.testing.assert_allclose(grad, before / (norm + 1e-6), rtol=1e-14)
 
 
+@pytest.mark.parametrize("foreach", [None, True, False])
+def test_foreach_changes_nothing(foreach: bool | None) -> None:
+    _, [weight, bias] = clipped([WEIGHT, BIAS], 6.5, foreach=foreach)
+    _, [same, too] = clipped([WEIGHT, BIAS], 6.5)
+    np.testing.assert_array_equal(weight, same)
+    np.testing.assert_array_equal(bias, too)
+    with pytest.raises(TypeError, match=r"^foreach must be True or False, got 1$"):
+        clip_grad_norm_(with_gradients([WEIGHT])[0], 1.0, foreach=1)  # type: ignore[arg-type]
+
+
 def test_gradients_keep_their_direction_and_end_a_little_below() -> None:
     _, [weight, bias] = clipped([WEIGHT, BIAS], 6.5)
     np.testing.assert_allclose(weight, WEIGHT * (6.5 / 13.000001), rtol=1e-15)

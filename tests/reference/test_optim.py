@@ -1,6 +1,8 @@
 """Gradient descent: what each option of SGD does, groups of parameters, and every optimizer's state, beside torch's."""
 
 import copy
+import inspect
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from reference import optim
+from reference.optim.optimizer import NOTES
 from tests.reference.comparing import (
     EXACT,
     Array,
@@ -545,6 +548,63 @@ def test_mixed_groups_and_a_group_that_joins_later(name: str, options: dict[str,
         assert {option: group[option] for option in both.numpy.defaults} == {
             option: twin_group[option] for option in both.numpy.defaults
         }
+
+
+@pytest.mark.parametrize(
+    ("name", "ways"),
+    [
+        ("SGD", {"foreach": True}), ("SGD", {"fused": True, "foreach": False}), ("SGD", {"differentiable": False}),
+        ("RMSprop", {"foreach": True, "capturable": False}), ("Adam", {"foreach": False, "capturable": False}),
+        ("Adam", {"fused": True}), ("AdamW", {"fused": True, "differentiable": False}), ("AdamW", {"foreach": True}),
+    ],
+)  # fmt: skip
+def test_how_torch_is_to_compute_the_step_changes_nothing_and_goes_back_to_it(name: str, ways: dict[str, Any]) -> None:
+    both = BothSides(name, {"lr": 0.01, **ways}, lambda p: [{"params": p[:2]}, {"params": p[2:], "foreach": False}])
+    for seed in range(3):
+        both.step(seed)
+    groups = both.numpy.state_dict()["param_groups"]
+    assert groups == both.torch.state_dict()["param_groups"]
+    fresh = BothSides(name, {"lr": 7.0}, lambda p: [{"params": p[:2]}, {"params": p[2:]}])
+    fresh.torch.load_state_dict(torchs(both.numpy.state_dict()))
+    assert fresh.torch.state_dict()["param_groups"] == groups
+
+
+@EVERY_OPTIMIZER
+def test_a_state_from_before_these_ways_gets_torchs_defaults(name: str, options: dict[str, Any]) -> None:
+    both = BothSides(name, options)
+    expected = both.numpy.state_dict()
+    older = {n: one for n, one in expected["param_groups"][0].items() if n not in NOTES}
+    both.numpy.load_state_dict({"state": {}, "param_groups": [older]})
+    assert both.numpy.state_dict() == expected
+
+
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+@pytest.mark.parametrize("way", ["foreach", "fused", "differentiable", "capturable"])
+def test_a_way_to_compute_the_step_must_be_true_or_false(name: str, way: str) -> None:
+    """torch takes anything that Python calls true for some of them, and finds the rest in the first step."""
+    k, make, of_torch = optim.Parameter(np.ones(2)), getattr(optim, name), getattr(torch.optim, name)
+    if way not in inspect.signature(of_torch).parameters:
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{way}'"):
+            make([k], **{way: False})
+        return
+    for wrong in (1, 0, "yes", [True], np.True_):
+        with pytest.raises(TypeError, match=f"^{way} must be True or False, got {re.escape(repr(wrong))}$"):
+            make([k], **{way: wrong})
+        with pytest.raises(TypeError, match=f"^{way} must be True or False"):
+            make([{"params": k, way: wrong}])
+    assert make([k]).param_groups[0][way] is inspect.signature(of_torch).parameters[way].default
+    if way in ("differentiable", "capturable"):
+        with pytest.raises(TypeError, match=f"^{way} must be True or False, got None$"):
+            make([k], **{way: None})
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("other", ["foreach", "differentiable"])
+def test_fused_excludes_other_ways_as_in_torch(name: str, other: str) -> None:
+    with pytest.raises(ValueError, match=f"^fused and {other} exclude each other, got True for both$"):
+        getattr(optim, name)([optim.Parameter(np.ones(2))], **{"fused": True, other: True})
+    with pytest.raises(RuntimeError, match="`fused`"):
+        getattr(torch.optim, name)([torch.nn.Parameter(torch.ones(2))], **{"fused": True, other: True})
 
 
 def test_groups_of_adam_have_flags_and_betas_of_their_own() -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from reference.datasets import mnist
 from tests import ROOT
 from tests.scripts import run
 
@@ -32,6 +34,26 @@ def test_it_is_trained_on_both_sides_with_its_report(file: Path, tmp_path: Path)
     file.unlink()
     done = run(TRAIN, "--resume", str(folder), "--json")
     assert json.loads(done.stdout)["network"] == "my_net.py:as_a_class"
+
+
+@pytest.mark.slow
+def test_the_modules_beside_its_file_are_kept_with_the_run(file: Path, tmp_path: Path) -> None:
+    beside = file.with_name("blocks.py")
+    file.rename(beside)
+    file.write_text("import blocks\nbuild = blocks.as_a_class\n", encoding="utf-8")
+    Image.fromarray(mnist().test_images[0]).save(tmp_path / "seven.png")
+    runs = tmp_path / "runs"
+    run(TRAIN, "--network", f"{file}:build", "--epochs", "1", "--limit", "3200", "--runs-dir", str(runs))
+    [folder] = runs.iterdir()
+    file.unlink()
+    beside.unlink()
+    picture = (str(tmp_path / "seven.png"), "--as-is", "--weights", str(folder))
+    found = json.loads(run("scripts/predict.py", *picture, "--json").stdout)
+    assert (found["network"], found["pictures"][0]["class"]["numpy"]) == ("my_net.py:build", 7)
+    assert json.loads(run(TRAIN, "--resume", str(folder), "--json").stdout)["network"] == "my_net.py:build"
+    (folder / "modules" / "blocks.py").unlink()
+    missing = run("scripts/predict.py", *picture, code=2).stderr
+    assert "No module named 'blocks': the run has no copy of it; if it lay beside the file, copy it to" in missing
 
 
 @pytest.mark.slow

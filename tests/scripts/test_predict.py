@@ -105,6 +105,35 @@ def test_what_is_doubtful_is_said(pictures: Path, weights: Path) -> None:
         assert f"\nwarning: {warning}\n" in text
 
 
+def test_pictures_that_lie_as_in_emnists_files(pictures: Path, weights: Path, tmp_path: Path) -> None:
+    """The run turned its images; a picture is taken to be upright unless one says otherwise, and that is said."""
+    run_folder = tmp_path / "run"
+    run_folder.mkdir()
+    shutil.copy(weights, run_folder / "weights.safetensors")
+    (run_folder / "config.json").write_text('{"transposed": true}')
+    upright, lying = tmp_path / "upright.png", tmp_path / "lying.png"
+    Image.fromarray(mnist().test_images[0]).save(upright)
+    Image.fromarray(mnist().test_images[0].T.copy()).save(lying)
+    said = "the run turned its images upright, which were stored transposed; --as-is takes pictures to be upright"
+
+    def found(picture: Path, *options: str, of: Path = run_folder) -> tuple[bool, bool]:
+        """Whether it is read as the seven that it shows, and whether anything is said."""
+        done = run(SCRIPT, str(picture), "--weights", str(of), "--json", *options)
+        answer = json.loads(done.stdout)
+        remarks = any(remark.startswith(said) for remark in answer["remarks"])
+        assert remarks == (f"{of}: {said}" in done.stderr)
+        return answer["pictures"][0]["class"]["numpy"] == 7, remarks
+
+    assert found(upright, "--as-is") == (True, True)
+    assert found(lying, "--as-is") == (False, True)
+    assert found(lying, "--as-is", of=run_folder / "weights.safetensors") == (False, True)
+    assert found(lying, "--as-is", "--transposed") == (True, False)
+    assert found(upright, "--as-is", "--no-transposed") == (True, False)
+    assert found(upright) == (True, False)
+    assert found(lying, "--transposed") == (True, False)
+    assert found(lying, "--as-is", of=weights) == (False, False)
+
+
 def test_files_that_are_no_pictures_are_named(pictures: Path, weights: Path) -> None:
     (pictures / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     (pictures / "notes.txt").touch()

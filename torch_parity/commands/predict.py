@@ -36,7 +36,8 @@ def _classify(arguments: argparse.Namespace) -> int:
     from torch_parity.training.predict import Classifier
 
     classifier = Classifier(arguments.weights, arguments.network)
-    for remark in classifier.remarks:
+    remarks = [*classifier.remarks, *_orientation(arguments, classifier.turned)]
+    for remark in remarks:
         print(f"{program.name()}: {arguments.weights}: {remark}", file=sys.stderr, flush=True)
     familiarity = Familiarity(classifier)
     prepared: set[str] = set()
@@ -54,7 +55,7 @@ def _classify(arguments: argparse.Namespace) -> int:
             _say(f"passed over {other}: {reason}")
         for file in files:
             try:
-                picture = look(file, arguments.as_is)
+                picture = look(file, arguments.as_is, bool(arguments.transposed))
                 if arguments.save_prepared:
                     save_prepared(picture, file, arguments.save_prepared, prepared)
                 prediction = classifier.predict(picture.pixels)
@@ -67,9 +68,19 @@ def _classify(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 _show(str(file), picture.pixels, prediction, warnings)
     if arguments.json:
-        about = {"network": classifier.network, "classes": classifier.classes, "remarks": classifier.remarks}
+        about = {"network": classifier.network, "classes": classifier.classes, "remarks": remarks}
         print(json.dumps({**about, "pictures": pictures, "passed_over": passed_over}, indent=2))
     return 2 if any("error" in picture for picture in pictures) else 0
+
+
+def _orientation(arguments: argparse.Namespace, turned: bool) -> list[str]:
+    """What is to be said of pictures that may lie on their side as the run's own did, which it turned."""
+    if not turned or not arguments.as_is or arguments.transposed is not None:
+        return []
+    return [
+        "the run turned its images upright, which were stored transposed; --as-is takes pictures to be upright: "
+        "--transposed turns those that are stored as the run's were, and --no-transposed says that none is"
+    ]
 
 
 def _say(message: object) -> None:
@@ -103,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--as-is", action="store_true", help="pictures are 28 x 28 already, light on dark: change nothing"
+    )
+    parser.add_argument(
+        "--transposed",
+        action=argparse.BooleanOptionalAction,
+        help="pictures have rows for columns, as EMNIST's files have their images: turn them upright first",
     )
     parser.add_argument(
         "--save-prepared", metavar="FOLDER", help="write every picture as the networks see it: NAME.prepared.png"

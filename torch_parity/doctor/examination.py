@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from torch_parity.audit.mistakes import Mistake
+from torch_parity.doctor import pixel_values
 from torch_parity.doctor.candidates import General
 from torch_parity.doctor.diagnosis import Diagnosis, Evidence, diagnose, narrowed
 from torch_parity.doctor.pattern import pattern
@@ -14,8 +15,10 @@ from torch_parity.doctor.process import Problem, Reply
 from torch_parity.doctor.question import JUDGED, NONFINITE, Array, Question
 from torch_parity.doctor.questions import numbers, questions
 from torch_parity.doctor.right import Expected, close, expected, identical, same
+from torch_parity.doctor.schedule import rate_conventions
 from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Found
+from torch_parity.doctor.training_shows import SHOWN_BY_TRAINING
 
 # A subject's index, a reading, and the questions for one instance, one after another: the reply to the last.
 Ask = Callable[..., Reply]
@@ -166,6 +169,8 @@ def _forward_of(subject: Found, subjects: list[Found]) -> Found | None:
 
 def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed: int = 0) -> Entry:
     """Examine ``subject`` by asking.  ``forward`` is the entry of the forward that belongs to a gradient."""
+    if subject.name == pixel_values.PIXELS:
+        return _examine_pixels(subject, ask)
     every = questions(subject.formula, subject.backward, subject.takes, seed)
     judged = [question for question in every if question.kind in JUDGED]
     right = {id(question): expected(question) for question in every}
@@ -180,9 +185,36 @@ def examine_subject(subject: Found, ask: Ask, forward: Entry | None = None, seed
             heard, entry = other, another
     if entry.verdict == "equal":
         _remark(entry, heard.reading, ask, [q for q in every if q.kind == NONFINITE], judged, right)
+        entry.conventions += rate_conventions(subject, heard.reading, ask)
     wrong = next((name for name, verdict in entry.results.items() if verdict == "different"), None)
     if wrong is not None and entry.verdict == "different":
         entry.smallest = _smallest(subject, wrong, heard, ask)
+    return entry
+
+
+def _examine_pixels(subject: Found, ask: Ask) -> Entry:
+    """The entry of a function that turns pixels into numbers, which was recognised when it was found."""
+    asked = pixel_values.questions()
+    replies = [ask(subject.index, 0, question) for question in asked]
+    seconds = sum(reply.seconds for reply in replies)
+    entry = Entry(subject, conventions=list(subject.conventions[0]), cases=len(asked), seconds=seconds)
+    failed = next((place for place, reply in enumerate(replies) if reply.problem or reply.missing), None)
+    if failed is not None:
+        entry.problem, entry.problem_question = replies[failed].problem, asked[failed]
+        entry.verdict = "too slow" if entry.problem and entry.problem.kind == "too slow" else "raises"
+        return entry
+    results = [reply.results["output"] for reply in replies]
+    meaning, layout = pixel_values.meaning([question.arrays["input"] for question in asked], results)
+    entry.results["output"] = "equal"
+    if meaning is None:
+        _add(entry, NOT_DETERMINISTIC)
+        return entry
+    entry.conventions += filter(None, (meaning.words, layout))
+    if meaning.mistake:
+        entry.verdict = entry.results["output"] = "different"
+        exact = meaning.mistake in (pixel_values.NOT_DIVIDED, pixel_values.STAY_UINT8, pixel_values.FLOORED)
+        cases = len(asked), len(asked)
+        entry.diagnoses.append(Diagnosis("output", (SHOWN_BY_TRAINING[meaning.mistake],), "proven", cases, exact))
     return entry
 
 

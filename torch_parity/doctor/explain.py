@@ -16,6 +16,7 @@ from torch_parity.doctor.right import expected, same
 from torch_parity.doctor.sheet import MISTAKE_NAME, STRONG, Sheet
 from torch_parity.doctor.smallest import smallest_first
 from torch_parity.doctor.subject import Takes
+from torch_parity.doctor.training_shows import CONDITIONS, GUESSING, RIGHT, SHOWN_BY_TRAINING, Shown
 
 EVERYTHING = Takes(EVERY_OPTION, pairs=True)
 # Of a loss, the mean.
@@ -44,9 +45,12 @@ def explain(name: str, sheet: Sheet) -> None:
     if name in known:
         _known(known[name], sheet)
         return
+    if name in SHOWN_BY_TRAINING:
+        _shown(SHOWN_BY_TRAINING[name], sheet)
+        return
     general = general_mistakes()
     if name not in general:
-        close = difflib.get_close_matches(name, [*known, *general], 3, 0.5)
+        close = difflib.get_close_matches(name, [*known, *general, *SHOWN_BY_TRAINING], 3, 0.5)
         which = f"did you mean {' or '.join(close)}?  " if close else ""
         raise UnknownMistakeError(f"no mistake is called {name!r}; {which}--explain alone lists all")
     _general(name, general[name], sheet)
@@ -64,6 +68,10 @@ def listing(sheet: Sheet) -> None:
     for name, forms in general_mistakes().items():
         more = f"  ({len(forms)} forms)" if len(forms) > 1 else ""
         sheet.write((name, MISTAKE_NAME), f"  {forms[0].explanation}{more}", indent=2)
+    sheet.gap()
+    sheet.write(("what only training shows", STRONG))
+    for shown in SHOWN_BY_TRAINING.values():
+        sheet.write((shown.name, MISTAKE_NAME), f"  {shown.explanation}", indent=2)
     sheet.gap()
     sheet.write("doctor.py --explain NAME shows an example of one, and what to do.")
 
@@ -86,6 +94,18 @@ def _known(mistake: Mistake, sheet: Sheet) -> None:
     sheet.write(mistake.remedy, label="What to do")
     for number, place in enumerate([*map(place_in_words, mistake.read), lesson_on(mistake)]):
         sheet.write(place, label=" " if number else "Read on")
+
+
+def _shown(mistake: Shown, sheet: Sheet) -> None:
+    sheet.write((mistake.name, MISTAKE_NAME), "  (a mistake that training shows)")
+    sheet.gap()
+    sheet.write(mistake.explanation, label="What was done")
+    sheet.write(mistake.remedy, label="What to do")
+    sheet.gap()
+    sheet.write(f"Measured: {mistake.course}.", label="How it shows")
+    sheet.write(f"Without the mistake {RIGHT}.", label=" ")
+    sheet.write(f"{GUESSING} {mistake.more}".strip(), label=" ")
+    sheet.write(CONDITIONS, label=" ")
 
 
 def _general(name: str, forms: list[General], sheet: Sheet) -> None:

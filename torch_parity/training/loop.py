@@ -387,7 +387,7 @@ def begin(training: Training, runs_dir: str | os.PathLike[str]) -> RunFolder:
         name = settings.network.partition(".py:")[0]
         run = RunFolder.create(runs_dir, name, {**asdict(settings), **facts})
         if isinstance(training.build, OwnNetwork):
-            run.write_own_network(training.build.source)
+            run.write_own_network(training.build.source, training.build.beside.sources)
         run.write_checkpoint(*training.state())
     except OSError as error:
         advice = "choose a folder that can be written to (--runs-dir), or make room there"

@@ -13,7 +13,7 @@ import reference
 from reference.datasets import normalize
 from torch_parity.networks import NETWORKS, named
 from torch_parity.training.pictures import look
-from torch_parity.training.runs import WEIGHTS
+from torch_parity.training.runs import WEIGHTS, read_config
 from torch_parity.training.weights import SavedWeights, fit, fitting, read_weights
 
 Array = npt.NDArray[Any]
@@ -45,11 +45,13 @@ class Classifier:
 
         ``network`` is a name from ``NETWORKS``, or FILE.py:FUNCTION of one's own; without it, the file's metadata must
         have one under 'network'.  There may be any number of classes.  ``remarks`` says what a user should know of the
-        way the weights were read.
+        way the weights were read, ``turned`` whether their run turned its images upright, which were stored transposed.
         Raises OSError for a file that cannot be read, ValueError for one that is damaged or does not fit the network.
         """
         folder = Path(path) if Path(path).is_dir() else None
         saved = read_weights(Path(path) if folder is None else folder / WEIGHTS["numpy"])
+        home = folder or (Path(path).parent if Path(path).name in WEIGHTS.values() else None)
+        self.turned = home is not None and read_config(home).get("transposed") is True
         self.network = network or _network_in(saved, may_be_own=folder is not None)
         build = named(self.network, folder)
         weights = fit(saved, build, self.network, rename=network is not None)
@@ -97,6 +99,6 @@ def _network_in(saved: SavedWeights, may_be_own: bool) -> str:
     return name
 
 
-def read_picture(path: str | os.PathLike[str], as_is: bool = False) -> Pixels:
+def read_picture(path: str | os.PathLike[str], as_is: bool = False, transposed: bool = False) -> Pixels:
     """The picture in the file ``path`` as (28, 28) pixels, 0 (background) to 255 (ink); see ``look``."""
-    return look(path, as_is).pixels
+    return look(path, as_is, transposed).pixels

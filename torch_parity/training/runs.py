@@ -9,9 +9,10 @@
     summary.json                      what came out, at the end
     report.html                       the same as a page, where one was asked for (pages/run_page.py)
     network.py                        the file that a network of one's own came from, where there is one
+    modules/                          the modules beside that file that it imports, where it does
 
-Every file is written whole or not at all.  None of them but the last holds code, which whoever goes on with the run, or
-uses its weights, runs.  Equal runs give equal files of weights.
+Every file is written whole or not at all.  None of them but the last two hold code, which whoever goes on with the run,
+or uses its weights, runs.  Equal runs give equal files of weights.
 """
 
 import csv
@@ -27,7 +28,7 @@ from typing import Any
 import numpy.typing as npt
 
 from torch_parity.files import load_arrays, save_arrays, write_atomically
-from torch_parity.networks import OWN_FILE
+from torch_parity.networks import OWN_FILE, OWN_MODULES
 
 Array = npt.NDArray[Any]
 
@@ -35,6 +36,14 @@ CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensor
 WEIGHTS = {"numpy": "weights.safetensors", "torch": "weights-torch.safetensors"}
 CONFIG = "config.json"
 STATE = "state"  # the key of the checkpoint's numbers in its metadata
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` in ``folder`` says; empty where there is none, or it is damaged."""
+    try:
+        return dict(json.loads((folder / CONFIG).read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
 
 
 class RunFolder:
@@ -69,16 +78,17 @@ class RunFolder:
         """Write the file ``name``."""
         write_atomically(self.folder / name, (json.dumps(content, indent=2) + "\n").encode())
 
-    def write_own_network(self, source: bytes) -> None:
-        """Write the file that a network of one's own came from."""
+    def write_own_network(self, source: bytes, modules: Mapping[str, bytes]) -> None:
+        """Write the file that a network of one's own came from, and the ``modules`` beside it, by path there."""
         write_atomically(self.folder / OWN_FILE, source)
+        for name, content in modules.items():
+            path = self.folder / OWN_MODULES / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
 
     def config(self) -> dict[str, Any]:
         """What ``config.json`` says; empty where there is none, or it is damaged."""
-        try:
-            return dict(json.loads((self.folder / CONFIG).read_bytes()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return {}
+        return read_config(self.folder)
 
     def write_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write all rows so far, with the keys of the first as columns; None is an empty field."""

@@ -200,7 +200,8 @@ def fit(saved: SavedWeights, build: Callable[..., Any], network: str, rename: bo
     """The weights of the network ``network`` that ``build`` makes, given ``nn`` and the number of classes.
 
     The prefixes of wrappers are taken off where names fit without them.  Where they fit neither way, ``rename`` lets
-    layers be matched by their shapes, and those of one shape by their order.  Half precision is widened.
+    layers be matched by their shapes, and those of one shape by their order.  Half precision is widened; a count that
+    was converted with the weights is an integer again.
     ValueError, naming the file, where the weights do not fit, or cannot be used.
     """
     found = {name: tuple(one.shape) for name, one in saved.tensors.items() if name != AVERAGED}
@@ -210,6 +211,7 @@ def fit(saved: SavedWeights, build: Callable[..., Any], network: str, rename: bo
         raise ValueError(f"{saved.path} does not fit {network}: {_misfit(found, build)}")
     tensors = {own: saved.tensors[name] for own, name in naming.names.items()}
     remarks = [*saved.remarks, *naming.remarks]
+    tensors |= {name: _count(tensor) for name, tensor in tensors.items() if name.endswith(COUNTER)}
     halves = sorted({_text(tensor.dtype) for tensor in tensors.values() if tensor.dtype in HALVES})
     if halves:
         remarks.append(f"{' and '.join(halves)} widened to float32, which changes no number")
@@ -220,6 +222,11 @@ def fit(saved: SavedWeights, build: Callable[..., Any], network: str, rename: bo
                 f"{saved.path} cannot be used: {name} has numbers that are not finite, as after training that diverged"
             )
     return FittedWeights(arrays, naming.classes, remarks)
+
+
+def _count(tensor: torch.Tensor) -> torch.Tensor:
+    """A count as integers, as torch takes it; 0 where half precision could not hold it."""
+    return tensor.double().nan_to_num(0, 0, 0).long() if tensor.is_floating_point() else tensor
 
 
 def fitting(saved: SavedWeights, networks: dict[str, Callable[..., Any]]) -> list[str]:

@@ -9,17 +9,25 @@ import pytest
 import torch
 
 import reference
-from reference.datasets import MNIST, mnist
+from reference.datasets import MNIST, mnist, normalize
 from tests.torch_parity.training import own_networks
-from tests.torch_parity.training.own_networks import alone, as_a_class, nested, with_a_list
+from tests.torch_parity.training.own_networks import (
+    alone,
+    as_a_class,
+    nested,
+    pytorchs_example,
+    residual,
+    with_a_list,
+)
 from torch_parity import Diverged, Lockstep, train
-from torch_parity.networks import OWN_FILE
+from torch_parity.networks import OWN_FILE, OWN_MODULES
 from torch_parity.pages import run_page
 from torch_parity.training import findings
 from torch_parity.training.loop import Keeper, Stopped, begin, load, prepare, resume
+from torch_parity.training.predict import Classifier
 from torch_parity.training.runs import CHECKPOINT
 
-BUILDS = [as_a_class, nested, with_a_list, alone]
+BUILDS = [as_a_class, nested, with_a_list, alone, residual, pytorchs_example]
 SOURCE = (Path(__file__).parent / "own_networks.py").read_text(encoding="utf-8")
 
 
@@ -89,6 +97,17 @@ def test_the_place_is_where_numbers_stop_being_finite(digits: MNIST) -> None:
         both.step(digits.train_images[:40], digits.train_labels[:40])
 
 
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
+def test_it_is_printed_switched_and_named_as_in_torch(build: Any) -> None:
+    ours, theirs = build(reference.nn), build(torch.nn)
+    assert str(ours) == str(theirs)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for training in (False, True):
+        for network in (ours, theirs):
+            (network.train if training else network.eval)()
+            assert {module.training for module in network.modules()} == {training}
+
+
 # Files.
 
 
@@ -114,6 +133,22 @@ def test_a_run_from_a_file_is_kept_with_its_report(
     page = run_page.write_report(folder, digits).read_text(encoding="utf-8")
     assert f"Training run: my_net.py:{name} in NumPy and in torch" in page
     assert not (folder / "__pycache__").exists()
+
+
+def test_weights_of_batch_normalisation_and_dropout_go_from_torch_to_the_file(file: Path, tmp_path: Path) -> None:
+    image = mnist().test_images[0]
+    for name in ("residual", "pytorchs_example"):
+        network = getattr(own_networks, name)(torch.nn)
+        network(torch.from_numpy(normalize(mnist().test_images[:8])))  # a batch for the running means
+        torch.save(network.state_dict(), tmp_path / "weights.pt")
+        network.eval()
+        with torch.no_grad():
+            scores = torch.softmax(network(torch.from_numpy(normalize(image[np.newaxis]))), 1).numpy()[0]
+        ways = [f"{file}:{name}", *(["mnist-example"] if name == "pytorchs_example" else [])]
+        for way in ways:
+            found = Classifier(tmp_path / "weights.pt", way).predict(image).probabilities
+            for side in ("numpy", "torch"):
+                np.testing.assert_allclose(found[side], scores, rtol=1e-5)
 
 
 def test_its_convolutions_and_drift_go_by_the_layers_names(file: Path, digits: MNIST, tmp_path: Path) -> None:
@@ -145,6 +180,31 @@ def test_a_stopped_run_goes_on_without_the_file(file: Path, digits: MNIST, tmp_p
     with pytest.raises(ValueError, match="there is no function 'as_a_class'; its functions: other"):
         load(run.folder, data=digits)
     assert (run.folder / CHECKPOINT).exists()
+
+
+def test_a_run_keeps_the_modules_beside_its_file(file: Path, digits: MNIST, tmp_path: Path) -> None:
+    """Going on, the report and the classifier use the copies, whatever becomes of the files."""
+    beside = file.with_name("blocks_of_my_net.py")
+    beside.write_text(SOURCE, encoding="utf-8")
+    file.with_name("not_imported.py").write_text("", encoding="utf-8")
+    file.write_text("from blocks_of_my_net import as_a_class as build\n", encoding="utf-8")
+    whole = train(as_a_class, digits, epochs=2)
+    training = prepare(f"{file}:build", digits, epochs=2)
+    run = begin(training, tmp_path / "runs")
+    assert [path.name for path in (run.folder / OWN_MODULES).iterdir()] == [beside.name]
+    assert (run.folder / OWN_MODULES / beside.name).read_bytes() == SOURCE.encode()
+    with pytest.raises(Stopped):
+        training.run(keeper=Keeper(run), stopped=lambda: 15 * (training.step == 3))
+    beside.write_text("raise RuntimeError('another module by now')")
+    assert resume(run.folder, data=digits).final_loss == whole.final_loss
+    assert findings.answers(findings.load(run.folder), digits).accuracy == whole.accuracy
+    assert Classifier(run.folder).network == "my_net.py:build"
+    assert not list(run.folder.rglob("__pycache__"))
+    (run.folder / OWN_MODULES / beside.name).unlink()
+    advice = "network.py, line 1: ModuleNotFoundError: No module named 'blocks_of_my_net': the run has no copy of it"
+    for use in (lambda: load(run.folder, data=digits), lambda: Classifier(run.folder)):
+        with pytest.raises(ValueError, match=advice):
+            use()
 
 
 def test_a_run_without_its_file_is_refused(file: Path, digits: MNIST, tmp_path: Path) -> None:

@@ -205,6 +205,29 @@ def test_half_precision_is_widened_and_said(dtype: torch.dtype, suffix: str, tmp
     assert_loaded(classifier, {name: tensor.float() for name, tensor in weights.items()})
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_the_count_of_batch_normalisation_stays_an_integer(dtype: torch.dtype, suffix: str, tmp_path: Path) -> None:
+    """Also where it was converted with the weights; float16 holds no 70,000, and says infinity."""
+    network = NETWORKS["resnet-small"](torch.nn)
+    for batches, in_float16 in ((3, 3), (1 << 16, 0)):
+        for converted in (False, True):
+            tensors = {
+                name: torch.tensor(batches) if name.endswith("tracked") else one.to(dtype)
+                for name, one in network.state_dict().items()
+            }
+            if converted:
+                tensors = {name: one.to(dtype) for name, one in tensors.items()}
+            path = tmp_path / f"weights.{suffix}"
+            torch.save(tensors, path) if suffix == "pt" else safetensors.torch.save_file(tensors, path)
+            classifier = Classifier(path, "resnet-small")
+            expected = in_float16 if converted and dtype == torch.float16 else batches
+            for state in (classifier.numpy.state_dict(), classifier.torch.state_dict()):
+                count = np.asarray(state["bn1.num_batches_tracked"])
+                assert (int(count), str(count.dtype), count.shape) == (expected, "int64", ())
+            assert bool(classifier.remarks) == (dtype in (torch.float16, torch.bfloat16))
+
+
 def test_halves_in_a_file_of_ours_and_beside_float32(tmp_path: Path) -> None:
     arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in state().items()}
     arrays["0.bias"] = arrays["0.bias"].astype(np.float16)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from torch_parity.doctor.styles import classes, cmu, coursera, cs231n, d2l, nnfs, reference, saitoh, torch
+from torch_parity.doctor.styles import classes, cmu, coursera, cs231n, d2l, nnfs, pixels, reference, saitoh, torch
 from torch_parity.doctor.styles import named as by_hand
 from torch_parity.doctor.styles.arguments import NotUnderstoodError
 from torch_parity.doctor.styles.calls import parameters
@@ -22,7 +22,7 @@ from torch_parity.doctor.subject import NotUnderstood, Subject
 # formula: on tensors, in functions, in classes.
 STYLES = {
     "cs231n": cs231n, "coursera": coursera, "d2l": d2l, "saitoh": saitoh, "nnfs": nnfs, "cmu": cmu, "torch": torch,
-    "reference": reference, "class": classes,
+    "reference": reference, "class": classes, "pixels": pixels,
 }  # fmt: skip
 
 HELPS = "a plain function or class, whose arguments are called as torch's"

@@ -25,6 +25,7 @@ from torch_parity.doctor.styles.layers import (
     words,
 )
 from torch_parity.doctor.styles.losses import TWO, Manner, loss_ways
+from torch_parity.doctor.styles.rates import set_rate, steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 SIGNATURE = "11-785's signature"
@@ -266,14 +267,15 @@ def _gives(way: Way, question: Question, times: dict[str, float]) -> bool:
 def _update(optimizer: type) -> Subject:
     def prepare(question: Question) -> Run:
         def run(q: Question) -> Results:
-            parameter, grads = q.arrays["parameter"], q.arrays["grads"]
+            parameter = q.arrays["parameter"]
             layer = _empty(_beside(optimizer, "Linear"))
             # The first row is the bias, so that both of a layer's parameters are asked.
             layer.W, layer.b = parameter[1:], parameter[:1]
             layer.dLdW, layer.dLdb = np.zeros_like(layer.W), np.zeros_like(layer.b)
             given = {"model": SimpleNamespace(layers=[layer]), "lr": q.options["lr"], "momentum": q.options["momentum"]}
             made = construct(optimizer, given)
-            for grad in grads:
+            for grad, asked in steps(q):
+                set_rate(made, asked)
                 layer.dLdW = layer.dW = grad[1:]
                 layer.dLdb = layer.db = grad[:1]
                 made.step()

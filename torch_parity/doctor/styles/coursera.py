@@ -16,6 +16,7 @@ from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.questions import output_shape
 from torch_parity.doctor.styles.calls import images_first, images_last, line_of, parameters, returned
 from torch_parity.doctor.styles.limits import with_limits
+from torch_parity.doctor.styles.rates import steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 Function = Callable[..., Any]
@@ -446,8 +447,8 @@ def _momentum(name: str, function: Function) -> Subject:
     def run(question: Question) -> Results:
         values, beta = _parameters(question), question.options["momentum"]
         velocity: Any = _grads(np.zeros_like(question.arrays["parameter"]))
-        for grad in question.arrays["grads"]:
-            value = function(values, _grads(grad), velocity, beta, question.options["lr"] / (1 - beta))
+        for grad, asked in steps(question):
+            value = function(values, _grads(grad), velocity, beta, asked.options["lr"] / (1 - beta))
             found = returned(value, "parameters", "velocity")
             values, velocity = _kept(found["parameters"], values), _kept(found["velocity"], velocity)
         return {"output": _the_same(values)}

@@ -17,6 +17,7 @@ from reference import softmax
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles import source
 from torch_parity.doctor.styles.calls import line_of, parameters
+from torch_parity.doctor.styles.rates import steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 Function = Callable[..., Any]
@@ -285,9 +286,10 @@ def _update(name: str, function: Function, arguments: list[str]) -> Iterator[Sub
         return
 
     def call(question: Question, given: As) -> Any:
-        parameter, lr = _parameter(question.arrays["parameter"], given), question.options["lr"]
+        parameter = _parameter(question.arrays["parameter"], given)
         states = [given(np.zeros_like(question.arrays["parameter"]))]
-        for grad in question.arrays["grads"]:
+        for grad, asked in steps(question):
+            lr = asked.options["lr"]
             parameter.grad = given(SAMPLES * grad if "batch_size" in arguments else grad.copy())
             if "states" in arguments:
                 function([parameter], states, {"lr": lr, "momentum": question.options["momentum"]})

@@ -25,6 +25,7 @@ from torch_parity.doctor.styles.layers import (
     words,
 )
 from torch_parity.doctor.styles.losses import Manner, loss_ways, probabilities, to_scores
+from torch_parity.doctor.styles.rates import set_rate, steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 SIGNATURE = "as in Neural Networks from Scratch"
@@ -264,7 +265,8 @@ def _update(optimizer: type) -> Subject:
             # The first row is the bias, so that both of a layer's parameters are asked.
             parameter = q.arrays["parameter"]
             layer = SimpleNamespace(weights=parameter[1:], biases=parameter[:1])
-            for grad in q.arrays["grads"]:
+            for grad, asked in steps(q):
+                set_rate(made, asked)
                 layer.dweights, layer.dbiases = grad[1:], grad[:1]
                 for step in ("pre_update_params", "update_params", "post_update_params"):
                     if has(optimizer, step):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from torch_parity.doctor.question import Array, Question
+from torch_parity.doctor.styles import rates
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, tensor, unpacked
@@ -92,13 +93,14 @@ def subject(thing: type, name: str, formula: str = "sgd") -> Subject:
             parameter = Parameter(q.arrays["parameter"])
             held: dict[str, Any] = {"parameter": [parameter]} if "parameter" in new else {}
             optimizer = new.call(q, form, **held)
-            for gradient in q.arrays["grads"]:
+            for gradient, asked in rates.steps(q):
+                _set_rate(optimizer, steps, asked)
                 if not by_arrays:
                     parameter.grad = gradient
-                    steps.call(q, form, first=(optimizer,))
+                    steps.call(asked, form, first=(optimizer,))
                     continue
                 given = {"parameter": packed(parameter.data, form), "grad": packed(gradient, form)}
-                found = steps.call(q, form, first=(optimizer,), **given)
+                found = steps.call(asked, form, first=(optimizer,), **given)
                 parameter.data = unpacked(given["parameter"] if found is None else found, form)
             return {"output": parameter.data}
 
@@ -109,6 +111,12 @@ def subject(thing: type, name: str, formula: str = "sgd") -> Subject:
     if not by_arrays and "torch" in sys.modules:
         readings.append(Reading(lambda question: lambda q: _of_tensors(new, steps, q), ("parameters are tensors",)))
     return _subject(thing, name, new, steps, readings, "class" if by_arrays else "reference", formula)
+
+
+def _set_rate(optimizer: Any, steps: Bound, question: Question) -> None:
+    """Set the rate of a step, where that is not given to the step itself."""
+    if "lr" not in steps:
+        rates.set_rate(optimizer, question)
 
 
 def _subject(
@@ -125,10 +133,11 @@ def _of_tensors(new: Bound, steps: Bound, question: Question) -> Results:
     torch = sys.modules["torch"]
     parameter = torch.nn.Parameter(tensor(question.arrays["parameter"]))
     optimizer = new.call(question, Form(), parameter=[parameter])
-    for gradient in question.arrays["grads"]:
+    for gradient, asked in rates.steps(question):
+        _set_rate(optimizer, steps, asked)
         parameter.grad = tensor(gradient)
         with torch.no_grad():
-            steps.call(question, Form(), first=(optimizer,))
+            steps.call(asked, Form(), first=(optimizer,))
     return {"output": parameter.detach()}
 
 
@@ -145,9 +154,10 @@ def _of_layers(thing: type, name: str, step: Callable[..., Any], made: str, call
             layer = Layer(q.arrays["parameter"])
             held = {"a layer": layer, "a list of layers": [layer]}.get(what, SimpleNamespace(layers=[layer]))
             optimizer = _with(new, made, held).call(q, Form())
-            for grad in q.arrays["grads"]:
+            for grad, asked in rates.steps(q):
+                _set_rate(optimizer, steps, asked)
                 layer.put(grad)
-                _with(steps, called, held).call(q, Form(), first=(optimizer,))
+                _with(steps, called, held).call(asked, Form(), first=(optimizer,))
                 layer.settle()
             return {"output": np.concatenate([layer.bias, layer.weight])}
 

@@ -22,6 +22,7 @@ from torch_parity.doctor.styles.layers import (
     transposed,
 )
 from torch_parity.doctor.styles.losses import Manner, loss_ways
+from torch_parity.doctor.styles.rates import set_rate, steps
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 SIGNATURE = "as in Deep Learning from Scratch"
@@ -225,7 +226,8 @@ def _update(optimizer: type) -> Subject:
             lr, momentum = q.options["lr"], q.options["momentum"]
             made = construct(optimizer, {"lr": lr, "learning_rate": lr, "momentum": momentum})
             params = held(q.arrays["parameter"])
-            for grad in q.arrays["grads"]:
+            for grad, asked in steps(q):
+                set_rate(made, asked)
                 made.update(params, held(grad))
             return {"output": params[key]}
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from torch_parity.doctor.question import Array, Question
-from torch_parity.doctor.styles import source
+from torch_parity.doctor.styles import rates, source
 from torch_parity.doctor.styles.arguments import Bound
 from torch_parity.doctor.styles.forms import Form, packed, unpacked
 from torch_parity.doctor.styles.names import ROLES, by_words
@@ -23,10 +23,10 @@ def updated(bound: Bound, form: Form, question: Question) -> Any:
             zeros = packed(np.zeros_like(question.arrays["parameter"]), form)
             kept[role] = form.first_step if role == "t" else zeros if form.velocity == "zeros" else None
     names = _returned(bound, question, list(kept))
-    for number, gradient in enumerate(question.arrays["grads"]):
+    for number, (gradient, asked) in enumerate(rates.steps(question)):
         if "t" in kept:
             kept["t"] = form.first_step + number
-        found = bound.call(question, form, parameter=parameter, grad=packed(gradient, form), **kept)
+        found = bound.call(asked, form, parameter=parameter, grad=packed(gradient, form), **kept)
         if found is None:
             continue
         parts = found if isinstance(found, tuple) else (found,)

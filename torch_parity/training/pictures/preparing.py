@@ -39,10 +39,11 @@ class Picture:
     warnings: list[str] = field(default_factory=list)
 
 
-def look(path: str | os.PathLike[str], as_is: bool = False) -> Picture:
+def look(path: str | os.PathLike[str], as_is: bool = False, transposed: bool = False) -> Picture:
     """The picture in the file ``path``, prepared; see ``prepare``.
 
     ``as_is`` takes a picture that has that form already, such as an image of Fashion-MNIST, which is scaled otherwise.
+    One that is ``transposed``, rows for columns, as EMNIST's files have theirs, is turned upright first.
     Raises OSError where the file cannot be opened, ValueError, naming it, for what is no picture, is damaged, has too
     many pixels, or has no ink.
     """
@@ -52,6 +53,8 @@ def look(path: str | os.PathLike[str], as_is: bool = False) -> Picture:
             if reason := no_picture(path, file):
                 raise ValueError(f"no picture that can be read: {reason}")
             levels = grey_levels(file)
+            if transposed:
+                levels = np.ascontiguousarray(levels.T)
             if not as_is:
                 return prepare(levels)
         except ValueError as error:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.styles.examined import examined, named
+from torch_parity.doctor.schedule import RATE_IN_VELOCITY
 from torch_parity.doctor.styles import nnfs
 
 LAYERS = """
@@ -194,7 +195,7 @@ HALVES = [
     ("Layer_MaxPooling2D.backward", "max_pool2d_backward", []),
     ("Layer_Flatten.forward", "flatten", []),
     ("Layer_Flatten.backward", "flatten_backward", []),
-    ("Optimizer_SGD", "sgd", []),
+    ("Optimizer_SGD", "sgd", [RATE_IN_VELOCITY]),
 ]
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.styles.examined import examined, named
+from torch_parity.doctor.schedule import RATE_IN_VELOCITY
 from torch_parity.doctor.styles import saitoh
 
 LAYERS = """
@@ -177,7 +178,7 @@ HALVES = [
     ("Pooling.forward", "max_pool2d", []),
     ("Pooling.backward", "max_pool2d_backward", []),
     ("SGD", "sgd", []),
-    ("Momentum", "sgd", []),
+    ("Momentum", "sgd", [RATE_IN_VELOCITY]),
 ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from torch_parity.doctor.question import Array, Question
 from torch_parity.doctor.styles.calls import line_of, parameters, returned
 from torch_parity.doctor.styles.cs231n.halves import SIGNATURE, Function, reading
+from torch_parity.doctor.styles.rates import set_rate, steps
 from torch_parity.doctor.subject import Results, Run, Subject, Takes
 
 TAKES = {
@@ -45,7 +46,8 @@ def _steps(function: Function, name: str, from_zero: bool = False) -> Run:
         config: Any = _config(name, question.options)
         if from_zero:
             config |= _zeros(name, w)
-        for grad in question.arrays["grads"]:
+        for grad, asked in steps(question):
+            set_rate(config, asked)
             next_w, next_config = returned(function(w, grad, config), "w", "config").values()
             w, config = (w if next_w is None else next_w), (config if next_config is None else next_config)
         return {"output": w}

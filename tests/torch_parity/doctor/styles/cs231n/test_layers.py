@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.torch_parity.doctor.styles.answers import answers, mistaken, proven
+from torch_parity.doctor.schedule import RATE_IN_VELOCITY
 from torch_parity.doctor.styles.cs231n.layers import (
     BIAS_ROW,
     CACHES,
@@ -150,7 +151,7 @@ def test_right_layers_are_equal_and_conventions_are_told(tmp_path: Path) -> None
         ("softmax_loss", "cross_entropy"): ("equal", [LOSS_AND_GRADIENT]),
         ("softmax_loss", "cross_entropy_backward"): ("equal", [LOSS_AND_GRADIENT]),
         ("sgd", "sgd"): ("equal", []),
-        ("sgd_momentum", "sgd"): ("equal", []),
+        ("sgd_momentum", "sgd"): ("equal", [RATE_IN_VELOCITY]),
     }
     assert {entry.subject.style for entry in found.values()} == {"cs231n"}
     assert {result for entry in found.values() for result in entry.results.values()} == {"equal"}
