@@ -4,8 +4,11 @@
 
 An image I is convolved with kernels K, cut off at zero, pooled, flattened and fed to a dense layer; f turns the scores
 into probabilities, the cross-entropy compares those with the truth, and gradient descent improves K and the dense
-weights. Deeper networks repeat these steps.  Read ``definition`` for the mathematics as on paper, one loop nest per
-formula; the other files compute the same, fast.  ``nn`` has the formulas as layers, ``datasets`` the images.
+weights.  Deeper networks repeat these steps, and put others between them or in their place: smoother activations,
+normalisation and dropout, transposed convolution, pooling to a given size, other losses and optimizers.
+
+Read ``definition`` for the mathematics as on paper, one loop nest per formula; the other files compute the same, fast.
+``nn`` has the formulas as layers, ``optim`` the ways to improve weights, ``datasets`` the images.
 
 All of it on numbers that can be followed by hand, from an image with a vertical edge to two probabilities:
 

@@ -22,6 +22,7 @@ from reference.arguments import Array, array_shape, check_floats, check_rank, ie
 from reference.windows import AdaptiveWindows, adaptive_windows
 
 OutputSize = int | Sequence[int | None]
+PAIR = "output_size must be an int, or a pair of integers with None for the input's own size"
 
 
 @ieee754
@@ -130,12 +131,12 @@ def _outputs(output_size: object, height: int, width: int) -> tuple[int, int]:
     """``output_size`` as (oH, oW).  As in torch, a pair may hold None or NumPy's integers, a single size is an int."""
     if isinstance(output_size, tuple | list):
         if len(output_size) != 2:
-            raise ValueError(f"output_size must be an integer or a pair of integers or None, got {output_size!r}")
+            raise ValueError(f"{PAIR}, got {output_size!r}")
         sizes = [own if size is None else size for size, own in zip(output_size, (height, width), strict=True)]
     elif isinstance(output_size, int):
         sizes = [output_size, output_size]
     else:
-        raise TypeError(f"output_size must be an integer or a pair of integers or None, got {output_size!r}")
+        raise TypeError(f"{PAIR}, got {output_size!r}")
     rows, columns = (integer("output_size", size) for size in sizes)
     if min(rows, columns) < 0:
         raise ValueError(f"output_size must not be negative, got {output_size!r}")

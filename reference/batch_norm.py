@@ -2,19 +2,19 @@
 
 Formula, for the numbers x of one channel, those of all images and all pixels:
 
-    y = gamma x_hat + beta        x_hat = (x - mu) / sqrt(v + eps)
+    y = w x_hat + b        x_hat = (x - mu) / sqrt(v + eps)
 
 In training mu and v are the mean and the variance of the batch at hand: whatever the layers before do to the scale of
-their outputs, the next layer sees numbers around 0 of size 1.  gamma and beta (the weight and the bias, one of each per
+their outputs, the next layer sees numbers around 0 of size 1.  w and b (gamma and beta in the paper, one of each per
 channel) are learned, and so may give a channel another scale again, or its own back.
 
-At other times an image must not depend on which others happen to come with it.  Then mu and v are running means of
-those that the batches of the training had, which ``running_statistics`` keeps:
+In evaluation an image must not depend on which others happen to come with it.  Then mu and v are running means of those
+that the batches of the training had, which ``running_statistics`` keeps:
 
-    r_new = (1 - momentum) r_old + momentum b        with b the mean of the batch, and its variance
+    r_new = (1 - momentum) r_old + momentum r_batch        once for the mean and once for the variance
 
-Here the variance is the unbiased one, n / (n - 1) v: the batch of n numbers is a sample, and its own mean is nearer to
-it than the true one.  In x_hat it is v itself.
+Here the variance of the batch is the unbiased one, n / (n - 1) v: the n numbers are a sample, and their own mean is
+nearer to them than the true one.  In x_hat it is v itself.
 
 Source: Ioffe & Szegedy, Batch normalization (2015), algorithms 1 and 2.
 """
@@ -40,7 +40,7 @@ def batch_norm(
     """``input`` (N, C) or (N, C, d1, ...), such as images (N, C, H, W), with every channel normalised.
 
     ``training`` decides between the statistics of the batch and ``running_mean`` and ``running_var`` (C,), which may
-    both be None in training.  ``weight`` and ``bias`` (C,) are gamma and beta.  ``momentum`` is torch's, which writes
+    both be None in training.  ``weight`` and ``bias`` (C,) are w and b.  ``momentum`` is torch's, which writes
     into the running statistics; here no argument is changed, and ``running_statistics`` gives the new ones.
     Raises TypeError for wrong or mixed dtypes, ValueError for shapes that do not fit, for an eps that is negative, or 0
     in training, and for a single number per channel in training, of which nothing would be left.
@@ -71,20 +71,20 @@ def batch_norm_backward(
     eps: float = 1e-5,
     output_mask: tuple[bool, bool, bool] = (True, True, True),
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """dL/dx (as ``input``), dL/dgamma and dL/dbeta (C,) from dL/dy ``grad_output`` (as ``input``).
+    """dL/dx (as ``input``), dL/dw and dL/db (C,) from dL/dy ``grad_output`` (as ``input``).
 
     ``output_mask`` says which of the three are wanted; the others are None.
 
-    gamma and beta are the weight and the bias of every number of their channel, and collect from them all:
+    w and b serve every number of their channel, and collect from them all:
 
-        dL/dgamma = sum_i g_i x_hat_i        dL/dbeta = sum_i g_i        dL/dx_hat_i = gamma g_i
+        dL/dw = sum_i g_i x_hat_i        dL/db = sum_i g_i        dL/dx_hat_i = w g_i
 
     From x_hat on, ``standardize_backward`` says why the gradient has three terms in training, where x moves the mean
     and the variance of the batch, too.  With n numbers in the channel and s = 1 / sqrt(v + eps):
 
-        dL/dx_i = gamma s (g_i - 1/n sum_j g_j - x_hat_i 1/n sum_j g_j x_hat_j)
+        dL/dx_i = w s (g_i - 1/n sum_j g_j - x_hat_i 1/n sum_j g_j x_hat_j)
 
-    Running statistics do not move with x.  Then only the first term is left, dL/dx_i = gamma s g_i.
+    Running statistics do not move with x.  Then only the first term is left, dL/dx_i = w s g_i.
     Raises as ``batch_norm`` does, and ValueError for a ``grad_output`` of another shape.
 
     >>> import numpy as np
@@ -126,7 +126,7 @@ class BatchNorm:
     count         n, how many numbers a channel has
     x_hat         as input
     inverse_std   s, as channels, in float64
-    weight, bias  gamma and beta, as channels; or None
+    weight, bias  w and b, as channels; or None
     """
 
     @ieee754
@@ -174,7 +174,7 @@ class BatchNorm:
 
     @ieee754
     def output(self) -> Array:
-        """gamma x_hat + beta, as ``x_hat``; see ``batch_norm``."""
+        """w x_hat + b, as ``x_hat``; see ``batch_norm``."""
         output = np.array(self.x_hat) if self.weight is None else np.asarray(self.x_hat * self.weight)
         if self.bias is not None:
             output += self.bias
@@ -184,7 +184,7 @@ class BatchNorm:
     def gradients(
         self, grad_output: Array, output_mask: tuple[bool, bool, bool]
     ) -> tuple[Array | None, Array | None, Array | None]:
-        """dL/dx, dL/dgamma and dL/dbeta; see ``batch_norm_backward``."""
+        """dL/dx, dL/dw and dL/db; see ``batch_norm_backward``."""
         check_floats(input=self.x_hat, grad_output=grad_output)
         check_shape("grad_output", grad_output, self.x_hat.shape, "as input")
         check_output_mask(output_mask)
@@ -194,7 +194,7 @@ class BatchNorm:
             means = gradient_means(grad_output, self.x_hat, self.axes)
             grad_bias, grad_weight = ((self.count * mean).astype(self.x_hat.dtype).reshape(-1) for mean in means)
         if want_input:
-            # All three terms are proportional to gamma, which so comes in once.
+            # All three terms are proportional to w, which so comes in once.
             slope = self.inverse_std if self.weight is None else self.weight * self.inverse_std
             if self.training:
                 grad_input = standardize_backward(grad_output, self.x_hat, slope, self.axes, means)

@@ -25,6 +25,7 @@ import numpy as np
 
 from reference.arguments import Array, check_floats, check_shape, ieee754
 from reference.reduction import check_reduction, reduced
+from reference.sigmoid import sigmoid
 
 
 @ieee754
@@ -123,13 +124,11 @@ class BinaryCrossEntropy:
     @ieee754
     def grad_input(self, grad_output: Array) -> Array:
         """dL/dx; see ``binary_cross_entropy_with_logits_backward``."""
-        # Of sigma(x) and sigma(-x) the larger one is 1 / (1 + exp(-|x|)): neither divides by what overflows.
-        positive, both = self.x > 0, 1 + self.power
-        predicted = np.where(positive, 1, self.power) / both
+        predicted = sigmoid(self.x)
         if self.p is None:
             slope = predicted - self.t
         else:
-            slope = (1 - self.t) * predicted - self.p * self.t * (np.where(positive, self.power, 1) / both)
+            slope = (1 - self.t) * predicted - self.p * self.t * sigmoid(-self.x)
         return np.asarray(slope * self._scale(grad_output))
 
     @ieee754

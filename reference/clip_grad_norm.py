@@ -40,7 +40,8 @@ def clip_grad_norm_(
     Returns the norm before, a number of the gradients' dtype.  ``norm_type`` is p, also math.inf or "inf" (the largest
     |g|) and -math.inf (the smallest).  Parameters without a gradient are passed over.  RuntimeError, with
     ``error_if_nonfinite``, for a norm that is infinite or NaN: then nothing is changed; ValueError for a gradient of no
-    numbers where its norm would be that of nothing, p being infinite or negative.  ``foreach`` matters to torch alone.
+    numbers where p is infinite or negative, since those norms of nothing do not exist.  ``foreach`` matters to torch
+    alone.
 
     >>> import numpy as np
     >>> from reference.clip_grad_norm import clip_grad_norm_

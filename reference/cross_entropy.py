@@ -13,8 +13,8 @@ Over a batch the losses are kept ('none'), added ('sum') or averaged ('mean').  
 indices, where every sample counts with the weight of its class, sum_n w_{t_n}, and samples of class ``ignore_index`` do
 not count at all; for probabilities the sum is divided by the number of samples.
 
-For class indices cross_entropy(x, t) = nll_loss(log_softmax(x), t), and the class below is the one of ``nll_loss`` with
-log-softmax before it, probabilities and smoothing.
+For class indices cross_entropy(x, t) = nll_loss(log_softmax(x), t): so ``CrossEntropy`` is the class of ``nll_loss``
+with log-softmax before it, and has probabilities and smoothing besides.
 
 Softmax and logarithm are one formula here (``log_softmax``), not two: that is what keeps a confident prediction exact.
 

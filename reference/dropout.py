@@ -53,7 +53,7 @@ def dropout(input: Array, p: float = 0.5, training: bool = True, *, mask: Mask |
     [1. 2. 3.]
     """
     check_floats(input=input)
-    p = _probability(p)
+    p = probability(p)
     _check_mask(mask, input.shape, "as input")
     if not boolean("training", training):
         return np.array(input)
@@ -101,7 +101,7 @@ def dropout2d(input: Array, p: float = 0.5, training: bool = True, *, mask: Mask
     """
     check_floats(input=input)
     check_rank("input", input, (4,), "(N, C, H, W)")
-    p = _probability(p)
+    p = probability(p)
     _check_mask(mask, input.shape[:2], "the images and channels of input")
     if not boolean("training", training):
         return np.array(input)
@@ -149,7 +149,8 @@ def _masked(array: Array, mask: Mask, p: float) -> Array:
     return np.multiply(array, np.asfortranarray(mask * factor), out=output)
 
 
-def _probability(p: object) -> float:
+def probability(p: object) -> float:
+    """``p`` as a float; TypeError for what is no number, ValueError outside of 0 to 1."""
     if not 0 <= number("p", p) <= 1:
         raise ValueError(f"p must be between 0 and 1, got {p!r}")
     return number("p", p)

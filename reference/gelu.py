@@ -33,7 +33,7 @@ SCALE = 2 * math.sqrt(2 / math.pi)
 
 
 @ieee754
-def gelu(input: Array, approximate: str = "none") -> Array:
+def gelu(input: Array, *, approximate: str = "none") -> Array:
     """x Phi(x) for every element of ``input`` (any shape), or the approximation 'tanh' of it.
 
     Raises TypeError for dtypes other than float32 and float64 and for what is no text, ValueError for another text.
@@ -53,7 +53,7 @@ def gelu(input: Array, approximate: str = "none") -> Array:
 
 
 @ieee754
-def gelu_backward(grad_output: Array, input: Array, approximate: str = "none") -> Array:
+def gelu_backward(grad_output: Array, input: Array, *, approximate: str = "none") -> Array:
     """dL/dx, shaped like ``input``, from dL/dy ``grad_output`` (the same shape).
 
     x stands in both factors.  The slope of Phi is the density phi, so the product rule gives

@@ -47,6 +47,7 @@ LAYERS = {
         ("Dropout1d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
         "the ones here are nn.Dropout(p), of single numbers, and nn.Dropout2d(p), of whole channels",
     ),
+    "InstanceNorm2d": "write nn.GroupNorm(channels, channels, affine=False): every channel is a group of its own",
     "BCELoss": "write nn.BCEWithLogitsLoss(), on the scores instead of their sigmoid",
     **dict.fromkeys(
         ("L1Loss", "KLDivLoss"), "the losses here are CrossEntropyLoss, NLLLoss, MSELoss and BCEWithLogitsLoss"
@@ -61,10 +62,10 @@ LAYERS = {
     "ParameterList": "set each nn.Parameter as an attribute",
     **dict.fromkeys(
         (
-            "AvgPool1d", "Bilinear", "Conv1d", "Conv3d", "ELU",
-            "Embedding", "GRU", "Hardswish", "LazyConv2d", "LazyLinear",
-            "LSTM", "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RNN",
-            "Softmax2d", "Softplus", "TransformerEncoderLayer", "Unflatten", "Upsample",
+            "AvgPool1d", "BatchNorm3d", "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "ELU", "Embedding", "GRU",
+            "Hardsigmoid", "Hardswish", "Hardtanh", "LazyConv2d", "LazyLinear", "LocalResponseNorm", "LSTM",
+            "MaxPool1d", "Mish", "MultiheadAttention", "PixelShuffle", "PReLU", "ReLU6", "RMSNorm", "RNN", "Softmax2d",
+            "Softplus", "TransformerEncoderLayer", "Unflatten", "Upsample",
         ),
         OWN_LAYER,
     ),

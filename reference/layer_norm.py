@@ -5,7 +5,7 @@ Formula, for each row x of n features:
     y = w x_hat + b        x_hat = (x - mu) / sqrt(v + eps)        mu = 1/n sum x        v = 1/n sum (x - mu)^2
 
 The features of one sample are made comparable with each other, whatever the other samples are: nothing depends on the
-batch, and training and inference are the same.  w and b, one of each for every feature, let the layer undo it.
+batch, and training and evaluation are the same.  w and b, one of each for every feature, let the layer undo it.
 
 A row may have several dimensions: the features are then all numbers of the last few, such as (C, H, W).
 

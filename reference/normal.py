@@ -74,7 +74,7 @@ def distribution(input: Array) -> Array:
         polynomial += coefficient
         polynomial *= t
     tail = (polynomial + coefficients[0]) / (1 + z) * _power(z)
-    # Of the two signs, |1[x > 0] - tail| is the one; NaN stays NaN.
+    # 1 - tail to the right of 0, the tail itself to the left: |[x > 0] - tail| is both.  NaN stays NaN.
     return np.asarray(np.abs((input > 0) - tail))
 
 

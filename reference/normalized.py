@@ -20,8 +20,8 @@ Gradients = tuple[Array | None, Array | None, Array | None]
 class Normalized:
     """An input standardised, with what the gradients need.
 
-    ``x_hat`` has the input's numbers in the shape in which a group is all that differs in ``axes`` alone; ``repeated``
-    are the axes along which one entry of the weight serves all.
+    ``x_hat`` has a shape of its own, in which the numbers of a group lie along ``axes``; along ``repeated`` all numbers
+    share one entry of the weight.
     """
 
     x_hat: Array

@@ -33,7 +33,7 @@ SIDE_BY_SIDE = 64
 
 
 class Standardized(NamedTuple):
-    """``x_hat``, shaped like the input; mu, v and s of every group, in float64, with axes of length 1 summed over."""
+    """``x_hat``, shaped like the input; mu, v and s of every group, in float64, whose axes have length 1."""
 
     x_hat: Array
     mean: Array
@@ -42,7 +42,7 @@ class Standardized(NamedTuple):
 
 
 def standardize(input: Array, axes: Axes, eps: float) -> Standardized:
-    """``input`` (any shape) standardised over ``axes``: all numbers that differ in no other axis are a group.
+    """``input`` (any shape) standardised over ``axes``: a group is what has one place along all other axes.
 
     The mean and the variance of no numbers at all are 0.
 
@@ -104,7 +104,7 @@ def standardize_backward(
 
 
 def gradient_means(grad_x_hat: Array, x_hat: Array, axes: Axes) -> tuple[Array, Array]:
-    """mean(h) and mean(h x_hat) of every group, in float64, with axes of length 1 summed over.
+    """mean(h) and mean(h x_hat) of every group, in float64, whose axes have length 1.
 
     Times n, they are the gradients of what is added to all of a group's x_hat, and of what multiplies them.
 

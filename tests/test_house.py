@@ -4,6 +4,7 @@ import ast
 import graphlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,10 @@ import pytest
 import reference
 from reference import definition
 from tests import ROOT
+from tests.torch_parity.audit import calls
+from torch_parity.audit import coverage
+from torch_parity.audit.mistakes import MISTAKES
+from torch_parity.proof import low_precision, witnesses
 from torch_parity.proof.pairs import PAIRS
 
 FORMULAS = [name for name in reference.__all__ if inspect.isfunction(getattr(reference, name))]
@@ -37,6 +42,7 @@ ON_PAPER = {
 SHARED_WITH_LAYERS = {
     "checked_slope",
     "find_maxima",
+    "probability",
     "running_statistics",
     "slopes",
     "normalized_features",
@@ -205,9 +211,39 @@ def defined(node: ast.stmt) -> list[str]:
 # No formula without its gradient and its proof.
 
 
-def test_every_name_is_exported_once() -> None:
-    assert len(set(reference.__all__)) == len(reference.__all__)
-    assert all(hasattr(reference, name) for name in reference.__all__)
+def in_teaching_order(names: list[str]) -> bool:
+    """Whether the formulas called ``names`` stand one behind another as in ``PAIRS``."""
+    order = [pair.name for pair in PAIRS]
+    places = [order.index(name) for name in names]
+    return places == sorted(places)
+
+
+def test_formulas_stand_in_the_order_in_which_they_are_taught() -> None:
+    taught = {on_paper: name for name, on_paper in ON_PAPER.items()}
+    on_paper = [taught.get(name, name) for name in definition.__all__]
+    assert in_teaching_order(FORWARD)
+    assert in_teaching_order([name for name in on_paper if name in {*FORWARD, *ON_PAPER}])
+    assert in_teaching_order(list(low_precision._RULES))
+    assert all(in_teaching_order(list(table)) for table in low_precision.ACCUMULATORS.values())
+    assert in_teaching_order(list(witnesses._WITNESSES))
+    assert in_teaching_order(list(coverage.VALUES))
+    assert in_teaching_order([mistake.formula for mistake in MISTAKES])
+    assert in_teaching_order(list(calls.FORMULAS))
+
+
+def test_the_table_of_the_definition_has_every_file_and_every_function() -> None:
+    """Of the functions those that are no gradients, in the order in which they are exported."""
+    table = str(definition.__doc__).partition("files on the left:")[2].partition("They share")[0]
+    files: list[str] = []
+    functions: list[str] = []
+    for line in filter(None, table.splitlines()):
+        file, names = re.fullmatch(r" {4}(\w*) +(.+?) {2,}\S.*", line).groups()  # type: ignore[union-attr]
+        files += [file] if file else []
+        functions += [file] if names == "(both)" else names.split(", ")
+    every = [name for name in definition.__all__ if inspect.isfunction(getattr(definition, name))]
+    assert functions == [name for name in every if not name.endswith("_backward")]
+    modules = {path.stem for path in sources("reference/definition")}
+    assert sorted(files) == sorted(modules - {"__init__", "numbers", "windows"})
 
 
 def test_every_public_function_of_a_formula_file_is_exported() -> None:

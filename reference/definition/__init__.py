@@ -20,35 +20,37 @@ An input collects, from each output that it helped to make, that output's gradie
 The definition computes in double precision whatever it is given, and returns float64.  Infinities and NaN are numbers
 like any other.  Arguments are taken to be valid: checking them is the work of the rest of ``reference``.
 
-Each formula stands with its gradient in a file, named as the one in ``reference``.  In teaching order:
+Each formula stands with its gradient, NAME_backward, in a file named as the one in ``reference``.  In teaching order,
+files on the left:
 
-    conv           conv2d                       the sum of the products under the kernel
-    conv_transpose conv_transpose2d             every pixel stamps the kernel: the other way round
-    padding        pad                          a frame around the image
-    relu           relu                         nothing below zero
-    leaky_relu     leaky_relu                   little below zero
-    sigmoid        sigmoid                      a score becomes the probability of one of two classes
-    tanh           tanh                         the same from -1 to 1
-    silu           silu                         a smooth relu: x times its sigmoid
-    gelu           gelu                         another one: x times the normal distribution
-    pooling        max_pool2d, avg_pool2d       the largest value, or the mean, of each window
-    batch_norm     batch_norm                   every channel with mean 0 and variance 1
-    adaptive_pooling  adaptive_avg_pool2d       the mean of windows that are made to fit an output
-    dropout        dropout, dropout2d           some numbers, or whole channels, are dropped in training
-    layer_norm     layer_norm                   the features of a sample: mean 0, variance 1
-    group_norm     group_norm                   groups of channels: mean 0, variance 1
-    flatten        flatten                      feature maps become one row of numbers
-    dense          linear                       weighted sums of all of them
-    softmax        softmax, log_softmax         scores become probabilities
-    cross_entropy  paper_cross_entropy          the loss of probabilities, as papers write it
-                   cross_entropy                the same from scores
-    nll_loss       nll_loss                     the same from log-probabilities
-    mse_loss       mse_loss                     the loss of numbers: their squared error
-    binary_cross_entropy_with_logits            the loss of questions with two answers, from scores
-    optim          sgd_step                     one step of gradient descent
-                   rmsprop_step, adam_step      steps measured by the size of the gradients
-                   adamw_step                   the same, with a weight decay of its own
-    clip_grad_norm clip_grad_norm               gradients made shorter together
+    conv              conv2d                   the sum of the products under the kernel
+    conv_transpose    conv_transpose2d         every pixel stamps the kernel: the other way round
+    padding           pad                      a frame around the image
+    relu              relu                     nothing below zero
+    leaky_relu        leaky_relu               little below zero
+    sigmoid           sigmoid                  a score becomes the probability of one of two classes
+    tanh              tanh                     the same from -1 to 1
+    silu              silu                     a smooth relu: x times its sigmoid
+    gelu              gelu                     another one: x times the normal distribution
+    pooling           max_pool2d, avg_pool2d   the largest value, or the mean, of each window
+    adaptive_pooling  adaptive_avg_pool2d      the mean of windows that are made to fit an output
+    batch_norm        batch_norm               every channel with mean 0 and variance 1
+                      running_statistics       the mean and variance that it uses in evaluation
+    layer_norm        layer_norm               the features of a sample: mean 0, variance 1
+    group_norm        group_norm               groups of channels: mean 0, variance 1
+    dropout           dropout, dropout2d       some numbers, or whole channels, are dropped in training
+    flatten           flatten                  feature maps become one row of numbers
+    dense             linear                   weighted sums of all of them
+    softmax           softmax, log_softmax     scores become probabilities
+    cross_entropy     paper_cross_entropy      the loss of probabilities, as papers write it
+                      cross_entropy            the same from scores
+    nll_loss          nll_loss                 the same from log-probabilities
+    mse_loss          mse_loss                 the loss of numbers: their squared error
+    binary_cross_entropy_with_logits (both)    the loss of questions with two answers, from scores
+    optim             sgd_step                 one step of gradient descent
+                      rmsprop_step, adam_step  steps measured by the size of the gradients
+                      adamw_step               the same, with a weight decay of its own
+    clip_grad_norm    clip_grad_norm           gradients made shorter together
 
 They share ``numbers`` (types, arithmetic) and ``windows`` (how many windows fit along an axis).
 
@@ -103,12 +105,12 @@ __all__ = [  # noqa: RUF022  (in teaching order)
     "gelu", "gelu_backward",
     "max_pool2d", "max_pool2d_backward",
     "avg_pool2d", "avg_pool2d_backward",
-    "batch_norm", "batch_norm_backward", "running_statistics",
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward",
-    "dropout", "dropout_backward",
-    "dropout2d", "dropout2d_backward",
+    "batch_norm", "batch_norm_backward", "running_statistics",
     "layer_norm", "layer_norm_backward",
     "group_norm", "group_norm_backward",
+    "dropout", "dropout_backward",
+    "dropout2d", "dropout2d_backward",
     "flatten", "flatten_backward",
     "linear", "linear_backward",
     "softmax", "softmax_backward",

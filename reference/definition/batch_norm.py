@@ -64,12 +64,13 @@ def batch_norm_backward(
 
         dL/db = sum g        dL/dw = sum g x_hat        h = w g
 
-    The running mu and v are constants, and leave dL/dx = s h.  In training they are made of x, and are stations on the
-    way: the loss moves with v by way of every x_hat, and with mu by way of every x_hat, too,
+    The running mu and v are constants, and leave dL/dx = s h.  In training they are made of x, and every x_hat of the
+    channel depends on both:
 
         dL/dv  = sum  h (x - mu) (-1/2) (v + eps)^(-3/2)                dL/dmu = - s  sum h
 
-    (v moves with mu by -2/m sum (x - mu), which is 0).  x adds 2/m (x - mu) to v, and 1/m to mu:
+    (That v depends on mu adds nothing: its slope is -2/m sum (x - mu), which is 0.)  So x moves the loss in three ways:
+    through its own x_hat, through v, whose slope in x is 2/m (x - mu), and through mu, whose slope is 1/m.
 
         dL/dx = s h  +  2/m (x - mu) dL/dv  +  1/m dL/dmu
 
@@ -110,9 +111,9 @@ def running_statistics(
 ) -> tuple[Double, Double]:
     """The running mean and variance (C,) after one more batch x (N, C, ...), of m numbers in each channel.
 
-        r_new = (1 - momentum) r  +  momentum b
+        r_new = (1 - momentum) r  +  momentum r_batch
 
-    with b = mu[c] for the mean, and m / (m - 1) v[c], the unbiased variance, for the variance.
+    with r_batch = mu[c] for the mean, and m / (m - 1) v[c], the unbiased variance, for the variance.
 
     Source: Ioffe & Szegedy, Batch normalization (2015), algorithm 2.
 

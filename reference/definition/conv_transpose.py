@@ -27,7 +27,7 @@ def conv_transpose2d(
     stamp moves by the stride, so the stamps reach over (H - 1) sH + dH (kH - 1) + 1 rows.  Padding p is not added here
     but cut off, p rows at either end, with whatever was stamped there; output_padding then adds rows at the bottom
     alone, which stamps reach only if something was cut off there.  Columns likewise.  Of G groups, the channels c of
-    part number a stamp into the output channels from first = a O/G on.
+    group a = 0, 1, ... stamp into the output channels from first = a O/G on.
 
     Source: Dumoulin & Visin, chapter 4; Zeiler, Krishnan, Taylor & Fergus, Deconvolutional networks (2010).
 

@@ -175,14 +175,14 @@ class GELU(Module):
 
     def forward(self, input: Array) -> Array:
         """Any shape."""
-        output = gelu(input, self.approximate)
+        output = gelu(input, approximate=self.approximate)
         self.input = np.array(input)
         return output
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
         """See ``reference.gelu_backward``."""
         input = self._remembered("input")
-        return gelu_backward(grad_output, input, self.approximate) if needs_input_grad else None
+        return gelu_backward(grad_output, input, approximate=self.approximate) if needs_input_grad else None
 
     def extra_repr(self) -> str:
         """The argument."""

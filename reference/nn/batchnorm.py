@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference.arguments import Array, IntArray, check_rank, integer
+from reference.arguments import Array, IntArray, check_floats, check_rank, integer
 from reference.batch_norm import BatchNorm
 from reference.module import Module
 from reference.parameter import Parameter, accumulate, learns
@@ -45,7 +45,12 @@ class _BatchNorm(Module):
 
     def forward(self, input: Array) -> Array:
         """``input`` of the layer's shape, normalised; in training the running statistics learn of it."""
+        check_floats(input=input)
         check_rank("input", input, self.ranks, self.layout)
+        # As in torch, a layer that holds no numbers of its own takes any channels.
+        bound = self.weight is not None or self.running_mean is not None
+        if bound and input.shape[1] != self.num_features:
+            raise ValueError(f"input must have {self.num_features} channels (num_features), got shape {input.shape}")
         tracking = self.training and self.track_running_stats and self.running_mean is not None
         of_the_batch = self.training or self.running_mean is None
         weight, bias = (None if one is None else one.data for one in (self.weight, self.bias))

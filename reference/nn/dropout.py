@@ -3,7 +3,7 @@
 import numpy as np
 
 from reference.arguments import Array, check_floats, check_rank, check_shape
-from reference.dropout import Mask, dropout, dropout2d, dropout2d_backward, dropout_backward
+from reference.dropout import Mask, dropout, dropout2d, dropout2d_backward, dropout_backward, probability
 from reference.generator import draw_mask
 from reference.module import Module
 
@@ -15,8 +15,7 @@ class _Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         """``p`` is the share that is dropped.  ``inplace`` is torch's, and saves memory there; here nothing changes."""
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be between 0 and 1, got {p!r}")
+        probability(p)
         self.p, self.inplace = p, inplace
 
     def extra_repr(self) -> str:

@@ -37,7 +37,7 @@ class _PerSample(Module):
         return self.normalized.output(*self._scales())
 
     def backward(self, grad_output: Array, needs_input_grad: bool = True) -> Array | None:
-        """See the gradient of the formula."""
+        """See ``reference.layer_norm_backward`` and ``reference.group_norm_backward``."""
         normalized: Normalized = self._remembered("normalized")
         if needs_input_grad and self.weight is not None:
             self._check_unchanged(self.weight, self.weight_before)
@@ -67,7 +67,10 @@ class LayerNorm(_PerSample):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        """Over the last dimensions, of the sizes ``normalized_shape``; one number stands for the last alone."""
+        """Over the last dimensions, of the sizes ``normalized_shape``; one number stands for the last alone.
+
+        ``elementwise_affine`` layers learn ``weight`` and, unless that is False, ``bias``.
+        """
         one = not isinstance(normalized_shape, tuple | list)
         self.normalized_shape = array_shape("normalized_shape", (normalized_shape,) if one else normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
@@ -101,7 +104,10 @@ class GroupNorm(_PerSample):
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
     ) -> None:
-        """``num_groups`` groups of consecutive channels; ``num_channels`` is a multiple of it."""
+        """``num_groups`` groups of consecutive channels; ``num_channels`` is a multiple of it.
+
+        ``affine`` layers learn ``weight`` and, unless that is False, ``bias``.
+        """
         self.num_groups, self.num_channels = integer("num_groups", num_groups), integer("num_channels", num_channels)
         if num_channels < 0:
             raise ValueError(f"num_channels must not be negative, got {num_channels}")

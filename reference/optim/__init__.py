@@ -4,8 +4,8 @@ Each takes one step at a time from where the parameters are.  In teaching order:
 
     SGD        K = K - eta g                        all the way down the gradient, perhaps with momentum
     RMSprop    K = K - eta g / sqrt(v)              each weight's step measured by how large its gradients have been
-    Adam       K = K - eta m / sqrt(v)              so for a running mean m of the gradients, from the first step on
-    AdamW      K = (1 - eta lambda) K - ...         Adam, with a weight decay that is not measured so
+    Adam       K = K - eta m / sqrt(v)              a running mean m steps in the place of the gradient
+    AdamW      K = (1 - eta lambda) K - ...         Adam, with a weight decay that is not divided by sqrt(v)
 
 ``optimizer`` has what they share.
 """

@@ -20,8 +20,8 @@ The options, in the order in which they act:
     weight decay   g = g + weight_decay K              pulls weights to 0, but is measured by v as the gradient is;
                                                        decoupled_weight_decay:  K = (1 - eta weight_decay) K  instead,
                                                        which makes it AdamW (``adamw``)
-    amsgrad        u = max(u, v)                       and u in the place of v: a step never gets longer again because a
-                                                       large gradient is forgotten
+    amsgrad        u = max(u, v)                       and u in the place of v: no step gets longer because a large
+                                                       gradient is forgotten
 
 torch's order of operations: eta / (1 - beta_1^t) and sqrt(1 - beta_2^t) are numbers, computed first, in double
 precision.

@@ -176,7 +176,8 @@ class Optimizer:
         """A group with the defaults filled in; TypeError or ValueError names what is wrong."""
         defaults = self.defaults
         if not isinstance(group, dict) or "params" not in group:
-            raise TypeError(f"params must hold dictionaries with the key 'params' throughout, got {group!r}")
+            found = group if isinstance(group, dict) else type(group).__name__
+            raise TypeError(f"params must hold Parameters alone, or dictionaries with the key 'params', got {found}")
         unknown = sorted(set(group) - set(defaults) - {"params", *NOTES})
         if unknown:
             raise ValueError(f"a parameter group takes the options {', '.join(defaults)}, got {', '.join(unknown)}")
@@ -197,7 +198,7 @@ class Optimizer:
         lacking = [name for name in self.defaults if name not in saved and name not in absent]
         if lacking:
             kind = type(self).__name__
-            raise ValueError(f"state_dict must be that of an {kind}, and a group of it has no {', '.join(lacking)}")
+            raise ValueError(f"state_dict must be one of {kind}, but a group in it has no {', '.join(lacking)}")
         group = {**absent, **saved, "params": params}
         # A number that torch kept in a tensor is a number here.
         for name in {*self.defaults, "initial_lr"} - {*self._flags, *self._ways}:
@@ -220,7 +221,7 @@ class Optimizer:
             lacking = _lacking(entry, names)
             if lacking:
                 kind = type(self).__name__
-                raise ValueError(f"state_dict must be that of an {kind}, and parameter {position} has no {lacking}")
+                raise ValueError(f"state_dict must be one of {kind}, but parameter {position} in it has no {lacking}")
             steps = number("step", _number(entry["step"]))
             if steps < 0 or not steps.is_integer():
                 raise ValueError(f"step must be a number of steps, got {steps}")

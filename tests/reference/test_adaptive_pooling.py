@@ -157,12 +157,12 @@ def test_images_without_channels(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("size", "error", "message"),
     [
-        (None, TypeError, "an integer or a pair of integers or None, got None"),
-        (1.0, TypeError, "an integer or a pair of integers or None, got 1.0"),
-        ("ab", TypeError, "an integer or a pair of integers or None, got 'ab'"),
-        (np.int64(2), TypeError, "an integer or a pair of integers or None, got "),
-        ((2,), ValueError, r"an integer or a pair of integers or None, got \(2,\)"),
-        ((2, 2, 2), ValueError, r"an integer or a pair of integers or None, got \(2, 2, 2\)"),
+        (None, TypeError, "an int, or a pair of integers with None for the input's own size, got None"),
+        (1.0, TypeError, "an int, or a pair of integers with None for the input's own size, got 1.0"),
+        ("ab", TypeError, "an int, or a pair of integers with None for the input's own size, got 'ab'"),
+        (np.int64(2), TypeError, "an int, or a pair of integers with None for the input's own size, got "),
+        ((2,), ValueError, r"an int, or a pair of integers with None for the input's own size, got \(2,\)"),
+        ((2, 2, 2), ValueError, r"an int, or a pair of integers with None for the input's own size, got \(2, 2, 2\)"),
         (True, TypeError, "an integer, got True"),
         ((2, 1.0), TypeError, "an integer, got 1.0"),
         (-1, ValueError, "not be negative, got -1"),

@@ -368,7 +368,7 @@ def test_a_frozen_gamma_gets_no_gradient() -> None:
     assert layer.backward(layer(x), needs_input_grad=False) is None
     assert layer.weight.grad is None
     assert layer.bias.grad is not None
-    # What the gradient of the input needs is gamma: without it gamma may change.
+    # The weight is needed for the gradient of the input alone: without it, it may change.
     layer.weight.data -= 1
     layer.backward(x, needs_input_grad=False)
     with pytest.raises(RuntimeError, match="the weight was changed between forward and backward"):
@@ -385,10 +385,16 @@ def test_a_frozen_gamma_gets_no_gradient() -> None:
 def test_a_layer_refuses_what_is_no_batch_of_its_kind(build: Any, shapes: list[tuple[int, ...]]) -> None:
     for shape in shapes:
         layer, twin = both_layers(build)
-        with pytest.raises(ValueError, match=r"must be \(N, C|must have shape"):
+        with pytest.raises(ValueError, match=r"must be \(N, C|input must have 3 channels \(num_features\), got shape"):
             layer(np.zeros(shape, np.float32))
         with pytest.raises((ValueError, RuntimeError)):
             twin(torch.zeros(shape))
+
+
+def test_a_layer_without_numbers_of_its_own_takes_any_channels() -> None:
+    layer, twin = both_layers(lambda side: side.BatchNorm2d(3, affine=False, track_running_stats=False))
+    image = np.random.default_rng(0).standard_normal((2, 4, 3, 3))
+    np.testing.assert_allclose(layer(image), twin(tensor(image)).numpy(), rtol=1e-12)
 
 
 def test_a_layer_for_a_number_of_channels_that_is_none() -> None:

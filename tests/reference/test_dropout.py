@@ -217,6 +217,8 @@ def test_a_layer_refuses_no_probability(layer: Any) -> None:
     for p in (-0.5, 1.5, np.nan):
         with pytest.raises(ValueError, match=r"^p must be between 0 and 1, got "):
             layer(p)
+    with pytest.raises(TypeError, match=r"^p must be a real number, got '0\.5'$"):
+        layer("0.5")
     with pytest.raises(TypeError, match=r"^input must be float32 or float64, got int64"):
         layer()(np.ones((2, 3, 4, 5), np.int64))
 

@@ -22,8 +22,8 @@ def test_edges(dtype: Any) -> None:
     gradient = [1.0, 1.0, NAN, NAN, 2.0, 0.0]
     upstream = np.full(x.shape, 2, dtype)
     for approximate in ("none", "tanh"):
-        assert_bits(reference.gelu(x, approximate), expected)
-        assert_bits(reference.gelu_backward(upstream, x, approximate), gradient)
+        assert_bits(reference.gelu(x, approximate=approximate), expected)
+        assert_bits(reference.gelu_backward(upstream, x, approximate=approximate), gradient)
         y, (theirs,) = differentiate(lambda t, a=approximate: F.gelu(t, approximate=a), (x,), upstream)
         assert_bits(y, expected)
         assert_bits(theirs, gradient)
@@ -34,11 +34,11 @@ def test_edges(dtype: Any) -> None:
 def test_at_infinity(approximate: str, dtype: Any) -> None:
     """The reference says infinity, as its formula does; torch's float32 finds NaN without the approximation."""
     x, one = np.array([INF], dtype), np.ones(1, dtype)
-    assert_bits(reference.gelu(x, approximate), [INF])
+    assert_bits(reference.gelu(x, approximate=approximate), [INF])
     theirs, (gradient,) = differentiate(lambda t: F.gelu(t, approximate=approximate), (x,), one)
     assert theirs[0] == INF or (approximate == "none" and dtype == np.float32)
     assert_bits(gradient, [NAN])
-    assert_bits(reference.gelu_backward(one, x, approximate), [NAN])
+    assert_bits(reference.gelu_backward(one, x, approximate=approximate), [NAN])
 
 
 @both_dtypes
@@ -49,9 +49,9 @@ def test_at_the_largest_numbers(dtype: Any) -> None:
     assert_bits(reference.gelu(x), [largest, -0.0])
     assert_bits(reference.gelu_backward(one, x), [1.0, 0.0])
     assert F.gelu(tensor(x))[0].item() in (largest, INF)
-    assert_bits(reference.gelu(x, "tanh"), [largest, -0.0])
+    assert_bits(reference.gelu(x, approximate="tanh"), [largest, -0.0])
     assert_bits(F.gelu(tensor(x), approximate="tanh").numpy(), [largest, -0.0])
-    assert_bits(reference.gelu_backward(one, x, "tanh"), [NAN, NAN])
+    assert_bits(reference.gelu_backward(one, x, approximate="tanh"), [NAN, NAN])
     _, (theirs,) = differentiate(lambda t: F.gelu(t, approximate="tanh"), (x,), one)
     assert_bits(theirs, [NAN, NAN])
 
@@ -79,7 +79,7 @@ def test_the_approximation_keeps_its_digits_too(dtype: Any) -> None:
         truth = np.array(
             [float(v / (1 + mpmath.exp(-2 * c * (v + cubic * v**3)))) for v in map(mpmath.mpf, map(float, x))]
         )
-    assert (np.abs(reference.gelu(x, "tanh") - truth) / np.abs(truth)).max() < 100 * np.finfo(dtype).eps
+    assert (np.abs(reference.gelu(x, approximate="tanh") - truth) / np.abs(truth)).max() < 100 * np.finfo(dtype).eps
     assert (np.abs(F.gelu(tensor(x), approximate="tanh").numpy() - truth) / np.abs(truth)).max() > 1e5 * np.finfo(
         dtype
     ).eps
@@ -87,7 +87,7 @@ def test_the_approximation_keeps_its_digits_too(dtype: Any) -> None:
 
 def test_the_two_functions_differ_by_less_than_five_ten_thousandths() -> None:
     x = np.linspace(-10, 10, 20_001)
-    apart = np.abs(reference.gelu(x) - reference.gelu(x, "tanh")).max()
+    apart = np.abs(reference.gelu(x) - reference.gelu(x, approximate="tanh")).max()
     assert 0.0004 < apart < 0.0005
 
 
@@ -101,10 +101,10 @@ def test_by_hand() -> None:
 
 def test_without_an_argument_it_is_exact() -> None:
     x, g = np.array([-2.0, 2.0]), np.array([1.0, 1.0])
-    assert_bits(reference.gelu(x), reference.gelu(x, "none"))
-    assert_bits(reference.gelu_backward(g, x), reference.gelu_backward(g, x, "none"))
-    assert_bits(nn.GELU()(x), reference.gelu(x, "none"))
-    assert nn.GELU("tanh")(x)[0] == reference.gelu(x, "tanh")[0] != nn.GELU()(x)[0]
+    assert_bits(reference.gelu(x), reference.gelu(x, approximate="none"))
+    assert_bits(reference.gelu_backward(g, x), reference.gelu_backward(g, x, approximate="none"))
+    assert_bits(nn.GELU()(x), reference.gelu(x, approximate="none"))
+    assert nn.GELU("tanh")(x)[0] == reference.gelu(x, approximate="tanh")[0] != nn.GELU()(x)[0]
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])

@@ -63,6 +63,8 @@ def test_the_lines_that_are_advised_work() -> None:
     x = np.array([[-1.0, 1.0]])
     assert (reference.relu(x) == nn.ReLU()(x)).all()
     image = np.random.default_rng(0).standard_normal((2, 3, 6, 6))
+    of_instances = torch.nn.InstanceNorm2d(3)(torch.from_numpy(image)).numpy()
+    assert np.abs(nn.GroupNorm(3, 3, affine=False)(image) - of_instances).max() < 1e-12
     pooled = torch.nn.AdaptiveMaxPool2d(2)(torch.from_numpy(image)).numpy()
     assert (nn.MaxPool2d(3)(image) == pooled).all()
     assert nn.Dropout(0.0)(image).shape == nn.Dropout2d(0.0)(image).shape == image.shape

@@ -423,7 +423,7 @@ def optimizer_state(**changes: Any) -> dict[str, Any]:
         (
             optimizer_state(param_groups=[{"params": [0], "lr": 0.1, "betas": (0.9, 0.999), "weight_decay": 0}]),
             ValueError,
-            "state_dict must be that of an SGD, and a group of it has no momentum, dampening",
+            "state_dict must be one of SGD, but a group in it has no momentum, dampening",
         ),
         (optimizer_state(state={1: {}}), ValueError, "state_dict has a state for parameter 1, and no group has that"),
         (
@@ -741,12 +741,12 @@ def wrong_states() -> list[Any]:
         state["state"][0].update(entries)
         return state
 
-    lacking = "state_dict must be that of an {}, and parameter 0 has no {}"
+    lacking = "state_dict must be one of {}, but parameter 0 in it has no {}"
     return [
-        ("Adam", snapshot("SGD"), ValueError, "must be that of an Adam, and a group of it has no betas, eps"),
-        ("AdamW", snapshot("RMSprop"), ValueError, "must be that of an AdamW, and a group of it has no betas"),
-        ("RMSprop", snapshot("Adam"), ValueError, "must be that of an RMSprop, and a group of it has no alpha"),
-        ("SGD", snapshot("Adam"), ValueError, "must be that of an SGD, and a group of it has no momentum, dampening"),
+        ("Adam", snapshot("SGD"), ValueError, "must be one of Adam, but a group in it has no betas, eps"),
+        ("AdamW", snapshot("RMSprop"), ValueError, "must be one of AdamW, but a group in it has no betas"),
+        ("RMSprop", snapshot("Adam"), ValueError, "must be one of RMSprop, but a group in it has no alpha"),
+        ("SGD", snapshot("Adam"), ValueError, "must be one of SGD, but a group in it has no momentum, dampening"),
         ("Adam", changed("Adam", exp_avg=None), ValueError, lacking.format("Adam", "exp_avg")),
         ("Adam", changed("Adam", step=None, exp_avg_sq=None), ValueError, lacking.format("Adam", "step, exp_avg_sq")),
         ("RMSprop", changed("RMSprop", square_avg=None), ValueError, lacking.format("RMSprop", "square_avg")),

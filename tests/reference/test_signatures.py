@@ -72,7 +72,7 @@ def in_order(signature: inspect.Signature) -> list[str]:
 @pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
 def test_optimizers_take_torchs_arguments_in_torchs_order(name: str) -> None:
     ours, theirs = inspect.signature(getattr(optim, name)), inspect.signature(getattr(torch.optim, name))
-    assert argument_names(ours)[: len(in_order(theirs))] == in_order(theirs)
+    assert in_order(ours) == in_order(theirs)
     assert set(argument_names(ours)) == set(argument_names(theirs))
     for argument in argument_names(ours):
         assert ours.parameters[argument].default == theirs.parameters[argument].default
@@ -95,6 +95,21 @@ def test_defaults_are_those_of_torch(ours: Any, theirs: Any) -> None:
         assert found["divisor_override"] is None
     assert {name: found[name] for name in expected} == expected
     assert set(found) <= set(expected)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [twin for twin in TWINS if inspect.isfunction(twin[0])], ids=lambda twin: twin.__name__
+)
+def test_arguments_without_a_name_mean_what_they_mean_in_torch(ours: Any, theirs: Any) -> None:
+    places = in_order(inspect.signature(ours))
+    assert places == list(inspect.signature(theirs).parameters)[: len(places)]
+
+
+@pytest.mark.parametrize("function", [reference.gelu, F.gelu])
+def test_the_approximation_of_gelu_has_no_place(function: Any) -> None:
+    x = np.ones(2)
+    with pytest.raises(TypeError, match="positional argument"):
+        function(x if function is reference.gelu else torch.from_numpy(x), "tanh")
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,14 @@ def facts() -> dict[str, str]:
 
 def comparison(name: str, batch_size: int, seconds: float, seed: int) -> Samples:
     """The samples of one of the ``subjects``."""
-    return _samples(subjects.sides(name, batch_size, seed, torch.get_num_threads()), seconds)
+    return alternate(subjects.checked_sides(name, batch_size, seed, torch.get_num_threads()), seconds)
 
 
 def peer(network: str, layer: str, batch_size: int, seconds: float, seed: int) -> Samples:
     """The samples of one layer of a network, in the reference and in its peers."""
-    return _samples(peers.sides(network, layer, batch_size, seed), seconds)
+    sides = peers.sides(network, layer, batch_size, seed)
+    subjects.check_equal(sides)
+    return alternate(sides, seconds)
 
 
 def growing(layer: str, sizes: list[list[int]], seconds: float, seed: int) -> Samples:
@@ -50,11 +52,6 @@ def peak(layer: str, side: str, size: list[int], seed: int) -> int:
 def instructions(name: str, batch_size: int, seed: int) -> dict[str, Any]:
     """Where the time of NumPy's side of one of the ``subjects`` goes; in one thread, which is all that a trace sees."""
     return profile.profile(subjects.sides(name, batch_size, seed)[subjects.NUMPY])
-
-
-def _samples(sides: dict[str, subjects.Implementation], seconds: float) -> Samples:
-    subjects.check_equal(sides)
-    return alternate(sides, seconds)
 
 
 TASKS: dict[str, Callable[..., Any]] = {

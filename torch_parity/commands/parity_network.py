@@ -106,7 +106,7 @@ def _prove_pass(
             ours = error
     with handed(subject.network, ours.masks if isinstance(ours, Ends) else {}):
         recording = _recorded(subject, image, seed, parser)
-    if MODES[mode]:  # the first; what cannot be recorded has no table
+    if MODES[mode]:  # before the first pass alone, and not before it is known that the network can be recorded
         print(network_text.network_header(subject.name, subject.shape, seed), file=out)
     print(network_text.mode_header(mode), file=out)
     layers = []

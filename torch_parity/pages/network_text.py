@@ -29,7 +29,7 @@ def mode_header(mode: str) -> str:
 
 def layer_line(proof: LayerProof) -> str:
     """One line for a layer."""
-    cells = {name: [] for name in COLUMNS_OF_LAYERS}  # type: dict[str, list[Verdict]]
+    cells: dict[str, list[Verdict]] = {name: [] for name in COLUMNS_OF_LAYERS}
     for result, verdict in proof.verdicts.items():
         column = next((name for name, results in PARAMETER_COLUMNS.items() if result in results), None)
         cells[column or ("input gradient" if result.startswith("grad_") else "output")].append(verdict)

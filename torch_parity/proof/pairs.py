@@ -1,7 +1,7 @@
 """The spine: every formula, its gradient, its torch twin, its cases and its bound, one row each.
 
 Tests, tables and command lines all go through ``PAIRS``, so a formula in ``reference`` without its proof is a missing
-row here. A row's functions take the arrays and the other arguments of a case by name; ``backward`` also gets the
+row here.  A row's functions take the arrays and the other arguments of a case by name; ``backward`` also gets the
 upstream gradient and what ``forward`` returned, and gives one gradient for each name in ``gradients``.
 """
 
@@ -395,7 +395,7 @@ PAIRS = (
     Pair(
         name="layer_norm",
         twin_name="torch.nn.LayerNorm",
-        formula="y = w (x - mean) / sqrt(variance + eps) + b, over features",
+        formula="y = w (x - mu) / sqrt(v + eps) + b, over features",
         cases=cases.layer_norm,
         forward=reference.layer_norm,
         backward=lambda g, a, o, y: reference.layer_norm_backward(
@@ -416,7 +416,7 @@ PAIRS = (
     Pair(
         name="group_norm",
         twin_name="torch.nn.GroupNorm",
-        formula="y = w (x - mean) / sqrt(variance + eps) + b, over groups of channels",
+        formula="y = w (x - mu) / sqrt(v + eps) + b, over groups of channels",
         cases=cases.group_norm,
         forward=reference.group_norm,
         backward=lambda g, a, o, y: reference.group_norm_backward(

@@ -65,9 +65,9 @@ def _proof(call: RecordedCall) -> LayerProof:
 class Distance:
     """How far NumPy's network is from torch's: the largest difference, as a share of the largest number of its kind."""
 
-    kind: str  # 'output', 'input gradient' or 'parameter gradients'
+    kind: str  # as in ``distances``: 'output', 'input gradient', ...
     share: float
-    where: str = ""  # the parameter
+    where: str = ""  # the parameter, or the buffer
 
     @property
     def near(self) -> bool:

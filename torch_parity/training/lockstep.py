@@ -38,12 +38,11 @@ class Lockstep:
 
     ``network`` is a name from ``networks.NETWORKS`` or a function that builds one from ``nn``; ``optimizer`` holds the
     options of SGD, or of another optimizer, of which ``method`` is the name.  The weights of both start as
-    ``reference.nn`` draws them under ``seed``, which also shuffles.
-    NumPy's side also draws what dropout drops, and torch's side is handed these masks.  ``schedule`` makes a
-    learning-rate schedule, given a module ``lr_scheduler`` and an optimizer.  With ``drift_threads`` a second torch
-    takes the same steps with so many threads: how far torch drifts from itself.  On NumPy's side ``thread_count``
-    threads share each step where that is faster than BLAS with as many threads.  The processes of a ``group`` draw the
-    same batches, and each takes its share of them.
+    ``reference.nn`` draws them under ``seed``, which also shuffles.  NumPy's side draws what dropout drops, too, and
+    torch's side is handed these masks.  ``schedule`` makes a learning-rate schedule, given a module ``lr_scheduler``
+    and an optimizer.  With ``drift_threads`` a second torch takes the same steps with so many threads: how far torch
+    drifts from itself.  On NumPy's side ``thread_count`` threads share each step where that is faster than BLAS with as
+    many threads.  The processes of a ``group`` draw the same batches, and each takes its share of them.
     """
 
     def __init__(
@@ -61,9 +60,8 @@ class Lockstep:
     ) -> None:
         """Build both sides.
 
-        ValueError for an unknown network or dtype, one that is not made from ``nn``, options that the
-        optimizer refuses, or
-        dropout or batch normalisation in a ``group``.
+        ValueError for an unknown network or dtype, a network that is not made from ``nn``, options that the optimizer
+        refuses, and for dropout or batch normalisation in a ``group``.
         """
         if isinstance(network, str) and network not in NETWORKS:
             raise ValueError(f"network must be one of {', '.join(NETWORKS)}, got {network!r}")

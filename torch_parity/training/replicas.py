@@ -70,9 +70,10 @@ def takes_statistics(network: nn.Module) -> bool:
 class Replicas:
     """``network`` and its loss, computed by up to ``threads`` threads: this one, and others that wait for work.
 
-    How many share a batch depends on its size and on the network alone (``parts``); a network with dropout has one, as
-    the masks of a batch are drawn one after another, and so has one with batch normalisation.  Where it is one, BLAS
-    keeps the threads that it has.  The others start with the first batch that is shared, and wait until ``close``.
+    How many share a batch depends on its size and on the network alone (``parts``).  A network with dropout is computed
+    by one thread, since the masks of a batch are drawn one after another; so is one with batch normalisation, which
+    needs the whole batch for its statistics.  One thread alone leaves BLAS the threads that it has.  The others start
+    with the first batch that is shared, and wait until ``close``.
     """
 
     def __init__(self, network: nn.Module, threads: int = 1) -> None:

@@ -39,6 +39,14 @@ class Side:
     optimizer: Any
     scheduler: Any
 
+    def scores(self) -> Array:
+        """What the network made of each image of the last ``forward``, (N, classes)."""
+        raise NotImplementedError
+
+    def guesses(self) -> Array:
+        """The class (N,) that each image of the last ``forward`` got."""
+        return np.asarray(self.scores().argmax(axis=1))
+
     def update(self) -> None:
         """One step of the optimizer, and of the schedule."""
         self.optimizer.step()
@@ -104,9 +112,9 @@ class NumpySide(Side):
             for parameter, total in zip(learned, sums, strict=True):
                 parameter.grad = total
 
-    def guesses(self) -> Array:
-        """The class (N,) that each image of the last ``forward`` got."""
-        return np.asarray(self.replicas.scores().argmax(axis=1))
+    def scores(self) -> Array:
+        """What the network made of each image of the last ``forward``, (N, classes)."""
+        return self.replicas.scores()
 
     def masks(self) -> Masks:
         """What the dropout layers kept in the last ``forward``."""
@@ -193,11 +201,11 @@ class TorchSide(Side):
         self.network.train()
         if self.group is None:
             with handed(self.network, self.masks()):
-                self.scores = self.network(batch)
-            self.loss = self.criterion(self.scores, target)
+                self.output = self.network(batch)
+            self.loss = self.criterion(self.output, target)
             return float(self.loss.item())
-        self.scores = self.shared(batch)
-        share = self.criterion(self.scores, target) / (len(images) if count is None else count)
+        self.output = self.shared(batch)
+        share = self.criterion(self.output, target) / (len(images) if count is None else count)
         self.loss = share * self.group.size  # DistributedDataParallel takes the mean of the gradients, not their sum
         return float(share.item())
 
@@ -207,9 +215,9 @@ class TorchSide(Side):
         with contextlib.nullcontext() if self.group is None else self.group.exchange():
             self.loss.backward()
 
-    def guesses(self) -> Array:
-        """The class (N,) that each image of the last ``forward`` got."""
-        return np.asarray(self.scores.detach().argmax(dim=1))
+    def scores(self) -> Array:
+        """What the network made of each image of the last ``forward``, (N, classes)."""
+        return np.asarray(self.output.detach())
 
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""

@@ -418,6 +418,15 @@ FORMULAS = {
         _valid(cases.avg_pool2d),
         {**_POOL, "count_include_pad": FLAGS, "divisor_override": _one_of(0, 2, -3, *NO_INTEGERS, *_HUGE)},
     ),
+    "adaptive_avg_pool2d": Formula(
+        reference.adaptive_avg_pool2d,
+        F.adaptive_avg_pool2d,
+        _valid(cases.adaptive_avg_pool2d),
+        {
+            "input": _array("input"),
+            "output_size": _pair(-1, 5, (None, 2), (None, None), (1, 1), 1, [2, None], (None,), (None, 1, 1), "12"),
+        },
+    ),
     "batch_norm": Formula(
         reference.batch_norm,
         F.batch_norm,
@@ -434,17 +443,6 @@ FORMULAS = {
             ),
         },
     ),
-    "adaptive_avg_pool2d": Formula(
-        reference.adaptive_avg_pool2d,
-        F.adaptive_avg_pool2d,
-        _valid(cases.adaptive_avg_pool2d),
-        {
-            "input": _array("input"),
-            "output_size": _pair(-1, 5, (None, 2), (None, None), (1, 1), 1, [2, None], (None,), (None, 1, 1), "12"),
-        },
-    ),
-    "dropout": Formula(reference.dropout, pair_named("dropout").twin, _mask_or_none(cases.dropout), _DROPOUT),
-    "dropout2d": Formula(reference.dropout2d, pair_named("dropout2d").twin, _mask_or_none(cases.dropout2d), _DROPOUT),
     "layer_norm": Formula(
         reference.layer_norm,
         F.layer_norm,
@@ -469,6 +467,8 @@ FORMULAS = {
             "eps": _EPS,
         },
     ),
+    "dropout": Formula(reference.dropout, pair_named("dropout").twin, _mask_or_none(cases.dropout), _DROPOUT),
+    "dropout2d": Formula(reference.dropout2d, pair_named("dropout2d").twin, _mask_or_none(cases.dropout2d), _DROPOUT),
     "flatten": Formula(
         reference.flatten,
         torch.flatten,

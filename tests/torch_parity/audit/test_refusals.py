@@ -682,8 +682,8 @@ BAD = [
     *(
         bad(f"{name}-{label}", error, partial(f, approximate), "approximate", "one of none, tanh", *words)
         for name, f in [
-            ("gelu", lambda approximate: reference.gelu(IMAGE, approximate)),
-            ("gelu_backward", lambda approximate: reference.gelu_backward(IMAGE, IMAGE, approximate)),
+            ("gelu", lambda approximate: reference.gelu(IMAGE, approximate=approximate)),
+            ("gelu_backward", lambda approximate: reference.gelu_backward(IMAGE, IMAGE, approximate=approximate)),
             ("GELU", lambda approximate: nn.GELU(approximate)(IMAGE)),
         ]
         for label, error, approximate, words in [

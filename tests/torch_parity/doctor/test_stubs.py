@@ -179,9 +179,11 @@ def clip_grad_norm(grads: Any, max_norm: float) -> Any:
 SOLUTIONS |= {
     **{
         f"{name}{end}": getattr(reference, f"{name}{end}")
-        for name in ("leaky_relu", "sigmoid", "tanh", "silu", "gelu", "adaptive_avg_pool2d")
+        for name in ("leaky_relu", "sigmoid", "tanh", "silu", "adaptive_avg_pool2d")
         for end in ("", "_backward")
     },
+    "gelu": lambda x, approximate: reference.gelu(x, approximate=approximate),
+    "gelu_backward": lambda g, x, approximate: reference.gelu_backward(g, x, approximate=approximate),
     "conv_transpose2d": reference.conv_transpose2d,
     "conv_transpose2d_backward": lambda g, x, K, s, p, added: reference.conv_transpose2d_backward(  # noqa: N803
         g, x, K, stride=s, padding=p, output_padding=added

@@ -1,8 +1,9 @@
 """Wrong formulas that people really write, by name.  The proof must reject each one.
 
-One file for each formula, two for convolution.  A mistake is a wrong formula that stands by itself, or the right one
-with wrong arguments or changed results; so it can be planted in any implementation, and mistakes combine: ``plant`` one
-after another.  Each says what was done wrong, what one sees when it was, what to write instead, and where to read on.
+One file for each formula, or for two that are alike; two for convolution.  A mistake is a wrong formula that stands by
+itself, or the right one with wrong arguments or changed results; so it can be planted in any implementation, and
+mistakes combine: ``plant`` one after another.  Each says what was done wrong, what one sees when it was, what to write
+instead, and where to read on.
 """
 
 from torch_parity.audit.mistakes import (
@@ -53,11 +54,11 @@ MISTAKES = (
     *gelu.MISTAKES,
     *max_pool2d.MISTAKES,
     *avg_pool2d.MISTAKES,
-    *batch_norm.MISTAKES,
     *adaptive_pooling.MISTAKES,
-    *dropout.MISTAKES,
+    *batch_norm.MISTAKES,
     *layer_norm.MISTAKES,
     *group_norm.MISTAKES,
+    *dropout.MISTAKES,
     *flatten.MISTAKES,
     *linear.MISTAKES,
     *softmax.MISTAKES,

@@ -6,16 +6,14 @@ from typing import Any
 import numpy as np
 
 from torch_parity.audit.mistakes.mistake import (
-    RESULTS,
     Array,
-    Change,
-    Forward,
     Mistake,
     Options,
     arguments,
     instead,
     result,
 )
+from torch_parity.audit.mistakes.steps import FORGOTTEN_BETWEEN_STEPS
 
 READ = ("reference/optim/adam.py: _advance", "reference/definition/optim.py: adam_step")
 READ_ADAMW = ("reference/optim/adam.py: _advance", "reference/definition/optim.py: adamw_step")
@@ -159,16 +157,6 @@ def decay_after_the_step(parameter: Array, grads: Array, **o: Any) -> Array:
     return _steps(parameter, grads, o, before=lambda k, o: k, after=_decay)
 
 
-def _a_new_optimizer_each_step(right: Forward) -> Forward:
-    def wrong(parameter: Array, grads: Array, **options: Any) -> Array:
-        k = parameter
-        for grad in grads:
-            k = right(parameter=k, grads=grad[np.newaxis], **options)
-        return k
-
-    return wrong
-
-
 MISTAKES = (
     Mistake(
         "adam-bias-uncorrected", "adam",
@@ -264,7 +252,7 @@ MISTAKES = (
         "Right in the first step only; every step is lr long.",
         "Keep m, v and t beside their parameter from step to step.",
         READ,
-        forward=Change(RESULTS, _a_new_optimizer_each_step),
+        forward=FORGOTTEN_BETWEEN_STEPS,
     ),
     Mistake(
         "adamw-decay-coupled", "adamw",

@@ -226,7 +226,7 @@ MISTAKES = (
     ),
     Mistake(
         "unbiased-variance-in-training", "batch_norm",
-        "The numbers are divided by the root of the unbiased variance, with n - 1 under the sum.",
+        "The numbers are divided by the root of the unbiased variance: its sum was divided by n - 1, not by n.",
         "Too small by sqrt((n - 1) / n): nearly right for large batches.",
         "v = x.var((0, 2, 3)), with ddof=0; n - 1 belongs to the running variance alone.",
         READ,
@@ -266,7 +266,7 @@ MISTAKES = (
     ),
     Mistake(
         "biased-running-variance", "batch_norm",
-        "The running variance learns the variance with n under the sum, as it stands in the formula of x_hat.",
+        "The running variance learns the variance of x_hat's formula, whose sum was divided by n, not by n - 1.",
         "Too small by (n - 1) / n: nearly right for large batches, half of it for two numbers.",
         "running_var = (1 - momentum) * running_var + momentum * x.var((0, 2, 3), ddof=1).",
         READ_RUNNING,

@@ -33,14 +33,14 @@ def _share(x: Array, approximate: str) -> Array:
 def without_root_of_two(input: Array, approximate: str) -> Array:
     """x (1 + erf(x)) / 2."""
     if approximate == "tanh":
-        return gelu(input, approximate)
+        return gelu(input, approximate=approximate)
     return np.asarray(input * (1 + _erf(input).astype(input.dtype)) / 2)
 
 
 def without_cube(input: Array, approximate: str) -> Array:
     """x (1 + tanh(sqrt(2 / pi) x)) / 2."""
     if approximate == "none":
-        return gelu(input, approximate)
+        return gelu(input, approximate=approximate)
     return np.asarray(input * (1 + np.tanh(math.sqrt(2 / math.pi) * input)) / 2)
 
 

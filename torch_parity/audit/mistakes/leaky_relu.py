@@ -116,7 +116,7 @@ MISTAKES = (
         "leaky-slope-one-at-zero", "leaky_relu",
         "The gradient passes where x >= 0 instead of x > 0.",
         "Right but at exact zeros, which are frequent with integer pixels.",
-        "np.where(x > 0, g, slope * g): at 0 the slope is the negative one.",
+        "np.where(x > 0, g, slope * g): at 0 the slope is negative_slope.",
         READ_BACKWARD,
         backward=gradients_instead(input=gradient_of_positive_kink),
     ),

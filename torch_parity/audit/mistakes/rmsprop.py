@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from torch_parity.audit.mistakes.mistake import RESULTS, Array, Change, Forward, Mistake, Options, arguments, instead
+from torch_parity.audit.mistakes.mistake import Array, Mistake, Options, arguments, instead
+from torch_parity.audit.mistakes.steps import FORGOTTEN_BETWEEN_STEPS
 
 READ = ("reference/optim/rmsprop.py: _advance", "reference/definition/optim.py: rmsprop_step")
 
@@ -82,16 +83,6 @@ def absolute_value_for_square(parameter: Array, grads: Array, **o: Any) -> Array
     return _steps(parameter, grads, o, mean=lambda v, g, o: np.asarray(o["alpha"] * v + (1 - o["alpha"]) * np.abs(g)))
 
 
-def _a_new_optimizer_each_step(right: Forward) -> Forward:
-    def wrong(parameter: Array, grads: Array, **options: Any) -> Array:
-        k = parameter
-        for grad in grads:
-            k = right(parameter=k, grads=grad[np.newaxis], **options)
-        return k
-
-    return wrong
-
-
 MISTAKES = (
     Mistake(
         "rmsprop-epsilon-in-the-root", "rmsprop",
@@ -163,6 +154,6 @@ MISTAKES = (
         "Right in the first step, and for an alpha of 0; every step has one length.",
         "Keep v beside its parameter from step to step.",
         READ,
-        forward=Change(RESULTS, _a_new_optimizer_each_step),
+        forward=FORGOTTEN_BETWEEN_STEPS,
     ),
 )  # fmt: skip

@@ -5,16 +5,14 @@ from typing import Any
 import numpy as np
 
 from torch_parity.audit.mistakes.mistake import (
-    RESULTS,
     Array,
-    Change,
-    Forward,
     Mistake,
     Options,
     arguments,
     instead,
     result,
 )
+from torch_parity.audit.mistakes.steps import FORGOTTEN_BETWEEN_STEPS
 
 READ = ("reference/optim/sgd.py: _update", "reference/definition/optim.py: sgd_step")
 
@@ -96,16 +94,6 @@ def _step(g: Array, v: Array, o: Options) -> Array:
     return v if o["momentum"] else g
 
 
-def _a_new_optimizer_each_step(right: Forward) -> Forward:
-    def wrong(parameter: Array, grads: Array, **options: Any) -> Array:
-        k = parameter
-        for grad in grads:
-            k = right(parameter=k, grads=grad[np.newaxis], **options)
-        return k
-
-    return wrong
-
-
 MISTAKES = (
     Mistake(
         "weight-decay-after-momentum", "sgd",
@@ -145,7 +133,7 @@ MISTAKES = (
         "Right in the first step only.",
         "Keep v beside its parameter from step to step: self.v = momentum * self.v + g.",
         READ,
-        forward=Change(RESULTS, _a_new_optimizer_each_step),
+        forward=FORGOTTEN_BETWEEN_STEPS,
     ),
     Mistake(
         "exponential-average", "sgd",

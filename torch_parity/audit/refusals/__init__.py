@@ -26,20 +26,21 @@ from torch_parity.audit.refusals.refusal import Arguments, Refusal
 
 __all__ = ["REFUSALS", "Refusal", "mended"]
 
-# A call is mended in this order: targets get the shape of the input, which tells them from class indices, then dtypes.
+# A call is mended in this order: targets get the shape of the input, which tells them from class indices, then dtypes;
+# the rest as the formulas are taught.
 REFUSALS = (
     *mse_loss.REFUSALS,
     *arrays.REFUSALS,
     *conv2d.REFUSALS,
-    *batch_norm.REFUSALS,
     *conv_transpose2d.REFUSALS,
-    *linear.REFUSALS,
-    *cross_entropy.REFUSALS,
-    *softmax.REFUSALS,
-    *max_pool2d.REFUSALS,
     *pad.REFUSALS,
+    *max_pool2d.REFUSALS,
     *adaptive_pooling.REFUSALS,
+    *batch_norm.REFUSALS,
     *dropout.REFUSALS,
+    *linear.REFUSALS,
+    *softmax.REFUSALS,
+    *cross_entropy.REFUSALS,
     *optimizers.REFUSALS,
 )
 

@@ -43,7 +43,7 @@ def _true_in_a_tuple(arguments: Arguments) -> Arguments:
 
 _ARRAYS = (
     "conv2d", "conv_transpose2d", "pad", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu", "max_pool2d",
-    "avg_pool2d", "batch_norm", "adaptive_avg_pool2d", "dropout", "dropout2d", "layer_norm", "group_norm", "flatten",
+    "avg_pool2d", "adaptive_avg_pool2d", "batch_norm", "layer_norm", "group_norm", "dropout", "dropout2d", "flatten",
     "linear", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits",
 )  # fmt: skip
 _PIXELS = ("conv2d", "conv_transpose2d", "pad", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d")
@@ -59,8 +59,8 @@ REFUSALS = (
         "mixed dtypes",
         (
             "conv2d",
-            "batch_norm",
             "conv_transpose2d",
+            "batch_norm",
             "layer_norm",
             "group_norm",
             "linear",

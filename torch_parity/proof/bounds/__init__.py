@@ -11,7 +11,7 @@ in whatever order, blocked, vectorised or fused.  So every correct implementatio
     |computed - true|  <=  gamma_K sum_k |a_k| |b_k|
 
 (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. 2002, section 3.1), and two of them differ by at most
-twice that. K counts every added term, a bias too.  The sum of absolute values is the same formula run on absolute
+twice that.  K counts every added term, a bias too.  The sum of absolute values is the same formula run on absolute
 values, in double precision, by torch: a fault of the reference cannot widen its own bound.
 
 Near zero the model has a second error: a product below the smallest normal number loses digits.  Each term then adds at
