@@ -75,7 +75,7 @@ def examined(formula: str, backward: bool, fault: Fault) -> Entry:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize(("formula", "backward"), WHERE[:2])
+@pytest.mark.parametrize(("formula", "backward"), WHERE[:1])
 def test_a_fault_that_is_not_in_the_table_gets_no_name(formula: str, backward: bool, name: str) -> None:
     entry = examined(formula, backward, FAULTS[name])
     assert entry.verdict == "different"
@@ -86,7 +86,7 @@ def test_a_fault_that_is_not_in_the_table_gets_no_name(formula: str, backward: b
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("formula", "backward"), WHERE[2:])
+@pytest.mark.parametrize(("formula", "backward"), WHERE[1:])
 def test_so_in_the_other_formulas(formula: str, backward: bool) -> None:
     for name, fault in FAULTS.items():
         if (formula, name) == ("cross_entropy", "minus its mean"):
