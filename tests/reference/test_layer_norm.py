@@ -48,6 +48,13 @@ def test_eps_is_added_to_the_variance(dtype: Any) -> None:
         assert_bits(output, [[-0.5, 0.5]])  # 1 / sqrt(1 + 3)
 
 
+def test_the_gradient_has_the_same_eps_unless_told_otherwise() -> None:
+    x, g = random_normal((3, 4)), random_normal((3, 4), seed=1)
+    found = reference.layer_norm_backward(g, x, (4,))
+    for mine, same in zip(found, reference.layer_norm_backward(g, x, (4,), eps=1e-5), strict=True):
+        assert_bits(mine, same)
+
+
 def test_features_may_have_several_dimensions() -> None:
     x = random_normal((3, 2, 4))
     flat = reference.layer_norm(x.reshape(3, 8), (8,))
