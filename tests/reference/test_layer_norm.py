@@ -186,6 +186,24 @@ def test_gradients_of_weight_and_bias_are_summed_in_float64() -> None:
     assert_bits(grad_bias, [2**24 + 2, 2**24 + 2])
 
 
+def test_products_for_the_weights_gradient_keep_all_their_digits() -> None:
+    """Of u x_hat - v x_hat, with u and v neighbours, products rounded to float32 would leave next to nothing right."""
+    x = random_normal((1, 5), np.float32).repeat(2, axis=0)
+    u = np.float32(1.1)
+    v = np.nextafter(u, np.float32(2))
+    apart = np.array([u, -v], np.float32).repeat(5).reshape(2, 5)
+    together = np.array([u - v, 0], np.float32).repeat(5).reshape(2, 5)
+    _, found, _ = reference.layer_norm_backward(apart, x, (5,))
+    _, expected, _ = reference.layer_norm_backward(together, x, (5,))
+    assert_bits(found, expected)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_weight_and_bias_have_the_dtype_of_the_input(name: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name} must have the dtype of input, float64, got float32$"):
+        reference.layer_norm(np.ones((2, 3)), (3,), **{name: np.ones(3, np.float32)})
+
+
 @both_dtypes
 def test_an_output_that_overflows_is_infinite_without_a_warning(dtype: Any) -> None:
     x, weight = np.array([[-4, 1, 1, 1, 1]], dtype), np.full(5, np.finfo(dtype).max)  # x_hat is -2, 1/2, ...
