@@ -155,6 +155,11 @@ def test_the_definition_refuses_nothing_but_says_the_same() -> None:
         assert_bits(reference.definition.nll_loss(x, target, weight, reduction=reduction), ours)
 
 
+def test_the_gradient_from_above_has_the_dtype_of_the_input() -> None:
+    with pytest.raises(TypeError, match=r"^input must have the dtype of grad_output, float32, got float64"):
+        reference.nll_loss_backward(np.float32(1), np.ones((2, 3)), np.array([0, 1]))  # type: ignore[arg-type]
+
+
 # The layer.
 
 
