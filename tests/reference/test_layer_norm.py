@@ -200,8 +200,9 @@ def test_products_for_the_weights_gradient_keep_all_their_digits() -> None:
 
 @pytest.mark.parametrize("name", ["weight", "bias"])
 def test_weight_and_bias_have_the_dtype_of_the_input(name: str) -> None:
+    scale: dict[str, Any] = {name: np.ones(3, np.float32)}
     with pytest.raises(TypeError, match=rf"^{name} must have the dtype of input, float64, got float32$"):
-        reference.layer_norm(np.ones((2, 3)), (3,), **{name: np.ones(3, np.float32)})
+        reference.layer_norm(np.ones((2, 3)), (3,), **scale)
 
 
 @both_dtypes
