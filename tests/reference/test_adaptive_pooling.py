@@ -134,6 +134,11 @@ def test_the_mean_of_all_pixels_is_as_exact_as_torchs() -> None:
     assert_equal(reference.adaptive_avg_pool2d_backward(y, x.shape), np.broadcast_to(y / np.float32(60_000), x.shape))
 
 
+def test_the_mean_of_an_image_without_a_batch_is_that_of_a_batch_of_one() -> None:
+    image = random_normal((2, 3, 5))
+    assert_equal(reference.adaptive_avg_pool2d(image, 1), reference.adaptive_avg_pool2d(image[np.newaxis], 1)[0])
+
+
 def test_an_output_without_pixels() -> None:
     """torch computes it, and refuses its gradient, which is 0."""
     x = np.ones((2, 3, 4, 5), np.float32)

@@ -429,3 +429,17 @@ def test_a_network_with_batch_norm_trains_as_in_torch() -> None:
     for name, array in twin.state_dict().items():
         np.testing.assert_allclose(network.state_dict()[name], array.numpy(), rtol=0, atol=1e-12, err_msg=name)
     np.testing.assert_allclose(network.eval()(x), twin.eval()(tensor(x)).detach().numpy(), rtol=0, atol=1e-12)
+
+
+def test_the_gradient_in_evaluation_lies_in_memory_as_the_input_does() -> None:
+    x = np.moveaxis(np.ones((3, 4, 5, 2), np.float32), -1, 0)
+    statistics = np.zeros(3, np.float32), np.ones(3, np.float32)
+    grads = batch_norm_backward(np.ones(x.shape, np.float32), x, *statistics)
+    assert grads[0] is not None
+    assert grads[0].strides == x.strides
+    assert all(grad is not None and grad.dtype == np.float32 for grad in grads)
+
+
+def test_a_momentum_that_is_no_number_is_named() -> None:
+    with pytest.raises(TypeError, match=r"^momentum must be a real number, got 'x'$"):
+        running_statistics(np.ones((2, 3)), np.zeros(3), np.ones(3), "x")  # type: ignore[arg-type]

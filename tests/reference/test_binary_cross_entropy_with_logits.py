@@ -162,6 +162,11 @@ def test_one_question_is_a_choice_of_two_classes() -> None:
     np.testing.assert_allclose(grad_input, grad[:, 1], rtol=1e-14)
 
 
+def test_the_gradient_from_above_has_the_dtype_of_the_input() -> None:
+    with pytest.raises(TypeError, match=r"^input must have the dtype of grad_output, float32, got float64"):
+        reference.binary_cross_entropy_with_logits_backward(np.float32(1), np.ones(3), np.ones(3))  # type: ignore[arg-type]
+
+
 # The layer.
 
 

@@ -137,6 +137,16 @@ def test_gradients_of_both_dtypes_keep_theirs() -> None:
     assert [str(grad.dtype) for grad in (weight, bias)] == ["float32", "float64"]
 
 
+def test_the_factor_is_rounded_to_each_gradients_dtype() -> None:
+    """As torch rounds it: with the factor of float64, two of the three would end one last bit away."""
+    ours, theirs = with_gradients([np.array([6, -6, 7], np.float32), np.array([60.0])])
+    assert clip_grad_norm_(ours, 0.1) == 61
+    torch.nn.utils.clip_grad_norm_(theirs, 0.1)
+    for parameter, twin in zip(ours, theirs, strict=True):
+        assert twin.grad is not None
+        assert_bits(parameter.grad, twin.grad.numpy())
+
+
 def test_a_parameter_given_twice_counts_and_shrinks_twice() -> None:
     [parameter], [twin] = with_gradients([np.array([3.0, 4.0])])
     norm = clip_grad_norm_([parameter, parameter], 1.0)
@@ -174,3 +184,5 @@ def test_what_cannot_be_is_named() -> None:
         clip_grad_norm_([3], 1.0)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="norm_type must be a real number, got 'two'"):
         clip_grad_norm_([parameter], 1.0, "two")
+    with pytest.raises(TypeError, match=r"^error_if_nonfinite must be True or False, got 1"):
+        clip_grad_norm_([parameter], 1.0, error_if_nonfinite=1)  # type: ignore[arg-type]

@@ -271,3 +271,14 @@ def test_a_gradient_of_another_dtype_is_refused() -> None:
             layer.backward(np.ones((2, 3, 4, 5)))
         with pytest.raises(ValueError, match=r"^grad_output must have shape \(2, 3, 4, 5\) \(as input\), got"):
             layer.backward(np.ones((2, 3, 5, 4), np.float32))
+
+
+def test_the_output_of_a_subclass_is_a_plain_array() -> None:
+    """As from all formulas; ``np.memmap``, for one, is a subclass."""
+
+    class Own(np.ndarray[Any, Any]):
+        pass
+
+    x = np.ones((2, 3, 4, 5)).view(Own)
+    assert type(reference.dropout(x, 0.5)) is np.ndarray
+    assert type(reference.dropout2d(x, 0.5)) is np.ndarray

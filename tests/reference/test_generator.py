@@ -1,8 +1,10 @@
 """What is drawn at random, and how a seed fixes it."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from reference import generator, nn
 
@@ -34,6 +36,15 @@ def test_masks_drop_with_probability_p() -> None:
         assert abs(mask.mean() - (1 - p)) < 0.006
     assert generator.draw_mask((200, 1000), 0.0).all()
     assert not generator.draw_mask((200, 1000), 1.0).any()
+
+
+def test_an_integer_at_the_threshold_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So p = 0 drops nothing, and p = 1/2 just half of all integers: chance would show it once in 2^32 draws."""
+    halves = np.array([0, 2**31 - 1, 2**31, 2**32 - 1], np.uint32)
+    fixed = SimpleNamespace(bit_generator=SimpleNamespace(random_raw=lambda count: halves.view(np.uint64)[:count]))
+    monkeypatch.setattr(generator, "_generator", fixed)
+    assert generator.draw_mask((4,), 0.0).all()
+    assert generator.draw_mask((4,), 0.5).tolist() == [False, False, True, True]
 
 
 def test_entries_of_a_mask_are_independent() -> None:

@@ -45,6 +45,13 @@ def test_eps_is_added_to_the_variance(dtype: Any) -> None:
         assert_bits(output, [[-0.5, 0.5]])  # 1 / sqrt(1 + 3)
 
 
+def test_the_gradient_has_the_same_eps_unless_told_otherwise() -> None:
+    x, g = random_normal((3, 4)), random_normal((3, 4), seed=1)
+    found = reference.group_norm_backward(g, x, 1)
+    for mine, same in zip(found, reference.group_norm_backward(g, x, 1, eps=1e-5), strict=True):
+        assert_bits(mine, same)
+
+
 def test_one_group_is_layer_norm_and_a_group_per_channel_instance_norm() -> None:
     x = random_normal((3, 4, 5, 2))
     assert_bits(reference.group_norm(x, 1), reference.layer_norm(x, (4, 5, 2)))

@@ -48,6 +48,13 @@ def test_eps_is_added_to_the_variance(dtype: Any) -> None:
         assert_bits(output, [[-0.5, 0.5]])  # 1 / sqrt(1 + 3)
 
 
+def test_the_gradient_has_the_same_eps_unless_told_otherwise() -> None:
+    x, g = random_normal((3, 4)), random_normal((3, 4), seed=1)
+    found = reference.layer_norm_backward(g, x, (4,))
+    for mine, same in zip(found, reference.layer_norm_backward(g, x, (4,), eps=1e-5), strict=True):
+        assert_bits(mine, same)
+
+
 def test_features_may_have_several_dimensions() -> None:
     x = random_normal((3, 2, 4))
     flat = reference.layer_norm(x.reshape(3, 8), (8,))
@@ -177,6 +184,25 @@ def test_gradients_of_weight_and_bias_are_summed_in_float64() -> None:
     _, grad_weight, grad_bias = reference.layer_norm_backward(g, x, (2,), eps=0)
     assert_bits(grad_weight, [-(2**24) - 2, 2**24 + 2])
     assert_bits(grad_bias, [2**24 + 2, 2**24 + 2])
+
+
+def test_products_for_the_weights_gradient_keep_all_their_digits() -> None:
+    """Of u x_hat - v x_hat, with u and v neighbours, products rounded to float32 would leave next to nothing right."""
+    x = random_normal((1, 5), np.float32).repeat(2, axis=0)
+    u = np.float32(1.1)
+    v = np.nextafter(u, np.float32(2))
+    apart = np.array([u, -v], np.float32).repeat(5).reshape(2, 5)
+    together = np.array([u - v, 0], np.float32).repeat(5).reshape(2, 5)
+    _, found, _ = reference.layer_norm_backward(apart, x, (5,))
+    _, expected, _ = reference.layer_norm_backward(together, x, (5,))
+    assert_bits(found, expected)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_weight_and_bias_have_the_dtype_of_the_input(name: str) -> None:
+    scale: dict[str, Any] = {name: np.ones(3, np.float32)}
+    with pytest.raises(TypeError, match=rf"^{name} must have the dtype of input, float64, got float32$"):
+        reference.layer_norm(np.ones((2, 3)), (3,), **scale)
 
 
 @both_dtypes

@@ -121,6 +121,11 @@ def test_a_vector_is_not_repeated_against_a_column() -> None:
         assert F.mse_loss(tensor(column), tensor(vector)).item() == pytest.approx(4 / 3)
 
 
+def test_the_gradient_from_above_has_the_dtype_of_the_input() -> None:
+    with pytest.raises(TypeError, match=r"^input must have the dtype of grad_output, float32, got float64"):
+        reference.mse_loss_backward(np.float32(1), np.ones(3), np.ones(3))  # type: ignore[arg-type]
+
+
 # The layer.
 
 

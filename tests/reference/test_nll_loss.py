@@ -155,6 +155,23 @@ def test_the_definition_refuses_nothing_but_says_the_same() -> None:
         assert_bits(reference.definition.nll_loss(x, target, weight, reduction=reduction), ours)
 
 
+def test_the_gradient_from_above_has_the_dtype_of_the_input() -> None:
+    with pytest.raises(TypeError, match=r"^input must have the dtype of grad_output, float32, got float64"):
+        reference.nll_loss_backward(np.float32(1), np.ones((2, 3)), np.array([0, 1]))  # type: ignore[arg-type]
+
+
+def test_a_label_that_is_no_class_is_named_as_it_is() -> None:
+    """Also where floats have no room for it: 2^62 + 1 would be 2^62, which is ignored."""
+    for label, ignored in ((3, -100), (-1, -100), (2**62 + 1, 2**62)):
+        with pytest.raises(ValueError, match=rf"^target must lie between 0 and 2, or .* got {label}$"):
+            reference.nll_loss(LOG_P, np.array([0, label, 2]), ignore_index=ignored)
+
+
+def test_without_classes_and_samples_the_dtype_stays() -> None:
+    loss = reference.nll_loss(np.zeros((0, 0), np.float32), np.zeros(0, np.int64), reduction="none")
+    assert loss.dtype == np.float32
+
+
 # The layer.
 
 
