@@ -42,7 +42,7 @@ def test_torch_agrees(pair: Pair, kind: str, dtype: np.dtype[Any], data: st.Data
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("pair", "kind", "dtype"), ROWS)
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_torch_agrees_at_length(pair: Pair, kind: str, dtype: np.dtype[Any], data: st.DataObject) -> None:
     check(pair, kind, dtype, data)
