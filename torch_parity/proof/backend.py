@@ -112,8 +112,9 @@ class Backend:
         return np.asarray(result.cpu().double().numpy())
 
     def twin(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` as this backend runs it; compiled at most once."""
-        return _compiled(function) if self.compile else function
+        """``function`` as this backend runs it; compiled at most once, unless it is marked as not to be compiled."""
+        marked = getattr(function, "_torchdynamo_disable", False)
+        return _compiled(function) if self.compile and not marked else function
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -171,8 +171,6 @@ def _batch_norm_layer(nn: Any, a: Arrays, o: Options) -> Any:
     return layer(x.shape[1], o["eps"], o["momentum"], affine, tracked, bias="bias" in a).train(o["training"])
 
 
-# Compiled, dropout draws in ways of its own, and nothing could be handed to it.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _dropped(
     function: Callable[..., torch.Tensor],
     input: torch.Tensor,
@@ -191,11 +189,14 @@ def _dropped(
         return function(input, **options)
 
 
+# Compiled, dropout draws in ways of its own, and nothing could be handed to it.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _torch_dropout(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
     dropped: torch.Tensor = _dropped(F.dropout, input, mask, input.shape, **options)
     return dropped
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _torch_dropout2d(input: torch.Tensor, mask: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
     dropped: torch.Tensor = _dropped(F.dropout2d, input, mask, input.shape[:2], **options)
     return dropped

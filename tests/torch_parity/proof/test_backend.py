@@ -300,6 +300,7 @@ POOLING: dict[str, Any] = {"kernel_size": 3, "stride": 2, "padding": 0, "ceil_mo
 CONVOLUTION: dict[str, Any] = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 # What inductor gets wrong or refuses in torch 2.13, with dynamic shapes: formula, arrays, arguments, and what is found.
+ADAM = {"eps": 0.5, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
 INDUCTOR_FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
     "the gradient of average pooling with ceil_mode is wrong at the edge": (
         "avg_pool2d", {"input": uniform(2, 3, 6, 7)}, {**POOLING, "ceil_mode": True}, "grad_input: "
@@ -317,8 +318,20 @@ INDUCTOR_FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
         "conv2d", {"input": uniform(2, 4, 5), "weight": uniform(4, 2, 3, 3)},
         {**CONVOLUTION, "stride": (5, 4), "padding": (1, 0)}, "truth value of Relational",
     ),
+    "an image without a batch is refused by the gradient of the transposed convolution": (
+        "conv_transpose2d", {"input": uniform(15, 9, 1), "weight": uniform(15, 1, 3, 3)},
+        {"stride": (2,), "padding": (0,), "output_padding": 1, "groups": 3, "dilation": 1}, "truth value of Relational",
+    ),
     "groups of no pixels are refused by the gradient of group normalisation": (
         "group_norm", {"input": uniform(5, 3, 0)}, {"num_groups": 3, "eps": 1e-5}, "float division by zero",
+    ),
+    "the bias corrections of Adam are computed in single precision": (
+        "adam", {"parameter": uniform(3, 5), "grads": uniform(1, 3, 5)},
+        {**ADAM, "lr": 1.0, "betas": (0.0, 0.999), "decoupled_weight_decay": False}, "output: ",
+    ),
+    "a gradient of 0 is divided by a learning rate of 0": (
+        "adamw", {"parameter": uniform(1), "grads": np.zeros((1, 1), np.float32)},
+        {**ADAM, "lr": 0.0, "betas": (0.5, 0.0)}, "output: ",
     ),
     "bytes as class indices are refused": (
         "cross_entropy", {"input": uniform(3, 4), "target": np.array([1, 3, 0], np.uint8)},

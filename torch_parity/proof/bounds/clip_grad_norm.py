@@ -23,7 +23,8 @@ def clip_grad_norm_errors(case: Case, sums: Precision, results: Precision) -> di
     are off by FUNCTION_ULPS units in the last place each, relative to themselves; the root divides the error of what
     is under it by |p|, and a power of a root multiplies its error by |p|, which is what happens where each gradient's
     own norm is computed first.  Twice the total covers the products of errors.  Each power may lose the smallest normal
-    number.  The norm is rounded twice: each gradient's, and that of all.  The largest number does not round.
+    number.  The norm is rounded twice: each gradient's, and that of all; near zero these are three roundings, each by a
+    part of the smallest normal number at most, or of the spacing there.  The largest number does not round.
     """
     p, most = case.arguments["norm_type"], case.arguments["max_norm"]
     sizes = np.concatenate([np.abs(case.arrays[name]).astype(np.float64).ravel() for name in ("first", "second")])
@@ -49,6 +50,7 @@ def _norm_error(norm: float, sizes: Array, p: float, sums: Precision, results: P
         error = 2 * norm * ((relative + lost / total) / abs(p) + function + 2 * results.u)
     else:  # what is lost may be all there is; the reciprocal of 0 is no sum
         error = lost ** (1 / p) if p > 0 else np.inf
+    error += 3 * results.tiny
     return np.asarray(np.inf if norm + error > results.largest / 4 else error)
 
 
