@@ -8,6 +8,7 @@ rounding.  torch exchanges its gradients by DistributedDataParallel, NumPy by ``
 """
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.distributed.nn  # noqa: F401, before there is a group: its functions have that of now for a default
 from torch import distributed
 
 from torch_parity.training.replicas import shares
@@ -78,5 +80,9 @@ class Group:
             ) from error
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group; a Lockstep that is not closed yet keeps its threads running.
+
+        C++ may abort a program that still has some when it ends.
+        """
         distributed.destroy_process_group()
+        gc.collect()  # DistributedDataParallel is in circles of references, and holds the group

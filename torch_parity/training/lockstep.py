@@ -231,8 +231,9 @@ class Lockstep:
                 )
 
     def close(self) -> None:
-        """End the threads of NumPy's side; a further step starts new ones."""
-        self.numpy.replicas.close()
+        """End the threads of NumPy's side, and let torch's let go of a group; a further step starts new ones."""
+        for side in self._all_sides().values():
+            side.close()
 
     def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """All that training goes on from, to the same bits: arrays by name, and numbers ready for JSON."""

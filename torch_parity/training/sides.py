@@ -120,6 +120,10 @@ class NumpySide(Side):
         """What the dropout layers kept in the last ``forward``."""
         return masks_of(self.network)
 
+    def close(self) -> None:
+        """End the threads that share a step; a further one starts new ones."""
+        self.replicas.close()
+
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
         self.network.eval()
@@ -188,9 +192,16 @@ class TorchSide(Side):
         self.optimizer = _optimizer(torch.optim, self.network.parameters(), optimizer)
         self.scheduler = None if schedule is None else schedule(torch.optim.lr_scheduler, self.optimizer)
         self.group, self.masks = group, masks
+        self.shared: torch.nn.parallel.DistributedDataParallel | None = None
         if group is not None:
+            self._shared(group)
+
+    def _shared(self, group: Group) -> torch.nn.parallel.DistributedDataParallel:
+        """The network, whose gradients are those of the whole batch."""
+        if self.shared is None:
             with group.exchange():
                 self.shared = torch.nn.parallel.DistributedDataParallel(self.network)
+        return self.shared
 
     def forward(self, images: Array, labels: Array, count: int | None = None) -> float:
         """The mean loss of ``images`` (N, C, H, W) and ``labels`` (N,).
@@ -204,7 +215,7 @@ class TorchSide(Side):
                 self.output = self.network(batch)
             self.loss = self.criterion(self.output, target)
             return float(self.loss.item())
-        self.output = self.shared(batch)
+        self.output = self._shared(self.group)(batch)
         share = self.criterion(self.output, target) / (len(images) if count is None else count)
         self.loss = share * self.group.size  # DistributedDataParallel takes the mean of the gradients, not their sum
         return float(share.item())
@@ -218,6 +229,10 @@ class TorchSide(Side):
     def scores(self) -> Array:
         """What the network made of each image of the last ``forward``, (N, classes)."""
         return np.asarray(self.output.detach())
+
+    def close(self) -> None:
+        """Let go of the group, whose threads would run to the end of the program; a further step takes it up again."""
+        self.shared = None
 
     def predict(self, images: Array) -> Array:
         """The class that each image (N, C, H, W) gets."""
