@@ -216,6 +216,24 @@ def test_every_number_can_be_pointed_at(visit: Visits, section: Section) -> None
     assert told
 
 
+def test_a_pointer_that_rests_does_not_disturb_the_keyboard(visit: Visits) -> None:
+    """Where focus makes the page scroll, browsers say that the pointer is over what slid under it."""
+    section = next(section for section in SECTIONS if section.name == "filters")
+    reader = visit().ready()
+    reader.cell(section, "image", 0, 0).hover()
+    reader.cell(section, "kernel", 1, 1).focus()
+    explained = reader.says(section)
+    over = "cell => cell.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))"
+    reader.cell(section, "image", 3, 3).evaluate(over)
+    reader.figure(section).evaluate("figure => figure.dispatchEvent(new PointerEvent('pointerleave'))")
+    assert reader.says(section) == explained
+    assert reader.marked(section, "source")["kernel"][1, 1]
+    reader.cell(section, "image", 0, 1).hover()
+    assert reader.marked(section, "source")["image"][0, 1]
+    reader.figure(section).locator(".says").hover()
+    assert not reader.marked(section, "source")["image"].any()
+
+
 @by_name
 def test_a_click_pins_and_escape_releases(visit: Visits, section: Section) -> None:
     reader = visit().ready()

@@ -33,6 +33,7 @@ export class Figure {
     this.controls = Array.from(element.querySelectorAll("[data-option]"));
     this.pinned = null; // the number that a click keeps, as [matrix, row, column]
     this.pointed = null; // the one that the pointer or the keyboard is at
+    this.byKeyboard = false; // until the pointer moves: a page that scrolls slides under one that rests
     this.shown = 0;
     this.#listen();
     module.begin?.(this);
@@ -139,14 +140,23 @@ export class Figure {
       const name = table.dataset.matrix.split(".")[1];
       return [name, ...this.tables.get(name).place(event.target)];
     };
-    element.addEventListener("pointerover", (event) => this.#point(placeOf(event)));
-    element.addEventListener("pointerleave", () => this.#point(null));
-    element.addEventListener("focusout", () => this.#point(null));
+    element.addEventListener("pointerover", (event) => this.byKeyboard || this.#point(placeOf(event)));
+    element.addEventListener("pointerleave", () => this.byKeyboard || this.#point(null));
+    element.addEventListener("pointermove", (event) => {
+      if (!this.byKeyboard || !(event.movementX || event.movementY)) return;
+      this.byKeyboard = false;
+      this.#point(placeOf(event));
+    });
+    element.addEventListener("focusout", () => {
+      this.byKeyboard = false;
+      this.#point(null);
+    });
     element.addEventListener("focusin", (event) => {
       const place = placeOf(event);
       const cell = event.target.closest("td");
       if (place && event.target instanceof HTMLInputElement) event.target.select();
       else if (place) this.tables.get(place[0]).stopAt(cell);
+      this.byKeyboard = place !== null;
       this.#point(place);
     });
     element.addEventListener("click", (event) => {
