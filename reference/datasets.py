@@ -165,6 +165,24 @@ def normalize(
     return pixels
 
 
+def crop(images: NDArray[np.uint8], padding: int, corners: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Of each of ``images`` (N, H, W) a part of its own size, after ``padding`` pixels of 0 were laid around it.
+
+    The part begins at row and column ``corners`` (N, 2), from 0 to 2 padding: (padding, padding) is the image itself,
+    other corners move it.  With corners drawn at random, anew for every epoch, it is torchvision's RandomCrop.
+
+    >>> import numpy as np
+    >>> from reference.datasets import crop
+    >>> images = np.array([[[1, 2], [3, 4]]], np.uint8)
+    >>> print(crop(images, 1, np.array([[0, 1]]))[0])  # moved down
+    [[0 0]
+     [1 2]]
+    """
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding)))
+    parts = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))
+    return np.asarray(parts[np.arange(len(images)), corners[:, 0], corners[:, 1]])
+
+
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """The array, rank 1 to 4, in the IDX file ``path``, plain or gzip'ed (told by its first bytes, not its name).
 

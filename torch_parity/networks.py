@@ -83,6 +83,7 @@ class Recipe:
     lr: float = 0.02
     momentum: float = 0.9
     weight_decay: float = 0.0
+    random_crop: int = 0
 
 
 RECIPES = {

@@ -115,6 +115,21 @@ def test_pixels_use_the_whole_range_and_the_border_is_background(data: datasets.
         assert not images[:, -1, -1].any()
 
 
+def test_a_crop_is_a_part_of_the_padded_image() -> None:
+    draw = np.random.default_rng(3)
+    images = draw.integers(1, 256, (50, 6, 4)).astype(np.uint8)
+    corners = draw.integers(0, 7, (50, 2))
+    found = datasets.crop(images, 3, corners)
+    assert found.shape == images.shape
+    assert found.dtype == np.uint8
+    for image, part, (row, column) in zip(images, found, corners, strict=True):
+        padded = np.zeros((12, 10), np.uint8)
+        padded[3:9, 3:7] = image
+        assert np.array_equal(part, padded[row : row + 6, column : column + 4])
+    assert np.array_equal(datasets.crop(images, 3, np.full((50, 2), 3)), images)
+    assert not np.shares_memory(datasets.crop(images, 0, np.zeros((50, 2), int)), images)
+
+
 def test_the_arrays_belong_to_the_caller(data: datasets.MNIST) -> None:
     assert all(array.flags.writeable and array.flags.c_contiguous for array in data)
 

@@ -153,7 +153,9 @@ def _fail(message: str, code: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     recipes = "; ".join(
         f"{name}: {one.epochs} epochs of batches of {one.batch_size}, {one.schedule} from {one.lr}, momentum "
-        f"{one.momentum}" + (f", weight decay {one.weight_decay}" if one.weight_decay else "")
+        f"{one.momentum}"
+        + (f", weight decay {one.weight_decay}" if one.weight_decay else "")
+        + (f", random crop {one.random_crop}" if one.random_crop else "")
         for name, one in networks.RECIPES.items()
     )
     parser = argparse.ArgumentParser(
@@ -200,6 +202,11 @@ def _parser() -> argparse.ArgumentParser:
         help="its images are stored transposed, as EMNIST's are: turn them upright (default: as their names say)",
     )
     data.add_argument("--limit", type=int, help="train on the first LIMIT images only")
+    data.add_argument(
+        "--random-crop", type=int, metavar="PIXELS",
+        help="pad each training image with so many pixels, and take a random part of its own size (default: as in the "
+        "network's recipe)",
+    )  # fmt: skip
     output = parser.add_argument_group("output")
     output.add_argument("--runs-dir", help=f"where the run gets its folder (default: {RUNS_DIR})")
     output.add_argument(

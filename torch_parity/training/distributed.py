@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.distributed.nn  # noqa: F401, before there is a group: its functions have that of now for a default
+import torch.distributed.nn  # before there is a group: its functions have that of now for a default
 from torch import distributed
 
 from torch_parity.training.replicas import shares

@@ -18,7 +18,7 @@ import torch
 import reference
 from reference import generator
 from reference.arguments import ieee754
-from reference.datasets import normalize
+from reference.datasets import crop, normalize
 from torch_parity.masks import draws_masks
 from torch_parity.networks import NETWORKS, OwnNetwork
 from torch_parity.training.calls import LayerCall
@@ -147,18 +147,21 @@ class Lockstep:
         finally:
             torch.set_num_threads(before)
 
-    def epoch(self, images: Array, labels: Array, batch_size: int) -> Iterator[dict[str, float]]:
+    def epoch(self, images: Array, labels: Array, batch_size: int, random_crop: int = 0) -> Iterator[dict[str, float]]:
         """One pass over the images in random order, the last batch perhaps smaller; yields the losses of each step.
 
+        ``random_crop`` pads each image with so many pixels, and takes a random part of its own size, for both sides.
         After ``load_state`` it goes on where the state was taken.
         """
         if self.steps_into_epoch == 0:
             self.correct, self.seen = dict.fromkeys(SIDES, 0), 0
         self.shuffle_before = self.shuffle.bit_generator.state
         order = self.shuffle.permutation(len(images))
+        corners = self.shuffle.integers(0, 2 * random_crop + 1, (len(images), 2)) if random_crop else None
         for first in range(self.steps_into_epoch * batch_size, len(order), batch_size):
             chosen = order[first : first + batch_size]
-            losses = self.step(images[chosen], labels[chosen])
+            batch = images[chosen] if corners is None else crop(images[chosen], random_crop, corners[chosen])
+            losses = self.step(batch, labels[chosen])
             self.steps_into_epoch += 1
             yield losses
         self.steps_into_epoch = 0

@@ -180,7 +180,8 @@ class Training:
     def _steps(self) -> Iterator[None]:
         """The rest of this epoch."""
         lr = self.both.lr()
-        epoch = self.both.epoch(self.images, self.labels, self.settings.batch_size)
+        settings = self.settings
+        epoch = self.both.epoch(self.images, self.labels, settings.batch_size, settings.random_crop)
         try:
             for self.losses in epoch:
                 self.step, self.lr, lr = self.step + 1, lr, self.both.lr()

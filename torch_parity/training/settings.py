@@ -38,6 +38,7 @@ class Settings:
     transposed: bool = False  # whether its images are stored so, and turned upright
     cosine_epochs: int | None = None  # of the schedule 'cosine': half its wave; None is all epochs
     method: str = "sgd"  # of OPTIMIZERS
+    random_crop: int = 0  # pixels of padding, of which a random part of the image's own size is taken
 
     def __post_init__(self) -> None:
         """Check what no other part does; ValueError names what is wrong."""
@@ -45,6 +46,8 @@ class Settings:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
+        if self.random_crop < 0:
+            raise ValueError(f"random_crop must be at least 0, got {self.random_crop}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
         own = defaults(self.method)

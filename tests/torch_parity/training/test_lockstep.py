@@ -78,6 +78,38 @@ def test_the_batches_are_the_same_on_both_sides_and_cover_every_image(digits: MN
     assert images.sum() == digits.train_images.sum()
 
 
+def test_random_crops_move_each_image_otherwise_in_every_epoch(digits: MNIST) -> None:
+    """And the same on both sides, which are given one batch."""
+    both, seen = Lockstep("formula", lr=0.02), []
+    step = both.step
+
+    def watched(images: Any, labels: Any) -> dict[str, float]:
+        seen.append((images, labels))
+        return step(images, labels)
+
+    both.step = watched  # type: ignore[method-assign]
+    images, labels = digits.train_images[:48], digits.train_labels[:48]
+    for _ in range(2):
+        list(both.epoch(images, labels, 20, random_crop=2))
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    places = []
+    for batch, own in seen:
+        for image, label in zip(batch, own, strict=True):
+            found = [
+                (number, row, column)
+                for number, row, column in np.ndindex(48, 5, 5)
+                if np.array_equal(padded[number, row : row + 28, column : column + 28], image)
+            ]
+            assert len(found) == 1
+            assert labels[found[0][0]] == label
+            places.append(found[0])
+    for epoch in (places[:48], places[48:]):
+        assert sorted(number for number, _, _ in epoch) == list(range(48))
+        assert {row for _, row, _ in epoch} == {column for _, _, column in epoch} == set(range(5))
+    corners = [{number: corner for number, *corner in epoch} for epoch in (places[:48], places[48:])]
+    assert sum(corners[0][number] == corners[1][number] for number in range(48)) < 10
+
+
 def test_the_accuracy_is_a_share_of_the_images_it_was_counted_on(digits: MNIST) -> None:
     """In an epoch, after it, and in steps of one's own, one that ends in an error included."""
     both = Lockstep("formula", lr=0.05)

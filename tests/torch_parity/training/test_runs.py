@@ -156,6 +156,22 @@ def test_stopped_with_any_optimizer_it_goes_on_to_the_same_bits(
         assert arrays[f"{side}/step/0"] == 8
 
 
+def test_stopped_with_random_crops_it_goes_on_to_the_same_bits(digits: MNIST, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 64, "random_crop": 1}
+    once = train("formula", digits, runs_dir=tmp_path / "once", **options)
+    training = prepare("formula", digits, **options)
+    run = begin(training, tmp_path)
+    with pytest.raises(Stopped):
+        training.run(keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 6))
+    go_on(run.folder, digits)
+    assert once.run is not None
+    assert kept(run.folder) == kept(Path(once.run))
+    plain = train("formula", digits, runs_dir=tmp_path / "plain", **{**options, "random_crop": 0})
+    assert plain.weights_sha256 != once.weights_sha256
+    with pytest.raises(ValueError, match="random_crop must be at least 0, got -1"):
+        prepare("formula", digits, random_crop=-1)
+
+
 def test_another_optimizer_starts_from_torchs_own_learning_rate(digits: MNIST) -> None:
     """A recipe's rate and momentum are those of gradient descent."""
     for method, expected in (
