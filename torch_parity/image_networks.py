@@ -52,24 +52,20 @@ def residual_block(nn: Any) -> Any:
     return BasicBlock
 
 
-def resnet(nn: Any, stem: list[tuple[str, Any]], blocks: int, widths: list[int], classes: int) -> Any:
-    """``stem``, a stage of ``blocks`` for each of ``widths``, each but the first halving the image, and scores."""
-    block, stages = residual_block(nn), []
-    for number, (before, width) in enumerate(zip([widths[0], *widths], widths, strict=False), 1):
-        first = block(before, width, stride=1 if number == 1 else 2)
-        rest = [block(width, width) for _ in range(blocks - 1)]
-        stages.append((f"layer{number}", nn.Sequential(first, *rest)))
-    head = [("avgpool", nn.AdaptiveAvgPool2d(1)), ("flatten", nn.Flatten()), ("fc", nn.Linear(widths[-1], classes))]
-    return nn.Sequential(OrderedDict([*stem, *stages, *head]))
-
-
 def resnet18(nn: Any, classes: int = 1000) -> Any:
-    """ResNet-18: a stem, four stages of two blocks, and one dense layer."""
-    stem = [
-        ("conv1", nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)), ("bn1", nn.BatchNorm2d(64)),
-        ("relu", nn.ReLU()), ("maxpool", nn.MaxPool2d(3, stride=2, padding=1)),
-    ]  # fmt: skip
-    return resnet(nn, stem, 2, [64, 128, 256, 512], classes)
+    """ResNet-18: a stem, four stages of two blocks, each but the first halving the image, and one dense layer."""
+    block = residual_block(nn)
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False), bn1=nn.BatchNorm2d(64), relu=nn.ReLU(),
+            maxpool=nn.MaxPool2d(3, stride=2, padding=1),
+            layer1=nn.Sequential(block(64, 64), block(64, 64)),
+            layer2=nn.Sequential(block(64, 128, stride=2), block(128, 128)),
+            layer3=nn.Sequential(block(128, 256, stride=2), block(256, 256)),
+            layer4=nn.Sequential(block(256, 512, stride=2), block(512, 512)),
+            avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(512, classes),
+        )
+    )  # fmt: skip
 
 
 def vgg11(nn: Any, classes: int = 1000) -> Any:
