@@ -14,7 +14,7 @@ from torch_parity.doctor.styles import holders, optimizers, source, stateful
 from torch_parity.doctor.styles.arguments import NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, taken, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, POINTWISE, loss_forms, sample_by_sample, told
+from torch_parity.doctor.styles.functions import sample_by_sample, told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import (
     Layer,
@@ -29,7 +29,8 @@ from torch_parity.doctor.styles.instances import (
     trial,
     unused,
 )
-from torch_parity.doctor.styles.names import UPDATES, formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.names import IMAGE_FORMULAS, POINTWISE, UPDATES, formula_of, gradient_of, results_of
+from torch_parity.doctor.styles.possible_forms import loss_forms
 from torch_parity.doctor.styles.words import IMAGE
 from torch_parity.doctor.subject import Reading, Results, Run, Subject
 

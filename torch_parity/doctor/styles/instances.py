@@ -20,8 +20,9 @@ from torch_parity.doctor.styles.arguments import (
     takes_pairs,
 )
 from torch_parity.doctor.styles.forms import Form, handed, value
-from torch_parity.doctor.styles.functions import IMAGE_FORMULAS, OPTIONS, further_options, written_constants
 from torch_parity.doctor.styles.holders import Place
+from torch_parity.doctor.styles.names import IMAGE_FORMULAS
+from torch_parity.doctor.styles.room import OPTIONS, further_options, written_constants
 from torch_parity.doctor.subject import Takes
 
 

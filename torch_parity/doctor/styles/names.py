@@ -72,6 +72,10 @@ ONE_RESULT = {
 
 
 # Formulas with a weight and a bias.
+IMAGE_FORMULAS = ("conv2d", "max_pool2d", "avg_pool2d", "pad", "flatten", "conv_transpose2d", "adaptive_avg_pool2d")
+DROPOUTS = ("dropout", "dropout2d")
+POINTWISE = ("relu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu")
+LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy_with_logits")
 NORMS = ("batch_norm", "layer_norm", "group_norm")
 WEIGHTED = ("conv2d", "conv_transpose2d", "linear", *NORMS)
 # Formulas that have no gradient.

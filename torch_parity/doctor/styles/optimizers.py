@@ -14,9 +14,10 @@ from torch_parity.doctor.styles import rates
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of, parameters
 from torch_parity.doctor.styles.forms import Form, packed, tensor, unpacked
-from torch_parity.doctor.styles.functions import OPTIONS, further_options, told, written_constants
+from torch_parity.doctor.styles.functions import told
 from torch_parity.doctor.styles.instances import constructor, method_of, methods_of
 from torch_parity.doctor.styles.layers import required
+from torch_parity.doctor.styles.room import OPTIONS, further_options, written_constants
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 
 STEP = ("step", "update", "apply", "__call__")

@@ -11,19 +11,12 @@ from torch_parity.doctor.styles import holders, masked, source
 from torch_parity.doctor.styles.arguments import Bound, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, spread, taken
-from torch_parity.doctor.styles.functions import (
-    DROPOUTS,
-    OPTIONS,
-    dropout_ranks,
-    further_options,
-    norm_forms,
-    norm_ranks,
-    told,
-    written_constants,
-)
+from torch_parity.doctor.styles.functions import told
 from torch_parity.doctor.styles.holders import Place
 from torch_parity.doctor.styles.instances import constructor, method_of, methods_of
-from torch_parity.doctor.styles.names import NORMS, gradient_of, results_of
+from torch_parity.doctor.styles.names import DROPOUTS, NORMS, gradient_of, results_of
+from torch_parity.doctor.styles.possible_forms import norm_forms
+from torch_parity.doctor.styles.room import OPTIONS, dropout_ranks, further_options, norm_ranks, written_constants
 from torch_parity.doctor.styles.words import RUNNING, SCALE, TRAINING
 from torch_parity.doctor.subject import Reading, Results, Run, Subject, Takes
 

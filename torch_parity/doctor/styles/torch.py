@@ -16,9 +16,11 @@ from torch_parity.doctor.styles import instances, source
 from torch_parity.doctor.styles.arguments import Bound, NotUnderstoodError, bind
 from torch_parity.doctor.styles.calls import line_of
 from torch_parity.doctor.styles.forms import Form, tensor, value
-from torch_parity.doctor.styles.functions import DROPOUTS, forms, function_subject, takes
+from torch_parity.doctor.styles.functions import function_subject
 from torch_parity.doctor.styles.instances import Layer, constructor, fixed_sizes, not_made, trial
-from torch_parity.doctor.styles.names import NORMS, formula_of, results_of
+from torch_parity.doctor.styles.names import DROPOUTS, NORMS, formula_of, results_of
+from torch_parity.doctor.styles.possible_forms import forms
+from torch_parity.doctor.styles.room import takes
 from torch_parity.doctor.subject import Reading, Results, Run, Subject
 
 # Of these only NumPy's are understood.
