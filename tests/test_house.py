@@ -223,7 +223,7 @@ def test_formulas_stand_in_the_order_in_which_they_are_taught() -> None:
     on_paper = [taught.get(name, name) for name in definition.__all__]
     assert in_teaching_order(FORWARD)
     assert in_teaching_order([name for name in on_paper if name in {*FORWARD, *ON_PAPER}])
-    assert in_teaching_order(list(low_precision._RULES))
+    assert in_teaching_order(list(low_precision.SIXTEEN_BIT_RULES))
     assert all(in_teaching_order(list(table)) for table in low_precision.ACCUMULATORS.values())
     assert in_teaching_order(list(witnesses._WITNESSES))
     assert in_teaching_order(list(coverage.VALUES))
