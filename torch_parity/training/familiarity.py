@@ -22,7 +22,7 @@ SMOOTH = 1.0  # pixels, of the Gaussian under which an edge has a direction
 BLUR = 1.0  # pixels, by which two strokes may lie apart and still be alike
 ALIKE = 0.82  # the least resemblance that is not far
 INKED = 128  # the level of what is inside a stroke
-WIDEST = 8  # pixels: 7 in 1,000 test images have a stroke that is wider somewhere
+MOST_WIDE = 8  # pixels: 7 in 1,000 test images have a stroke that is wider somewhere
 BARE = 100  # the level below which a pixel may belong to a loop
 LOOP = 2  # pixels: a smaller one is a gap between two strokes
 MOST_LOOPS = 2  # as of an 8; 3 in 1,000 test images have more
@@ -65,9 +65,9 @@ class Familiarity:
                 f"it is unlike MNIST's {label}s, and may be no digit: it resembles the nearest by {resemblance:.2f}, "
                 f"and 99 in 100 test images do so by {ALIKE} or more"
             )
-        if (width := widest(pixels)) > WIDEST:
+        if (width := widest(pixels)) > MOST_WIDE:
             found.append(
-                f"it has a stroke {width:.0f} pixels wide, and may be a blot: MNIST's are seldom wider than {WIDEST}"
+                f"it has a stroke {width:.0f} pixels wide, and may be a blot: MNIST's are seldom wider than {MOST_WIDE}"
             )
         if (loops := loops_in(pixels)) > MOST_LOOPS:
             found.append(f"it has {loops} loops, and may be no digit: an 8 has {MOST_LOOPS}")

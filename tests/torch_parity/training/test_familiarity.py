@@ -8,7 +8,7 @@ import pytest
 
 from reference.datasets import mnist
 from tests.torch_parity.training.test_predict import saved, state_dict, weights
-from torch_parity.training.familiarity import ALIKE, MOST_LOOPS, WIDEST, Familiarity, form, loops_in, widest
+from torch_parity.training.familiarity import ALIKE, MOST_LOOPS, MOST_WIDE, Familiarity, form, loops_in, widest
 from torch_parity.training.predict import Classifier, Prediction
 
 __all__ = ["weights"]  # a fixture
@@ -28,7 +28,7 @@ def test_few_test_images_are_beyond_the_limits() -> None:
         known = form(data.train_images[data.train_labels == label])
         resemblances.extend((images[data.test_labels == label] @ known.T).max(axis=1))
     assert np.mean(np.array(resemblances) >= ALIKE) == pytest.approx(0.99, abs=0.003)
-    assert np.mean([widest(image) > WIDEST for image in data.test_images]) == pytest.approx(0.007, abs=0.001)
+    assert np.mean([widest(image) > MOST_WIDE for image in data.test_images]) == pytest.approx(0.007, abs=0.001)
     assert np.mean([loops_in(image) > MOST_LOOPS for image in data.test_images]) == pytest.approx(0.003, abs=0.001)
 
 
