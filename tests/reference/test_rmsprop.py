@@ -42,6 +42,7 @@ def test_centered_measures_by_the_variance() -> None:
 def test_weight_decay_is_measured_with_the_gradient() -> None:
     assert steps([2.0], lr=1.0, alpha=0.75, eps=0, weight_decay=0.25) == [6]  # g = 4
     assert steps([-2.0], lr=1.0, alpha=0.75, eps=0, weight_decay=0.25, maximize=True) == [6]
+    assert steps([-4.0], lr=1.0, alpha=0.75, eps=0, weight_decay=1) == [6]
 
 
 def test_an_alpha_of_zero_keeps_the_sign_alone() -> None:
