@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.distributed.nn  # before there is a group: its functions have that of now for a default
+import torch.distributed.nn  # before there is a group, which would be its functions' default, and stay for good
 from torch import distributed
 
 from torch_parity.training.replicas import shares
@@ -85,4 +85,4 @@ class Group:
         C++ may abort a program that still has some when it ends.
         """
         distributed.destroy_process_group()
-        gc.collect()  # DistributedDataParallel is in circles of references, and holds the group
+        gc.collect()  # a DistributedDataParallel, part of reference cycles, holds the group

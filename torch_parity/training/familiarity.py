@@ -77,8 +77,9 @@ class Familiarity:
 def form(images: Pixels) -> Array:
     """Where the strokes in ``images`` (N, 28, 28) run, and in which direction: (N, 784), rows of length 1.
 
-    Of each of four directions there is a map of the edges that run about so, on either side of a stroke; blurred, with
-    every second pixel along each axis left out.  The product of two rows is the cosine, 1 for what is the same.
+    For each of four directions there is a map of the edges, on either side of a stroke, that run roughly that way:
+    blurred, with every second pixel along each axis left out.  The product of two rows is their cosine, 1 if they are
+    the same.
     """
     levels, sizes = images.astype(np.float32), (0, SMOOTH, SMOOTH)
     down, across = (ndimage.gaussian_filter(levels, sizes, order) for order in ((0, 1, 0), (0, 0, 1)))
