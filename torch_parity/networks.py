@@ -91,7 +91,7 @@ RECIPES = {
     "lenet5": Recipe(epochs=5),
     "mnist-example": Recipe(batch_size=32),
     "vgg-small": Recipe(epochs=5),
-    "resnet-small": Recipe(epochs=10, lr=0.05, weight_decay=1e-3),
+    "resnet-small": Recipe(epochs=14, batch_size=128, lr=0.1, weight_decay=5e-4, random_crop=1),
 }
 
 
