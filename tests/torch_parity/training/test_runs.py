@@ -133,20 +133,26 @@ OTHER_OPTIMIZERS: list[dict[str, Any]] = [
 ]
 
 
+def in_one_go_and_stopped(digits: MNIST, folder: Path, **options: Any) -> tuple[Path, Path]:
+    """The folders of two runs, the second of which was stopped in its second epoch, and gone on with."""
+    once = train("formula", digits, runs_dir=folder / "once", epochs=2, batch_size=64, **options)
+    training = prepare("formula", digits, epochs=2, batch_size=64, **options)
+    run = begin(training, folder)
+    with pytest.raises(Stopped):
+        training.run(keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 6))
+    go_on(run.folder, digits)
+    assert once.run is not None
+    return Path(once.run), run.folder
+
+
 @pytest.mark.parametrize("options", OTHER_OPTIMIZERS, ids=lambda options: str(options["method"]))
 def test_stopped_with_any_optimizer_it_goes_on_to_the_same_bits(
     options: dict[str, Any], digits: MNIST, tmp_path: Path
 ) -> None:
     """All that it remembers is kept, for both sides, and the steps that it has counted."""
-    once = train("formula", digits, runs_dir=tmp_path / "once", epochs=2, batch_size=64, **options)
-    training = prepare("formula", digits, epochs=2, batch_size=64, **options)
-    run = begin(training, tmp_path)
-    with pytest.raises(Stopped):
-        training.run(keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 5))
-    go_on(run.folder, digits)
-    assert once.run is not None
-    assert kept(run.folder) == kept(Path(once.run))
-    arrays, _ = load_arrays(run.folder / CHECKPOINT)
+    once, run = in_one_go_and_stopped(digits, tmp_path, **options)
+    assert kept(run) == kept(once)
+    arrays, _ = load_arrays(run / CHECKPOINT)
     if options["method"] == "rmsprop":
         names = {"step", "square_avg", "momentum"}
     else:
@@ -157,17 +163,10 @@ def test_stopped_with_any_optimizer_it_goes_on_to_the_same_bits(
 
 
 def test_stopped_with_random_crops_it_goes_on_to_the_same_bits(digits: MNIST, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"epochs": 2, "batch_size": 64, "random_crop": 1}
-    once = train("formula", digits, runs_dir=tmp_path / "once", **options)
-    training = prepare("formula", digits, **options)
-    run = begin(training, tmp_path)
-    with pytest.raises(Stopped):
-        training.run(keeper=module.Keeper(run), stopped=lambda: 15 * (training.step == 6))
-    go_on(run.folder, digits)
-    assert once.run is not None
-    assert kept(run.folder) == kept(Path(once.run))
-    plain = train("formula", digits, runs_dir=tmp_path / "plain", **{**options, "random_crop": 0})
-    assert plain.weights_sha256 != once.weights_sha256
+    once, run = in_one_go_and_stopped(digits, tmp_path, random_crop=1)
+    assert kept(run) == kept(once)
+    plain = train("formula", digits, runs_dir=tmp_path / "plain", epochs=2, batch_size=64)
+    assert kept(run) != kept(Path(str(plain.run)))
     with pytest.raises(ValueError, match="random_crop must be at least 0, got -1"):
         prepare("formula", digits, random_crop=-1)
 
