@@ -155,7 +155,7 @@ class _Mirrors:
             # One byte more than wanted shows a file that is too long, and an endless one ends there.
             while chunk := response.read1(min(CHUNK_BYTES, size + 1 - len(content))):
                 content += chunk
-                if time.monotonic() > deadline:
+                if len(content) < size and time.monotonic() > deadline:
                     raise TimeoutError(f"got {len(content)} of {size} bytes in {self.longest} seconds")
         if len(content) != size:
             got = f"only {len(content)}" if len(content) < size else f"more than {size}"
