@@ -105,6 +105,7 @@ def test_what_is_doubtful_is_said(pictures: Path, weights: Path) -> None:
         assert f"\nwarning: {warning}\n" in text
 
 
+@pytest.mark.slow
 def test_pictures_that_lie_as_in_emnists_files(pictures: Path, weights: Path, tmp_path: Path) -> None:
     """The run turned its images; a picture is taken to be upright unless one says otherwise, and that is said."""
     run_folder = tmp_path / "run"
