@@ -24,6 +24,7 @@ def test_it_prints_a_line_for_each_formula() -> None:
     assert len(rows) >= 30
 
 
+@pytest.mark.slow
 def test_json() -> None:
     found = json.loads(run("scripts/check_parity.py", "--only", "linear", "--cases", "60", "--json").stdout)
     assert found["equal"] is True
@@ -45,6 +46,7 @@ def test_one_case_in_one_dtype() -> None:
     assert found["formulas"][0]["cases"] == 1
 
 
+@pytest.mark.slow
 def test_self_test(tmp_path: Path) -> None:
     page = tmp_path / "audit.html"
     text = run("scripts/check_parity.py", "--only", "flatten", "--self-test", "--report", str(page)).stdout
@@ -55,6 +57,7 @@ def test_self_test(tmp_path: Path) -> None:
     assert "How exact?" not in page.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("audits", "filled"),
     [
@@ -79,6 +82,7 @@ def test_the_audits_as_json_and_as_a_report(audits: tuple[str, ...], filled: set
     assert {row["result"] for row in found["exactness"]} <= {"output", "grad_input"}
 
 
+@pytest.mark.slow
 def test_exactness() -> None:
     text = run("scripts/check_parity.py", "--only", "relu", "--exactness").stdout
     assert re.search(r"^relu +output +2\^-23 +2\^-24 +2\^-52 +2\^-53 +0.000 +0.000 +-$", text, re.MULTILINE)

@@ -79,6 +79,7 @@ def test_a_report(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_json_is_all_there_is_whatever_the_file_prints(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, LAYERS), "--json", code=1)
     found = json.loads(done.stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
@@ -157,11 +158,13 @@ def test_a_missing_package_is_no_traceback(package: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_only_a_name_that_the_file_has(tmp_path: Path) -> None:
     done = run(SCRIPT, file_with(tmp_path, RIGHT), "--only", "relu", code=2)
     assert "relu the file defines no such name; what helps: one of these: relu_forward" in " ".join(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_explain() -> None:
     assert "What was done    The kernel is turned" in run(SCRIPT, "--explain", "kernel-flipped").stdout
 
@@ -174,6 +177,7 @@ def test_explain_knows_the_names() -> None:
     assert "  sign  The sign is wrong" in text
 
 
+@pytest.mark.slow
 def test_the_first_lines_come_before_torch_is_loaded(tmp_path: Path) -> None:
     """What was understood is printed before the half of the time is over that is mostly torch's loading."""
     command = [sys.executable, SCRIPT, file_with(tmp_path, RIGHT)]

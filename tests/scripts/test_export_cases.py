@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.scripts import run
 
 SCRIPT = "scripts/export_cases.py"
@@ -17,10 +19,12 @@ def test_it_writes_the_cases_asked_for(tmp_path: Path) -> None:
     assert found["seed"] == 2
 
 
+@pytest.mark.slow
 def test_it_refuses_to_write_no_cases(tmp_path: Path) -> None:
     assert "--cases must be at least 1" in run(SCRIPT, str(tmp_path), "--cases", "0", code=2).stderr
 
 
+@pytest.mark.slow
 def test_it_says_why_a_folder_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -74,6 +74,7 @@ def test_a_pipe_gets_plain_text_of_all_pictures_but_the_bad_ones(pictures: Path,
     assert bad.startswith(f"predict.py: {pictures}/b bad.png: no picture that can be read")
 
 
+@pytest.mark.slow
 def test_json(pictures: Path, weights: Path) -> None:
     done = run(SCRIPT, str(pictures), "--weights", str(weights), "--json", code=2)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -90,6 +91,7 @@ def test_json(pictures: Path, weights: Path) -> None:
     assert 0 <= seven["largest_difference"] < 1e-5
 
 
+@pytest.mark.slow
 def test_what_is_doubtful_is_said(pictures: Path, weights: Path) -> None:
     """Two digits in one picture are beyond the network, and a chessboard is no digit."""
     images = mnist().test_images
@@ -135,6 +137,7 @@ def test_pictures_that_lie_as_in_emnists_files(pictures: Path, weights: Path, tm
     assert found(lying, "--as-is", of=weights) == (False, False)
 
 
+@pytest.mark.slow
 def test_files_that_are_no_pictures_are_named(pictures: Path, weights: Path) -> None:
     (pictures / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     (pictures / "notes.txt").touch()
@@ -147,6 +150,7 @@ def test_files_that_are_no_pictures_are_named(pictures: Path, weights: Path) -> 
         assert f"predict.py: passed over {one['file']}: {one['reason']}\n" in done.stderr
 
 
+@pytest.mark.slow
 def test_pictures_are_saved_as_the_networks_see_them(pictures: Path, weights: Path, tmp_path: Path) -> None:
     (pictures / "b bad.png").unlink()
     again = tmp_path / "again"
@@ -187,6 +191,7 @@ def test_a_terminal_gets_a_chart(pictures: Path, weights: Path) -> None:
     assert "differ by at most" in plain
 
 
+@pytest.mark.slow
 def test_weights_that_cannot_be_used(pictures: Path, tmp_path: Path) -> None:
     save_arrays(tmp_path / "weights", state_dict())
     done = run(SCRIPT, str(pictures), "--weights", str(tmp_path / "weights"), code=2)
@@ -218,6 +223,7 @@ def test_weights_of_torch_for_a_network_of_ones_own(pictures: Path, tmp_path: Pa
     assert done.stderr.startswith("predict.py: network must be one of formula, ")
 
 
+@pytest.mark.slow
 def test_what_to_install_is_named(pictures: Path) -> None:
     program = f"import runpy, sys; sys.modules['PIL'] = None; runpy.run_path({SCRIPT!r}, run_name='__main__')"
     done = run("-c", program, "picture.png", "--weights", "weights", code=2)

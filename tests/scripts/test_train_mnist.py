@@ -74,6 +74,7 @@ def whole(few: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes
     return weights(the_run(parent))
 
 
+@pytest.mark.slow
 def test_piped_it_shows_lines_and_a_summary(few: str, tmp_path: Path) -> None:
     text = run(SCRIPT, "--data-dir", few, "--epochs", "1", "--runs-dir", str(tmp_path)).stdout
     assert "\x1b" not in text
@@ -318,6 +319,7 @@ def test_a_file_limit_like_a_full_disk_is_told_and_nothing_is_lost(few: str, tmp
     assert re.search(r"^train_mnist.py: .*File too large", done.stderr)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_names_step_and_layer(few: str, tmp_path: Path) -> None:
     done = run(SCRIPT, "--data-dir", few, "--lr", "1e9", "--runs-dir", str(tmp_path), code=1)
     assert re.search(
