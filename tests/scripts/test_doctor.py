@@ -124,6 +124,7 @@ def test_a_file_that_cannot_be_loaded(tmp_path: Path, code: str, said: str) -> N
     assert said in found["error"]
 
 
+@pytest.mark.slow
 def test_nothing_understood_is_status_2(tmp_path: Path) -> None:
     several = run(SCRIPT, file_with(tmp_path, "def blend(x):\n    return x\n\n\ndef mix(x):\n    return x\n"), code=2)
     assert "0 functions understood, 2 not" in several.stdout

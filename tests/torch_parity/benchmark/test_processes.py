@@ -43,6 +43,7 @@ def test_a_process_is_started_with_that_environment(monkeypatch: pytest.MonkeyPa
     assert started["env"]["FROM_THE_USER"] == "kept"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the kernel is one for x86")
 def test_the_kernel_can_be_chosen() -> None:
     machine = Processes(coretype="nehalem").machine()
@@ -50,11 +51,13 @@ def test_the_kernel_can_be_chosen() -> None:
     assert set(machine) >= {"processor", "NumPy", "torch", "torch's kernels"}
 
 
+@pytest.mark.slow
 def test_a_kernel_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="coretype must be a kernel that this BLAS has, got 'Abacus'"):
         Processes(coretype="Abacus").machine()
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="name must be one of formula"):
         Processes().run("comparison", name="resnet", batch_size=2, seconds=0, seed=0)

@@ -40,6 +40,7 @@ def test_both_sides_compute_the_same_at_any_size(layer: str) -> None:
     check_equal({name: scaling.side(layer, name, Size(2, 3, 5, 6, 8), seed=0) for name in (NUMPY, TORCH)})
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(("side", "least", "most"), [(NUMPY, 1, 3), (TORCH, 2, 8)])
 def test_peak_memory_holds_the_results_and_is_no_multiple_of_them(side: str, least: int, most: int) -> None:

@@ -190,6 +190,7 @@ def test_the_package_is_imported_without_torch() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["rich", "safetensors"])
 def test_what_is_missing_is_said(package: str) -> None:
     program = f"import sys; sys.modules['{package}'] = None; from torch_parity.doctor import examine"

@@ -135,6 +135,7 @@ def test_a_run_from_a_file_is_kept_with_its_report(
     assert not (folder / "__pycache__").exists()
 
 
+@pytest.mark.slow
 def test_weights_of_batch_normalisation_and_dropout_go_from_torch_to_the_file(file: Path, tmp_path: Path) -> None:
     image = mnist().test_images[0]
     for name in ("residual", "pytorchs_example"):

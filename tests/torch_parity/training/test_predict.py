@@ -70,6 +70,7 @@ def kept(digits: Any, weights: Path, folder: Path, count: int) -> int:
     return kept
 
 
+@pytest.mark.slow
 def test_digits_drawn_as_pictures_keep_their_class(digits: Any, weights: Path, tmp_path: Path) -> None:
     assert kept(digits, weights, tmp_path, 60) >= 50
 

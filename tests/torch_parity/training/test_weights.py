@@ -431,6 +431,7 @@ def build(nn):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 def test_layers_of_one_shape_go_by_their_order(suffix: str, tmp_path: Path) -> None:
     """In a safetensors file, which sorts names, by the numbers in them: layer 10 comes after layer 2."""
@@ -447,6 +448,7 @@ def test_layers_of_one_shape_go_by_their_order(suffix: str, tmp_path: Path) -> N
     np.testing.assert_array_equal(biases, np.array([number / 100 for number in range(13)], np.float32))
 
 
+@pytest.mark.slow
 def test_as_many_layers_of_each_shape_are_needed(tmp_path: Path) -> None:
     (tmp_path / "alike.py").write_text(ALIKE)
     shapes = [(20, 784), *[(20, 20)] * 10, (20, 784), (10, 20)]
