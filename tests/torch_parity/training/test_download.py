@@ -214,6 +214,15 @@ def test_after_a_bad_mirror_the_next_one_is_tried_and_kept(fetch: Fetch, mirror:
     assert set(fetch.asked[:-4]) == {f"{mirror}/{TRAIN_IMAGES}"}
 
 
+def test_a_file_that_is_complete_after_the_time_is_taken(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(handler: Handler) -> None:
+        time.sleep(1.2 if handler.name == GZ[3] else 0)  # of few bytes, which come at once
+        REPLIES["good"](handler)
+
+    monkeypatch.setitem(REPLIES, "late", late)
+    assert_complete(fetch("late", longest=1))
+
+
 def test_what_arrived_before_a_failure_stays(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {GZ[0]: REPLIES["good"], GZ[1]: REPLIES["good"]}
     monkeypatch.setitem(REPLIES, "half", lambda handler: first.get(handler.name, REPLIES["missing"])(handler))
